@@ -1,0 +1,1 @@
+"""TLS certificates: issue, load, reload, check."""

@@ -1,0 +1,1 @@
+"""The school directory: readers of its formats, the model, distribution lists; it knows no mail protocol."""

@@ -1,0 +1,324 @@
+"""What the IMAP engine asks of the application: sign-in, mailboxes, messages, and news of changes.
+
+The engine states these protocols and never imports who implements them. Names are `str` in NFC with ``/`` as the
+hierarchy delimiter, ``INBOX`` always in capitals; sizes are octets; dates are seconds since the epoch, UTC.
+Implementations raise the exceptions of `imap.errors`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, NamedTuple, Protocol
+
+HIERARCHY_DELIMITER = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end of a connection, for throttling and logs."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+class SaslExchange(Protocol):
+    """The server's side of one SASL exchange (RFC 4422)."""
+
+    account: Account | None
+    """Who signed in, once `step` has returned None."""
+
+    async def step(self, response: bytes | None) -> bytes | None:
+        """Take the client's response (None when it sent no initial one); give the next challenge, or None when done.
+
+        Raises AuthenticationFailed when the exchange fails.
+        """
+        ...
+
+
+class Backend(Protocol):
+    """The application, before anyone signed in."""
+
+    def mechanisms(self) -> Sequence[str]:
+        """The SASL mechanisms offered under TLS, in capitals."""
+        ...
+
+    def sasl(self, mechanism: str, peer: Peer) -> SaslExchange:
+        """Begin an exchange of one of the `mechanisms`."""
+        ...
+
+    async def login(self, username: str, password: str, peer: Peer) -> Account:
+        """Check a password as LOGIN sends it. Raises AuthenticationFailed, ServiceUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxStatus:
+    """A mailbox and its counters, as LIST and STATUS show them."""
+
+    mailbox_id: int
+    name: str
+    special_use: str | None
+    """The attribute of RFC 6154, such as ``\\Sent``."""
+    uidvalidity: int
+    uidnext: int
+    highestmodseq: int
+    messages: int
+    unseen: int
+    deleted: int
+    recent: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A whole mailbox at one modification sequence; the three columns are aligned and ordered by UID."""
+
+    uidvalidity: int
+    uidnext: int
+    highestmodseq: int
+    recent_from: int
+    """UIDs from this one on were announced to no session yet (RFC 3501 ``\\Recent``)."""
+    keywords: tuple[str, ...]
+    uids: Sequence[int]
+    flags: Sequence[int]
+    modseqs: Sequence[int]
+
+
+class Change(NamedTuple):
+    """A message that is new, or whose flags changed."""
+
+    uid: int
+    flags: int
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened in a mailbox after a modification sequence; a UID is in `changed` or in `vanished`, not in both."""
+
+    highestmodseq: int
+    uidnext: int
+    keywords: tuple[str, ...]
+    changed: Sequence[Change]
+    """Ordered by UID."""
+    vanished: Sequence[int]
+    """Expunged UIDs in ascending order; None of them is unknown to a reader who held the older state."""
+    complete: bool = True
+    """False when the expunge log does not reach back that far: `vanished` is then to be found by comparing UIDs."""
+
+
+class FlagAction(enum.Enum):
+    """STORE's three forms (RFC 9051 6.4.6)."""
+
+    REPLACE = "FLAGS"
+    ADD = "+FLAGS"
+    REMOVE = "-FLAGS"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What STORE did: one modification sequence for the whole command."""
+
+    modseq: int
+    keywords: tuple[str, ...]
+    changed: Sequence[Change]
+    """Messages whose mask is now different; the others were left as they were, modseq included."""
+    conflicts: Sequence[int] = ()
+    """UIDs that UNCHANGEDSINCE left alone (RFC 7162 3.1.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """COPY or MOVE: UIDs pair by pair, for COPYUID."""
+
+    uidvalidity: int
+    source: Sequence[int]
+    target: Sequence[int]
+    modseq: int = 0
+    """MOVE: the source mailbox's modification sequence after the expunge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """APPEND: where the messages went, for APPENDUID."""
+
+    uidvalidity: int
+    uids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to append; the engine has read its literal into `content` and rewound it."""
+
+    content: IO[bytes]
+    flags: int
+    """System flags only."""
+    keywords: tuple[str, ...]
+    internal_date: int | None
+
+
+class Rendering(enum.Flag):
+    """The wire texts made once at delivery; ask only for what the command shows."""
+
+    ENVELOPE = enum.auto()
+    BODY = enum.auto()
+    BODYSTRUCTURE = enum.auto()
+    HEADER = enum.auto()
+    """The header block up to and with its empty line."""
+    LISTING = enum.auto()
+    """HEADER.FIELDS of `imap.message.LISTING_FIELDS`, what Thunderbird asks for to show a folder."""
+    PARTS = enum.auto()
+    """The part table, for `imap.message.PartTable.decode`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Those of the wire texts that were asked for; the others are empty."""
+
+    envelope: bytes = b""
+    body: bytes = b""
+    bodystructure: bytes = b""
+    header: bytes = b""
+    listing: bytes = b""
+    parts: bytes = b""
+
+
+class Entry(NamedTuple):
+    """One message in one mailbox: what does not change."""
+
+    uid: int
+    message_id: bytes
+    """The content's key, shared by all copies."""
+    internal_date: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Storage of the account (RFC 9208), in octets; a limit of 0 means none."""
+
+    used: int
+    limit: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """News that a mailbox may have changed: the log is the truth, this only says where to look.
+
+    ``mailbox_ids`` is None when anything may have changed (the listener lost its connection for a while).
+    """
+
+    mailbox_ids: frozenset[int] | None
+    mailboxes_changed: bool = field(default=False)
+    """True when a mailbox was created, renamed, deleted or (un)subscribed."""
+
+
+class Account(Protocol):
+    """A signed-in person's mailboxes. Every write has reached stable storage when it returns."""
+
+    account_id: int
+    username: str
+    append_limit: int
+
+    async def mailboxes(self) -> Sequence[MailboxStatus]:
+        """All mailboxes with their counters, ordered by name with INBOX first."""
+        ...
+
+    async def mailbox(self, name: str) -> MailboxStatus:
+        """One mailbox. Raises MailboxNotFound."""
+        ...
+
+    async def subscriptions(self) -> Collection[str]:
+        """Subscribed names; a name may outlive its mailbox (RFC 9051 6.3.7)."""
+        ...
+
+    async def create(self, name: str, special_use: str | None = None) -> MailboxStatus:
+        """Create and subscribe a mailbox, with the missing levels above it.
+
+        Raises MailboxExists, InvalidMailboxName.
+        """
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Delete a mailbox and its messages. Raises MailboxNotFound, MailboxInUse, MailboxHasChildren."""
+        ...
+
+    async def rename(self, old: str, new: str) -> None:
+        """Rename with all children; renaming INBOX moves its messages only (RFC 9051 6.3.6).
+
+        Raises MailboxNotFound, MailboxExists, MailboxInUse, InvalidMailboxName.
+        """
+        ...
+
+    async def subscribe(self, name: str) -> None: ...
+
+    async def unsubscribe(self, name: str) -> None: ...
+
+    async def snapshot(self, mailbox_id: int) -> Snapshot:
+        """The whole mailbox, to select it. Raises MailboxNotFound."""
+        ...
+
+    async def changes(self, mailbox_id: int, since: int) -> Changes:
+        """What happened after modification sequence `since`. Raises MailboxNotFound when it was deleted."""
+        ...
+
+    async def claim_recent(self, mailbox_id: int, uidnext: int) -> int:
+        """Take ``\\Recent`` of all UIDs below `uidnext` for this session; give the first UID that is its own."""
+        ...
+
+    async def entries(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[Entry]:
+        """The entries of these UIDs, ordered by UID; those that are gone are left out."""
+        ...
+
+    async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
+        """The wire texts of these messages."""
+        ...
+
+    async def read(self, message_id: bytes, start: int, stop: int) -> bytes:
+        """Octets ``start`` to ``stop`` (exclusive, cut to the size) of a message; ask for 256 KiB at most."""
+        ...
+
+    async def read_whole(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Whole messages in one go; the caller bounds the sum of their sizes."""
+        ...
+
+    async def store(
+        self,
+        mailbox_id: int,
+        uids: Sequence[int],
+        action: FlagAction,
+        flags: int,
+        keywords: Sequence[str],
+        unchanged_since: int | None = None,
+    ) -> Stored:
+        """Change flags of all `uids` at once: system flags by mask, keywords by name, new names added to the table.
+
+        Raises TooManyKeywords.
+        """
+        ...
+
+    async def expunge(self, mailbox_id: int, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
+        """Remove messages that have ``\\Deleted``, all of them or those among `uids`; give (modseq, UIDs removed)."""
+        ...
+
+    async def copy(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
+        """Copy with flags, keywords and dates. Raises MailboxNotFound, OverQuota."""
+        ...
+
+    async def move(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
+        """Move in one transaction: a message that is already gone is left out. Raises MailboxNotFound."""
+        ...
+
+    async def append(self, target: str, messages: Sequence[NewMessage]) -> Appended:
+        """Append all or none. Raises MailboxNotFound, OverQuota, MessageTooLarge."""
+        ...
+
+    async def quota(self) -> Quota: ...
+
+    def watch(self, notify: Callable[[Hint], None]) -> Callable[[], None]:
+        """Call `notify` in the event loop at each hint of this account; the answer ends the watch."""
+        ...

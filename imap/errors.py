@@ -1,0 +1,116 @@
+"""What can go wrong in a command, each with the response that the client reads (RFC 9051 7.1, RFC 5530).
+
+ImapError
+├── BadCommand               BAD: the client broke the grammar or the state machine
+└── CommandRefused           NO: understood, and not done
+    ├── AuthenticationFailed     [AUTHENTICATIONFAILED]
+    ├── ServiceUnavailable       [UNAVAILABLE]
+    ├── MailboxNotFound          [NONEXISTENT] or [TRYCREATE]
+    ├── MailboxExists            [ALREADYEXISTS]
+    ├── MailboxInUse             [INUSE]
+    ├── MailboxHasChildren       [HASCHILDREN]
+    ├── InvalidMailboxName       [CANNOT]
+    ├── NotPermitted             [NOPERM]
+    ├── OverQuota                [OVERQUOTA]
+    ├── TooManyKeywords          [LIMIT]
+    ├── MessageTooLarge          [TOOBIG]
+    └── MessageGone              [EXPUNGEISSUED]
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ImapError(Exception):
+    """A command that did not complete; ``code`` is the response code without brackets, or None."""
+
+    condition: ClassVar[str] = "NO"
+    default_code: ClassVar[str | None] = None
+
+    def __init__(self, text: str, *, code: str | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.code = code if code is not None else self.default_code
+
+
+class BadCommand(ImapError):
+    """The client broke the grammar or the state machine: tagged BAD."""
+
+    condition = "BAD"
+
+
+class CommandRefused(ImapError):
+    """Understood, and not done: tagged NO."""
+
+
+class AuthenticationFailed(CommandRefused):
+    """The same answer for an unknown account and for a wrong password."""
+
+    default_code = "AUTHENTICATIONFAILED"
+
+
+class ServiceUnavailable(CommandRefused):
+    """Something behind the engine does not answer; trying again later may work."""
+
+    default_code = "UNAVAILABLE"
+
+
+class MailboxNotFound(CommandRefused):
+    """No such mailbox. For APPEND, COPY and MOVE the engine changes the code to TRYCREATE."""
+
+    default_code = "NONEXISTENT"
+
+
+class MailboxExists(CommandRefused):
+    """CREATE or RENAME onto a name that is taken."""
+
+    default_code = "ALREADYEXISTS"
+
+
+class MailboxInUse(CommandRefused):
+    """A special mailbox that is always there cannot be deleted or renamed."""
+
+    default_code = "INUSE"
+
+
+class MailboxHasChildren(CommandRefused):
+    """DELETE of a mailbox that has children."""
+
+    default_code = "HASCHILDREN"
+
+
+class InvalidMailboxName(CommandRefused):
+    """A name that no mailbox can have."""
+
+    default_code = "CANNOT"
+
+
+class NotPermitted(CommandRefused):
+    """The person has no right to do this."""
+
+    default_code = "NOPERM"
+
+
+class OverQuota(CommandRefused):
+    """The message would take the account over its quota (RFC 9208 section 4.3)."""
+
+    default_code = "OVERQUOTA"
+
+
+class TooManyKeywords(CommandRefused):
+    """The mailbox's keyword table is full (58 names)."""
+
+    default_code = "LIMIT"
+
+
+class MessageTooLarge(CommandRefused):
+    """Above APPENDLIMIT (RFC 7889)."""
+
+    default_code = "TOOBIG"
+
+
+class MessageGone(CommandRefused):
+    """Another session expunged the message before this command could read it (RFC 5530)."""
+
+    default_code = "EXPUNGEISSUED"

@@ -1,0 +1,35 @@
+"""Message flags as one integer mask: five system flags, then the mailbox's keywords.
+
+The mask fits a signed 64-bit column: bits 0-4 are the system flags of RFC 9051 section 2.3.2, bit ``KEYWORD_SHIFT + n``
+is the keyword at index ``n`` of the mailbox's keyword table. ``\\Recent`` is a property of a session, never stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+SEEN: Final = 1
+ANSWERED: Final = 2
+FLAGGED: Final = 4
+DELETED: Final = 8
+DRAFT: Final = 16
+
+SYSTEM_FLAGS: Final = {
+    "\\Seen": SEEN,
+    "\\Answered": ANSWERED,
+    "\\Flagged": FLAGGED,
+    "\\Deleted": DELETED,
+    "\\Draft": DRAFT,
+}
+SYSTEM_MASK: Final = SEEN | ANSWERED | FLAGGED | DELETED | DRAFT
+KEYWORD_SHIFT: Final = 5
+MAX_KEYWORDS: Final = 58
+
+
+def flag_names(mask: int, keywords: Sequence[str]) -> list[str]:
+    """The names of the flags set in ``mask``, system flags first, keywords in the order of the mailbox's table."""
+    names = [name for name, bit in SYSTEM_FLAGS.items() if mask & bit]
+    if mask > SYSTEM_MASK:
+        names += [name for index, name in enumerate(keywords) if mask >> (KEYWORD_SHIFT + index) & 1]
+    return names

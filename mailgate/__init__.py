@@ -1,0 +1,1 @@
+"""The gateway: wires the IMAP and SMTP engines, the directory and the certificates to one message store."""

@@ -1,0 +1,105 @@
+"""What the submission server asks of the application: sign-in, who may send what to whom, and delivery.
+
+The engine states these protocols and never imports who implements them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import IO, Protocol
+
+
+class SmtpError(Exception):
+    """A refusal as the client reads it: reply code, enhanced status code (RFC 3463), text.
+
+    Temporary or permanent is a property of the code, never guessed from the text.
+    """
+
+    def __init__(self, code: int, status: str, text: str) -> None:
+        super().__init__(f"{code} {status} {text}")
+        self.code = code
+        self.status = status
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end of a connection, for throttling, the Received field and logs."""
+
+    host: str
+    port: int
+    tls: str
+    """Protocol and cipher, as `TLSv1.3 TLS_AES_256_GCM_SHA384`; empty without TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who signed in."""
+
+    account_id: int
+    username: str
+
+
+class SaslExchange(Protocol):
+    """The server's side of one SASL exchange (RFC 4422, RFC 4954)."""
+
+    sender: Sender | None
+    """Who signed in, once `step` has returned None."""
+
+    async def step(self, response: bytes | None) -> bytes | None:
+        """Take the client's response (None when it sent no initial one); give the next challenge, or None when done.
+
+        Raises SmtpError 535 5.7.8 (credentials), 454 4.7.0 (try again later), 501 5.5.2 (malformed).
+        """
+        ...
+
+
+@dataclass(slots=True)
+class Recipient:
+    """One accepted RCPT TO with its DSN parameters (RFC 3461 section 4)."""
+
+    address: str
+    notify: frozenset[str] = frozenset()
+    original: str | None = None
+
+
+@dataclass(slots=True)
+class Envelope:
+    """A transaction in progress, from MAIL FROM to the end of the data."""
+
+    peer: Peer
+    helo: str
+    sender: Sender
+    mail_from: str
+    smtputf8: bool = False
+    body_8bit: bool = False
+    declared_size: int = 0
+    dsn_return: str | None = None
+    envelope_id: str | None = None
+    recipients: list[Recipient] = field(default_factory=list)
+
+
+class SubmissionHandler(Protocol):
+    """The application behind a submission listener (RFC 6409). Every method may raise SmtpError."""
+
+    def mechanisms(self) -> Sequence[str]:
+        """The SASL mechanisms offered under TLS, in capitals."""
+        ...
+
+    def sasl(self, mechanism: str, peer: Peer) -> SaslExchange: ...
+
+    async def mail_from(self, envelope: Envelope) -> None:
+        """May this person send with this reverse path? SmtpError 550 5.7.1 when it is not theirs."""
+        ...
+
+    async def rcpt_to(self, envelope: Envelope, recipient: Recipient) -> None:
+        """May this message go there? SmtpError 550 5.1.1 for an unknown address."""
+        ...
+
+    async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
+        """Make the message visible to every recipient, and only then return the text after ``250 2.0.0``.
+
+        `content` is rewound, has CRLF line ends only and dots already removed. The engine closes it.
+        """
+        ...
