@@ -1,0 +1,187 @@
+"""One typed settings tree: a TOML file, then environment variables; every error names the file and the key.
+
+``MAILGATE_IMAP__LISTEN='["0.0.0.0:993"]'`` overrides the key ``listen`` of the table ``[imap]``: the value is read as
+TOML, and as plain text where it is not TOML.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+ENVIRONMENT_PREFIX = "MAILGATE_"
+SECTION_SEPARATOR = "__"
+
+Positive = Annotated[int, Meta(ge=1)]
+NonNegative = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used: where it stands, and what would mend it."""
+
+    def __init__(self, source: str, key: str, problem: str) -> None:
+        super().__init__(f"{source}: {key}: {problem}" if key else f"{source}: {problem}")
+        self.source = source
+        self.key = key
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file: unknown keys are errors, since a misspelt limit is no limit."""
+
+
+class Gateway(Section, frozen=True):
+    hostname: str = "localhost"
+    workers: NonNegative = 0
+    stop_grace: Seconds = 20.0
+
+
+class Database(Section, frozen=True):
+    url: str = "sqlite:///var/lib/mailgate/mailgate.db"
+    pool_size: Positive = 10
+
+
+class Tls(Section, frozen=True):
+    certificate: Path = Path("/etc/mailgate/tls/fullchain.pem")
+    key: Path = Path("/etc/mailgate/tls/privkey.pem")
+    reload_interval: Seconds = 60.0
+
+
+class Imap(Section, frozen=True):
+    listen: tuple[str, ...] = ("0.0.0.0:993", "[::]:993")
+    listen_starttls: tuple[str, ...] = ()
+    max_message_size: Positive = 50 * 1024 * 1024
+
+
+class Smtp(Section, frozen=True):
+    listen: tuple[str, ...] = ("0.0.0.0:465", "[::]:465")
+    listen_starttls: tuple[str, ...] = ()
+    max_message_size: Positive = 50 * 1024 * 1024
+    max_recipients: Positive = 100
+
+
+class Accounts(Section, frozen=True):
+    quota: NonNegative = 2 * 1024 * 1024 * 1024
+
+
+class Ldap(Section, frozen=True):
+    url: str = ""
+    base: str = ""
+    bind_dn: str = ""
+    bind_password: str = ""
+    ca: Path | None = None
+    people: str = "ou=people"
+    structures: str = "ou=structures"
+    groups: str = "ou=groups"
+
+
+class Directory(Section, frozen=True):
+    academy: str = "demo"
+    domain: str = "ent.example.org"
+    school_year: Annotated[int, Meta(ge=2000, le=2999)] | None = None
+    aaf: Path | None = None
+    max_departures: Share = 0.1
+    domains: dict[str, str] = {}
+    ldap: Ldap | None = None
+
+    def year(self, today: datetime.date) -> int:
+        """The first calendar year of the school year: as configured, else the one that `today` falls in."""
+        if self.school_year is not None:
+            return self.school_year
+        return today.year if today.month >= 8 else today.year - 1  # noqa: PLR2004 - schools turn over in August
+
+
+class Log(Section, frozen=True):
+    format: Literal["json", "text"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Section, frozen=True):
+    """Everything an operator can set; the defaults are those of ``mailgate config example``."""
+
+    gateway: Gateway = Gateway()
+    database: Database = Database()
+    tls: Tls = Tls()
+    imap: Imap = Imap()
+    smtp: Smtp = Smtp()
+    accounts: Accounts = Accounts()
+    directory: Directory = Directory()
+    log: Log = Log()
+
+
+def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read `path` (defaults alone when None), then the environment. Raises ConfigError."""
+    tree: dict[str, Any] = {}
+    source = "defaults"
+    if path is not None:
+        source = str(path)
+        try:
+            tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigError(source, "", "no such file; `mailgate config example` prints one to start from") from None
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ConfigError(source, "", f"cannot be read: {exc}") from exc
+        except tomllib.TOMLDecodeError as exc:
+            raise ConfigError(source, "", f"is not valid TOML: {exc}") from exc
+    overridden = _overlay(tree, environment)
+    try:
+        return decode(tree)
+    except msgspec.ValidationError as exc:
+        key, problem = _explain(str(exc))
+        variable = next((name for name, where in overridden.items() if key.startswith(where)), None)
+        raise ConfigError(f"environment variable {variable}" if variable else source, key, problem) from exc
+
+
+def decode(tree: dict[str, Any]) -> Settings:
+    """Check a parsed file. Raises msgspec.ValidationError."""
+    return msgspec.convert(tree, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+
+
+def _overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Write the environment's values into `tree`; give the dotted key of each variable used."""
+    used: dict[str, str] = {}
+    for name, text in sorted(environment.items()):
+        if not name.startswith(ENVIRONMENT_PREFIX) or SECTION_SEPARATOR not in name:
+            continue
+        path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split(SECTION_SEPARATOR)
+        table = tree
+        for step in path[:-1]:
+            table = table.setdefault(step, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"environment variable {name}", ".".join(path), f"`{step}` is not a table")
+        table[path[-1]] = _toml_value(text)
+        used[name] = ".".join(path)
+    return used
+
+
+def _toml_value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(message: str) -> tuple[str, str]:
+    """Split msgspec's message into the dotted key and the problem."""
+    problem, _, where = message.partition(" - at `$.")
+    key = where.rstrip("`")
+    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", problem.split(" - at ")[0])
+    if unknown:
+        key = f"{key}.{unknown[1]}" if key else unknown[1]
+        return key, "no such setting; `mailgate config example` lists them all"
+    return key, problem[0].lower() + problem[1:]
+
+
+def example() -> str:
+    """A complete commented file, holding every key with its default."""
+    return resources.files("mailgate").joinpath("config_example.toml").read_text(encoding="utf-8")

@@ -1,0 +1,101 @@
+"""Settings: the example is complete and true, and every error names its file and its key."""
+
+from __future__ import annotations
+
+import datetime
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mailgate import config
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mailgate.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_example_is_exactly_the_defaults() -> None:
+    assert config.decode(tomllib.loads(config.example())) == config.Settings()
+
+
+def test_example_names_every_key() -> None:
+    commented = config.example()
+    for section in msgspec.structs.fields(config.Settings):
+        assert f"[{section.encode_name}]" in commented
+        for key in msgspec.structs.fields(section.type):
+            assert (
+                f"\n{key.encode_name} = " in commented
+                or f"# {key.encode_name} = " in commented
+                or key.name
+                in {
+                    "domains",
+                    "ldap",
+                }
+            ), f"{section.encode_name}.{key.encode_name}"
+
+
+def test_missing_file_says_how_to_start(tmp_path: Path) -> None:
+    with pytest.raises(config.ConfigError, match=r"absent\.toml: no such file; `mailgate config example`"):
+        config.load(tmp_path / "absent.toml", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "problem"),
+    [
+        ("[imap]\nmax_message_size = 'big'", "imap.max_message_size", "expected `int`"),
+        ("[imap]\nmax_message_size = 0", "imap.max_message_size", ">= 1"),
+        ("[imap]\nlisten = 993", "imap.listen", "expected `array`"),
+        ("[smtp]\nmax_recipient = 3", "smtp.max_recipient", "no such setting"),
+        ("[smpt]\nlisten = []", "smpt", "no such setting"),
+        ("[log]\nlevel = 'loud'", "log.level", "invalid enum value"),
+        ("[directory]\nmax_departures = 2.0", "directory.max_departures", "<= 1"),
+        ("[directory.ldap]\nurll = ''", "directory.ldap.urll", "no such setting"),
+        ("database = 3", "database", "expected `object`"),
+    ],
+)
+def test_error_names_file_and_key(tmp_path: Path, text: str, key: str, problem: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(config.ConfigError) as caught:
+        config.load(path, {})
+    assert caught.value.key == key
+    assert caught.value.source == str(path)
+    assert problem in str(caught.value)
+
+
+def test_broken_toml_names_the_line(tmp_path: Path) -> None:
+    with pytest.raises(config.ConfigError, match=r"mailgate\.toml: is not valid TOML: .*line 3"):
+        config.load(write(tmp_path, "[imap]\nlisten = [\n= 3"), {})
+
+
+def test_environment_overrides_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "[imap]\nlisten = ['127.0.0.1:1']\n[database]\nurl = 'sqlite:///a.db'")
+    environment = {
+        "MAILGATE_IMAP__LISTEN": '["127.0.0.1:1993"]',
+        "MAILGATE_DATABASE__URL": "postgresql://u:p@h/db",
+        "MAILGATE_SMTP__MAX_RECIPIENTS": "7",
+        "MAILGATE_DIRECTORY__LDAP__URL": "ldaps://h",
+        "MAILGATE_HOME": "ignored: names no section",
+    }
+    settings = config.load(path, environment)
+    assert settings.imap.listen == ("127.0.0.1:1993",)
+    assert settings.database.url == "postgresql://u:p@h/db"
+    assert settings.smtp.max_recipients == 7
+    assert settings.directory.ldap is not None
+    assert settings.directory.ldap.url == "ldaps://h"
+
+
+def test_error_in_the_environment_names_the_variable() -> None:
+    with pytest.raises(config.ConfigError, match=r"environment variable MAILGATE_SMTP__MAX_RECIPIENTS: smtp\.max"):
+        config.load(None, {"MAILGATE_SMTP__MAX_RECIPIENTS": "many"})
+
+
+@pytest.mark.parametrize(
+    ("today", "year"), [((2025, 7, 31), 2024), ((2025, 8, 1), 2025), ((2025, 12, 31), 2025), ((2026, 1, 1), 2025)]
+)
+def test_school_year_turns_over_in_august(today: tuple[int, int, int], year: int) -> None:
+    assert config.Directory().year(datetime.date(*today)) == year
+    assert config.Directory(school_year=2019).year(datetime.date(*today)) == 2019
