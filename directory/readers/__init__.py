@@ -1,0 +1,1 @@
+"""Readers: one module per format, each giving the records of `directory.model`."""
