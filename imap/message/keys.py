@@ -1,0 +1,152 @@
+"""What SORT and THREAD compare, taken from a message once (RFC 5256, RFC 5957)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from imap.message.address import Address
+from imap.message.envelope import Envelope
+from imap.message.header import decode_field
+
+MAX_REFERENCES = 100
+"""References kept per message: the first one, which names the thread, and the last ones, which are the nearest."""
+MAX_KEY = 1000
+"""Characters kept of each sort key."""
+
+_MESSAGE_ID = re.compile(rb"<\s*(\"(?:[^\"\\]|\\.)*\"@[^<>\s]+|[^<>\s]+)\s*>")
+_SPACES = re.compile(r"\s+")
+_TRAILER = re.compile(r"(?:\s|\(fwd\))+$", re.IGNORECASE)
+_BLOB = re.compile(r"\[[^\[\]]*\]\s*")
+_LEADER = re.compile(r"\s+|(?:\[[^\[\]]*\]\s*)*(?:re|fwd?)\s*(?:\[[^\[\]]*\])?\s*:", re.IGNORECASE)
+_FORWARD = re.compile(r"\[fwd:(.*)\]", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class SortKeys:
+    """Sort keys; texts are case-folded."""
+
+    sent_at: int | None
+    """The Date field in seconds since the epoch; None when it is missing or invalid: SORT then takes INTERNALDATE."""
+    subject: str
+    """The base subject (RFC 5256 2.1)."""
+    from_: str
+    """The mailbox of the first From address."""
+    to: str
+    cc: str
+    display_from: str
+    """The name of the first From address, else the address (RFC 5957 3)."""
+    display_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadKeys:
+    """What links a message to others; ids are without angle brackets."""
+
+    message_id: str
+    """Empty when the message has no valid one."""
+    references: tuple[str, ...]
+    """From the oldest to the parent; In-Reply-To's first id when there are no valid References (RFC 5256 3)."""
+    is_reply: bool
+    """Whether the subject says reply or forward (RFC 5256 3, REFERENCES step 5)."""
+
+
+def sort_keys(envelope: Envelope) -> SortKeys:
+    """The sort keys of a message."""
+    addresses = envelope.addresses
+    subject, _ = base_subject(decode_field(envelope.texts.get(b"subject", b"")))
+    return SortKeys(
+        sent_at=sent_at(envelope.texts.get(b"date")),
+        subject=subject.casefold()[:MAX_KEY],
+        from_=_mailbox(addresses[b"from"]),
+        to=_mailbox(addresses[b"to"]),
+        cc=_mailbox(addresses[b"cc"]),
+        display_from=_display(addresses[b"from"]),
+        display_to=_display(addresses[b"to"]),
+    )
+
+
+def thread_keys(envelope: Envelope, references: bytes | None) -> ThreadKeys:
+    """The thread keys of a message, given its References field."""
+    own = message_ids(envelope.texts.get(b"message-id", b""))
+    chain = list(dict.fromkeys(message_ids(references or b"")))
+    if not chain:
+        chain = message_ids(envelope.texts.get(b"in-reply-to", b""))[:1]
+    if len(chain) > MAX_REFERENCES:
+        chain = [chain[0], *chain[1 - MAX_REFERENCES :]]
+    _, is_reply = base_subject(decode_field(envelope.texts.get(b"subject", b"")))
+    return ThreadKeys(own[0] if own else "", tuple(chain), is_reply)
+
+
+def message_ids(value: bytes) -> list[str]:
+    """The message ids of a field in order, normalised: no brackets, no needless quotes (RFC 5256 3)."""
+    return [_normalised(found) for found in _MESSAGE_ID.findall(value)]
+
+
+def base_subject(subject: str) -> tuple[str, bool]:
+    """The base subject, and whether something marked it as a reply or forward (RFC 5256 2.1)."""
+    subject = _SPACES.sub(" ", subject)
+    is_reply = False
+    while True:
+        trimmed = _TRAILER.sub("", subject)
+        is_reply = is_reply or "(fwd)" in subject[len(trimmed) :].lower()
+        trimmed, removed = _without_prefixes(trimmed)
+        is_reply = is_reply or removed
+        forwarded = _FORWARD.fullmatch(trimmed)
+        if forwarded is None:
+            return trimmed, is_reply
+        subject, is_reply = forwarded[1], True
+
+
+def _without_prefixes(subject: str) -> tuple[str, bool]:
+    """Steps 3 to 5: leaders, and blobs that leave something behind them."""
+    position, is_reply = 0, False
+    while True:
+        leader = _LEADER.match(subject, position)
+        if leader is not None:
+            is_reply = is_reply or not leader[0].isspace()
+        else:
+            leader = _BLOB.match(subject, position)
+            if leader is None or leader.end() == len(subject):
+                return subject[position:], is_reply
+        position = leader.end()
+
+
+def sent_at(date: bytes | None) -> int | None:
+    """A Date field in seconds since the epoch, None when it says none."""
+    if not date:
+        return None
+    try:
+        moment = parsedate_to_datetime(date[:200].decode("latin-1"))
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _normalised(message_id: bytes) -> str:
+    local, at, domain = message_id.rpartition(b"@")
+    if local[:1] == b'"' and local[-1:] == b'"':
+        local = re.sub(rb"\\(.)", rb"\1", local[1:-1])
+    return (local + at + domain).decode("utf-8", "replace").replace("\0", "")[:MAX_KEY]
+
+
+def _mailbox(addresses: Iterable[Address]) -> str:
+    for address in addresses:
+        return _text(address.mailbox)
+    return ""
+
+
+def _display(addresses: Iterable[Address]) -> str:
+    for address in addresses:
+        if name := _text(address.name):
+            return name
+        mailbox = _text(address.mailbox)
+        return mailbox if address.host is None else f"{mailbox}@{_text(address.host)}"
+    return ""
+
+
+def _text(value: bytes | None) -> str:
+    return decode_field(value).replace("\0", "").casefold()[:MAX_KEY] if value else ""

@@ -1,0 +1,222 @@
+"""One pass over a message: where its headers and bodies begin and end (RFC 2045, RFC 2046 5.1).
+
+The scanner works on octets and looks only at what ends a part: boundary lines and empty lines. It takes any input
+and never raises; what breaks the rules becomes a leaf. Depth, number of parts and octets of headers are bounded.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from imap.message.header import Field, field_value, split_fields
+from imap.message.mime import DEFAULT_TYPE, ContentType, parameter, parse_content_type, parse_encoding
+
+Content: TypeAlias = bytes | mmap.mmap
+"""A whole message in a buffer; it is never copied whole."""
+
+MAX_DEPTH = 50
+"""Parts within parts; a multipart or a message deeper than this is a leaf."""
+MAX_PARTS = 10_000
+"""Parts of one message; the last one keeps the octets that follow."""
+MAX_HEADER = 1024 * 1024
+"""Octets of one header block that are looked at."""
+MAX_HEADERS = 4 * MAX_HEADER
+"""Octets of all header blocks together that are looked at."""
+
+_WINDOW = 1024 * 1024
+
+
+class Node:
+    """One part while and after it is scanned; positions are octets from the start of the message."""
+
+    __slots__ = ("body_end", "body_start", "children", "content_type", "fields", "header_start", "parent")
+
+    def __init__(self, header_start: int, parent: Node | None = None) -> None:
+        self.header_start = header_start
+        self.body_start = header_start
+        self.body_end = header_start
+        self.parent = parent
+        self.fields: Sequence[Field] = ()
+        self.content_type: ContentType = DEFAULT_TYPE
+        self.children: list[Node] = []
+
+    def value(self, name: bytes) -> bytes | None:
+        """The last field of this lower-case name, unfolded; None when there is none."""
+        for field_name, raw in reversed(self.fields):
+            if field_name == name:
+                return field_value(raw)
+        return None
+
+    def parameter(self, name: bytes) -> bytes | None:
+        """A Content-Type parameter by lower-case name."""
+        return parameter(self.content_type.parameters, name)
+
+    @property
+    def encoding(self) -> bytes:
+        """Content-Transfer-Encoding as written, ``7bit`` by default (RFC 2045 6.1)."""
+        return parse_encoding(self.value(b"content-transfer-encoding")) or b"7bit"
+
+    @property
+    def is_multipart(self) -> bool:
+        """Whether this part was split at a boundary."""
+        return self.content_type.maintype.lower() == b"multipart"
+
+    @property
+    def is_message(self) -> bool:
+        """Whether this part holds a message that was scanned."""
+        return bool(self.children) and self.content_type.maintype.lower() == b"message"
+
+
+class _Boundary:
+    """An open multipart: its place on the path of open parts, and where its next delimiter line is."""
+
+    __slots__ = ("depth", "following", "needle")
+
+    def __init__(self, depth: int, boundary: bytes) -> None:
+        self.depth = depth
+        self.needle = b"\n--" + boundary
+        self.following = -1
+
+
+class _Scanner:
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self.size = len(content)
+        self.path: list[Node] = [Node(0)]
+        self.boundaries: list[_Boundary] = []
+        self.parts = 1
+        self.header_octets = 0
+
+    def run(self) -> Node:
+        root = self.path[0]
+        position = self._open(root)
+        while (found := self._next_delimiter(position)) is not None:
+            boundary, start = found
+            after = start + len(boundary.needle)
+            closing = self.content[after : after + 2] == b"--"
+            line_feed = find(self.content, b"\n", after, self.size)
+            next_line = self.size if line_feed < 0 else line_feed + 1
+            cut = start - 1 if start and self.content[start - 1 : start] == b"\r" else start
+            self._close(boundary.depth + 1, cut)
+            while self.boundaries[-1] is not boundary:
+                self.boundaries.pop()
+            position = next_line - 1
+            if closing:
+                self.boundaries.pop()
+            elif self.parts < MAX_PARTS:
+                child = Node(next_line, self.path[-1])
+                self.path[-1].children.append(child)
+                self.path.append(child)
+                position = self._open(child)
+            else:
+                break
+        self._close(0, self.size)
+        return root
+
+    def _open(self, node: Node) -> int:
+        """Read the header of the innermost open part, and of the messages in it; give where to look further."""
+        while True:
+            self.parts += 1
+            found = self._next_delimiter(max(node.header_start - 1, 0))
+            stop = self.size if found is None else max(found[1] + 1, node.header_start)
+            node.body_start = header_end(self.content, node.header_start, stop)
+            self._read_header(node)
+            maintype, subtype, parameters = node.content_type
+            kind = maintype.lower()
+            if len(self.path) < MAX_DEPTH and self.parts < MAX_PARTS:
+                if kind == b"multipart":
+                    boundary = parameter(parameters, b"boundary")
+                    if boundary:
+                        self.boundaries.append(_Boundary(len(self.path) - 1, boundary))
+                        return node.body_start - 1
+                elif kind == b"message" and subtype.lower() in {b"rfc822", b"global"}:
+                    inner = Node(node.body_start, node)
+                    node.children.append(inner)
+                    self.path.append(inner)
+                    node = inner
+                    continue
+            if kind == b"multipart":
+                node.content_type = DEFAULT_TYPE
+            return max(node.body_start - 1, 0)
+
+    def _read_header(self, node: Node) -> None:
+        stop = min(
+            node.body_start, node.header_start + MAX_HEADER, node.header_start + MAX_HEADERS - self.header_octets
+        )
+        if stop <= node.header_start:
+            return
+        self.header_octets += stop - node.header_start
+        node.fields = split_fields(self.content[node.header_start : stop])
+        value = node.value(b"content-type")
+        content_type = None if value is None else parse_content_type(value)
+        if content_type is None and value is None and in_digest(node):
+            content_type = ContentType(b"message", b"rfc822")
+        node.content_type = content_type or DEFAULT_TYPE
+
+    def _next_delimiter(self, position: int) -> tuple[_Boundary, int] | None:
+        """The next delimiter line of any open multipart: the first, then the longest, then the innermost."""
+        best: _Boundary | None = None
+        limit = self.size
+        for boundary in self.boundaries:
+            needle = boundary.needle
+            if boundary.following < position:
+                found = find(self.content, needle, position, min(limit + len(needle), self.size))
+                boundary.following = self.size if found < 0 else found
+            if boundary.following < limit or (
+                boundary.following == limit and best is not None and len(needle) >= len(best.needle)
+            ):
+                best, limit = boundary, boundary.following
+        return None if best is None else (best, limit)
+
+    def _close(self, depth: int, end: int) -> None:
+        """End all open parts from this depth of the path on."""
+        for node in self.path[depth:]:
+            node.body_start = min(node.body_start, max(end, node.header_start))
+            node.body_end = max(end, node.body_start)
+        del self.path[depth:]
+
+
+def scan(content: Content) -> Node:
+    """The tree of parts of a message. Never raises."""
+    return _Scanner(content).run()
+
+
+def in_digest(node: Node) -> bool:
+    """Whether the part stands in a multipart/digest, where message/rfc822 is the default (RFC 2046 5.1.5)."""
+    parent = node.parent
+    return parent is not None and parent.is_multipart and parent.content_type.subtype.lower() == b"digest"
+
+
+def header_end(content: Content, start: int, stop: int) -> int:
+    """Where the body begins: after the first empty line, or at `stop` when there is none."""
+    head = content[start : min(start + 2, stop)]
+    if head[:1] == b"\n":
+        return start + 1
+    if head == b"\r\n":
+        return start + 2
+    crlf = find(content, b"\n\r\n", start, stop)
+    bare = find(content, b"\n\n", start, stop if crlf < 0 else crlf + 1)
+    if bare >= 0:
+        return bare + 2
+    return stop if crlf < 0 else crlf + 3
+
+
+def find(content: Content, needle: bytes, start: int, stop: int) -> int:
+    """As `bytes.find`; a mapped file is searched by windows, since `mmap.find` compares octet by octet."""
+    if isinstance(content, bytes):
+        return content.find(needle, start, stop)
+    overlap = len(needle) - 1
+    for offset in range(start, stop, _WINDOW):
+        found = content[offset : min(offset + _WINDOW + overlap, stop)].find(needle)
+        if found >= 0:
+            return offset + found
+    return -1
+
+
+def count_lines(content: Content, start: int, stop: int) -> int:
+    """The line feeds in a range."""
+    if isinstance(content, bytes):
+        return content.count(b"\n", start, stop)
+    return sum(content[offset : min(offset + _WINDOW, stop)].count(b"\n") for offset in range(start, stop, _WINDOW))
