@@ -1,0 +1,96 @@
+"""From a database URL to an open database, or to a SQLAlchemy engine for migrations and batch work."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from mailgate.database.contract import Database
+from mailgate.database.errors import BadDatabaseUrl, DatabaseUnavailable
+from mailgate.database.postgresql import PostgresqlDatabase
+from mailgate.database.sqlite import PRAGMAS, SqliteDatabase
+
+_FORMS = "use sqlite:////absolute/path/mailgate.db or postgresql://user:password@host:5432/name"
+_OLDEST_SQLITE = (3, 38, 0)  # the ->> operator
+
+
+async def open_database(
+    url: str, *, pool_size: int = 10, statement_timeout: float = 60.0, busy_timeout: float = 30.0
+) -> Database:
+    """Open the database at `url`; its schema is not looked at.
+
+    `pool_size` is the greatest number of PostgreSQL connections, `statement_timeout` (seconds) the longest that one
+    statement may run there, `busy_timeout` (seconds) the longest wait for another process that writes the SQLite file.
+
+    Raises:
+        BadDatabaseUrl: the URL is of no known form.
+        DatabaseUnavailable: the database cannot be opened.
+    """
+    parsed = _parse(url)
+    if parsed.drivername == "sqlite":
+        return await SqliteDatabase.open(_sqlite_path(parsed), busy_timeout=busy_timeout)
+    return await PostgresqlDatabase.open(url, pool_size=pool_size, statement_timeout=statement_timeout)
+
+
+def async_engine(url: str, *, busy_timeout: float = 30.0) -> AsyncEngine:
+    """Give a SQLAlchemy engine on the same database, with the same settings; nothing is opened yet.
+
+    Raises:
+        BadDatabaseUrl: the URL is of no known form.
+        DatabaseUnavailable: this Python's SQLite is too old, or the file's folder is missing.
+    """
+    parsed = _parse(url)
+    if parsed.drivername == "sqlite":
+        path = _sqlite_path(parsed)
+        engine = create_async_engine(
+            URL.create("sqlite+aiosqlite", database=str(path)), connect_args={"timeout": busy_timeout}
+        )
+        event.listen(engine.sync_engine, "connect", _set_pragmas)
+        return engine
+
+    async def connect(*_: object, **__: object) -> asyncpg.Connection:
+        return await asyncpg.connect(url)
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect)
+
+
+def _set_pragmas(connection: DBAPIConnection, _: object) -> None:
+    cursor = connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise BadDatabaseUrl(f"the database URL cannot be read: {_FORMS}") from error
+    if parsed.drivername == "postgres":
+        parsed = parsed.set(drivername="postgresql")
+    if parsed.drivername not in {"sqlite", "postgresql"}:
+        raise BadDatabaseUrl(f"no support for {parsed.drivername!r} databases: {_FORMS}")
+    if parsed.drivername == "postgresql" and not parsed.database:
+        raise BadDatabaseUrl(f"the PostgreSQL URL names no database: {_FORMS}")
+    return parsed
+
+
+def _sqlite_path(url: URL) -> Path:
+    if not url.database or url.database == ":memory:" or url.host:
+        raise BadDatabaseUrl(f"the SQLite URL names no file: {_FORMS} (an absolute path has four slashes)")
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise DatabaseUnavailable(
+            f"SQLite {sqlite3.sqlite_version} is too old: "
+            f"{'.'.join(map(str, _OLDEST_SQLITE))} or newer is needed, or use PostgreSQL"
+        )
+    path = Path(url.database).absolute()
+    if not path.parent.is_dir():
+        raise DatabaseUnavailable(f"the folder {path.parent} of the SQLite file does not exist: create it")
+    return path
