@@ -1,0 +1,231 @@
+"""AAF attributes to records: one converter per category. A composite value that does not fit is rejected, alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from directory.model import (
+    ClassRecord,
+    Function,
+    GroupRecord,
+    Link,
+    Mef,
+    Place,
+    Pupil,
+    Record,
+    Rejected,
+    Relative,
+    School,
+    Service,
+    Staff,
+    Subject,
+)
+from directory.nomenclature import LEGAL_GUARDIAN, modern_link
+
+Attributes: TypeAlias = dict[str, list[str]]
+"""The values kept of one record, by attribute; never an empty text."""
+
+_PERSON = ("sn", "givenName", "personalTitle")
+ATTRIBUTES: dict[str, frozenset[str]] = {
+    "EtabEducNat": frozenset(
+        {"ENTStructureUAI", "ENTEtablissementUAI", "ENTStructureSIREN", "ENTStructureNomCourant"}
+        | {"ENTStructureTypeStruct", "ENTEtablissementStructRattachFctl", "ENTStructureClasses", "ENTStructureGroupes"}
+    ),
+    "Eleve": frozenset(
+        {*_PERSON, "ENTPersonStructRattach", "ENTEleveMEF", "ENTEleveNivFormation", "ENTEleveClasses"}
+        | {"ENTEleveGroupes", "ENTElevePersRelEleve", "ENTEleveAutoriteParentale", "ENTElevePere", "ENTEleveMere"}
+        | {"ENTElevePersRelEleve1", "ENTElevePersRelEleve2"}
+    ),
+    "PersRelEleve": frozenset(
+        {*_PERSON, "mail", "mobile", "ENTPersonAdresse", "ENTPersonCodePostal", "ENTPersonVille"}
+    ),
+    "PersEducNat": frozenset(
+        {*_PERSON, "ENTPersonFonctions", "ENTAuxEnsClassesMatieres", "ENTAuxEnsGroupesMatieres", "ENTAuxEnsClasses"}
+        | {"ENTAuxEnsGroupes", "ENTAuxEnsClassesPrincipal", "PersEducNatPresenceDevantEleves"}
+    ),
+    "MefEducNat": frozenset({"ENTLibelleMef", "ENTMEFRattach", "ENTMEFSTAT11"}),
+    "MatiereEducNat": frozenset({"ENTLibelleMatiere"}),
+}
+"""What is read of each category: the rest is not needed for mail, so it is never kept."""
+
+_ACADEMY = re.compile(r"-ac-.*$", re.IGNORECASE)
+_TYPE = re.compile(r"^[A-Z.]{2,6}[- ]+(?=\S)")
+_MANY = 1_000
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The values of one record, and what was rejected of them."""
+
+    file: str
+    line: int | None
+    id: str
+    values: Attributes
+    rejected: list[Record] = field(default_factory=list)
+
+    def one(self, *names: str) -> str:
+        """The first value of the first attribute that has one, or the empty text."""
+        return next((self.values[name][0] for name in names if name in self.values), "")
+
+    def split(self, name: str, least: int, most: int | None = None) -> Iterable[list[str]]:
+        """The values of `name` cut at `$`: `least` to `most` parts (default: exactly `least`), the first two filled."""
+        for value in self.values.get(name, ()):
+            parts = [part.strip() for part in value.split("$")]
+            if not least <= len(parts) <= (most or least):
+                self.reject(name, value, f"{len(parts)} parts between $ signs instead of {least}")
+            elif not all(parts[:2]):
+                self.reject(name, value, "an empty part before or after the first $ sign")
+            else:
+                yield parts
+
+    def reject(self, name: str, value: str, why: str) -> None:
+        self.rejected.append(Rejected(self.file, self.line, self.id, name, value[:100], why))
+
+    def places(self, name: str) -> tuple[Place, ...]:
+        return tuple(dict.fromkeys(Place(school, place) for school, place in self.split(name, 2)))
+
+    def services(self, with_subject: str, without: str) -> tuple[Service, ...]:
+        """From the attribute that tells the subject; from the other only when the first is absent."""
+        if with_subject in self.values:
+            found = [Service(Place(school, name), subject) for school, name, subject in self.split(with_subject, 3)]
+        else:
+            found = [Service(place) for place in self.places(without)]
+        return tuple(dict.fromkeys(found))
+
+
+def _structure(record: _Reading) -> list[Record]:
+    kind = record.one("ENTStructureTypeStruct")
+    uai = record.one("ENTStructureUAI", "ENTEtablissementUAI").upper()
+    name = record.one("ENTStructureNomCourant")
+    if kind.upper() in ("SANS OBJET", ""):
+        kind = "ZONE"
+    else:
+        kind = kind.split()[0].upper()
+        name = _TYPE.sub("", _ACADEMY.sub("", name))
+    if not uai:
+        record.reject("ENTStructureUAI", "", "a structure without UAI is left out")
+        return []
+    parent = record.one("ENTEtablissementStructRattachFctl")
+    school = School(record.id, uai, record.one("ENTStructureSIREN"), kind, name or uai, parent)
+    classes = [
+        ClassRecord(record.id, parts[0], parts[1], tuple(filter(None, parts[2:])))
+        for parts in record.split("ENTStructureClasses", 2, _MANY)
+    ]
+    groups = [
+        GroupRecord(record.id, parts[0], parts[1], tuple(filter(None, parts[2:])))
+        for parts in record.split("ENTStructureGroupes", 2, _MANY)
+    ]
+    return [school, *classes, *groups]
+
+
+def _pupil(record: _Reading) -> list[Record]:
+    classes = record.places("ENTEleveClasses")
+    return [
+        Pupil(
+            id=record.id,
+            sn=record.one("sn"),
+            given=record.one("givenName"),
+            title=record.one("personalTitle"),
+            school=record.one("ENTPersonStructRattach") or next((place.school for place in classes), ""),
+            mef=record.one("ENTEleveMEF"),
+            level_label=record.one("ENTEleveNivFormation"),
+            classes=classes,
+            groups=record.places("ENTEleveGroupes"),
+            links=tuple(dict.fromkeys(_links(record))),
+        )
+    ]
+
+
+def _links(record: _Reading) -> list[Link]:
+    if "ENTElevePersRelEleve" not in record.values:
+        return _older_links(record)
+    found = []
+    for relative, link, _, legal, _, _ in record.split("ENTElevePersRelEleve", 6):
+        if link.isascii() and link.isdigit() and legal.isascii() and legal.isdigit() and len(link + legal) <= _CODES:
+            found.append(Link(relative, *modern_link(int(link), int(legal))))
+        else:
+            record.reject("ENTElevePersRelEleve", "$".join((relative, link, legal)), "link and legal level are numbers")
+    return found
+
+
+_CODES = 4
+"""Digits of a link code and a legal level together."""
+
+
+def _older_links(record: _Reading) -> list[Link]:
+    """Deliveries without the six-field value: the holders of parental authority are the legal guardians."""
+    father, mother = record.one("ENTElevePere"), record.one("ENTEleveMere")
+    holders = record.values.get("ENTEleveAutoriteParentale") or [
+        value for name in ("ENTElevePersRelEleve1", "ENTElevePersRelEleve2") for value in record.values.get(name, ())
+    ]
+    codes = {father: 20, mother: 10}
+    return [Link(holder, codes.get(holder, 90), LEGAL_GUARDIAN) for holder in holders]
+
+
+def _relative(record: _Reading) -> list[Record]:
+    postal = [record.one(name) for name in ("ENTPersonAdresse", "ENTPersonCodePostal", "ENTPersonVille")]
+    return [
+        Relative(
+            id=record.id,
+            ref=record.id,
+            sn=record.one("sn"),
+            given=record.one("givenName"),
+            title=record.one("personalTitle"),
+            mail=record.one("mail"),
+            mobiles=tuple(record.values.get("mobile", ())),
+            postal=" ".join(part for part in postal if part.strip("$ ")),
+        )
+    ]
+
+
+def _staff(record: _Reading) -> list[Record]:
+    functions = [
+        Function(parts[0], parts[1].upper(), *(part.strip() for part in parts[3:5]))
+        for parts in record.split("ENTPersonFonctions", 5)
+    ]
+    return [
+        Staff(
+            id=record.id,
+            sn=record.one("sn"),
+            given=record.one("givenName"),
+            title=record.one("personalTitle"),
+            functions=tuple(dict.fromkeys(functions)),
+            classes=record.services("ENTAuxEnsClassesMatieres", "ENTAuxEnsClasses"),
+            groups=record.services("ENTAuxEnsGroupesMatieres", "ENTAuxEnsGroupes"),
+            head_of=record.places("ENTAuxEnsClassesPrincipal"),
+            before_pupils=record.one("PersEducNatPresenceDevantEleves").upper() == "O",
+        )
+    ]
+
+
+def _mef(record: _Reading) -> list[Record]:
+    return [Mef(record.id, record.one("ENTLibelleMef"), record.one("ENTMEFSTAT11"), record.one("ENTMEFRattach"))]
+
+
+def _subject(record: _Reading) -> list[Record]:
+    return [Subject(record.id, record.one("ENTLibelleMatiere"))]
+
+
+Converter: TypeAlias = Callable[[str, int | None, str, Attributes], list[Record]]
+
+
+def _converter(convert: Callable[[_Reading], list[Record]]) -> Converter:
+    def converted(file: str, line: int | None, identifier: str, values: Attributes) -> list[Record]:
+        reading = _Reading(file, line, identifier, values)
+        return [*convert(reading), *reading.rejected]
+
+    return converted
+
+
+CONVERTERS: dict[str, Converter] = {
+    "EtabEducNat": _converter(_structure),
+    "Eleve": _converter(_pupil),
+    "PersRelEleve": _converter(_relative),
+    "PersEducNat": _converter(_staff),
+    "MefEducNat": _converter(_mef),
+    "MatiereEducNat": _converter(_subject),
+}
+"""From file, line, id and attributes to records, by category."""

@@ -1,0 +1,181 @@
+"""One hostile-proof pass over an XML file: no entity, no external anything, explicit limits, errors with their line.
+
+Built on defusedxml's SAX parser, so a file of any size costs the memory of one record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import IO, Generic, TypeVar
+from xml.sax import SAXParseException
+from xml.sax.handler import ContentHandler, ErrorHandler
+from xml.sax.xmlreader import Locator
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.expatreader import DefusedExpatParser
+
+from directory.model import DirectoryError
+
+T = TypeVar("T")
+
+FILE_LIMIT = 4 << 30
+"""Bytes of one file once decompressed."""
+DEPTH_LIMIT = 12
+VALUE_LIMIT = 16_384
+"""Characters of one value."""
+_CHUNK = 1 << 16
+_PARAM_ENTITY_PARSING_NEVER = 0
+_ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class Refusal(Exception):
+    """The file breaks a rule; the message says which, and what to do. The reader adds file and line."""
+
+
+class RecordHandler(ContentHandler, Generic[T]):
+    """What a format does with the elements: `opened` and `closed`, and `records` to be taken out after each chunk.
+
+    `text` is the character data since the last tag.
+    """
+
+    root: str
+    """The name of the only root element allowed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[T] = []
+        self.depth = 0
+        self._text: list[str] = []
+        self._length = 0
+        self._locator: Locator | None = None
+
+    def setDocumentLocator(self, locator: Locator) -> None:  # noqa: N802
+        self._locator = locator
+
+    def line(self) -> int | None:
+        """The line the parser is at."""
+        return self._locator.getLineNumber() if self._locator else None
+
+    def opened(self, name: str, attribute: str) -> None:
+        """An element begins; `attribute` is its `name` attribute or empty."""
+        raise NotImplementedError
+
+    def closed(self, name: str) -> None:
+        """An element ends."""
+        raise NotImplementedError
+
+    def text(self) -> str:
+        """The character data since the last tag, stripped."""
+        return "".join(self._text).strip() if self._text else ""
+
+    def checked(self, value: str) -> str:
+        """`value`, unless it holds a control character: a line break in a name must never reach a mail header."""
+        if _CONTROL.search(value):
+            raise Refusal(
+                "a value holds a line break or another control character; correct it in the source application "
+                "and ask for a new delivery"
+            )
+        return value
+
+    def startElement(self, name: str, attrs: object) -> None:  # noqa: N802 — the SAX interface
+        self.depth += 1
+        if self.depth == 1 and name != self.root:
+            raise Refusal(f"the root element is <{name[:40]}>, not <{self.root}>; give a file of the right kind")
+        if self.depth > DEPTH_LIMIT:
+            raise Refusal(f"elements are nested more than {DEPTH_LIMIT} deep; the file is damaged or hostile")
+        self._text.clear()
+        self._length = 0
+        self.opened(name, attrs.get("name", ""))  # type: ignore[attr-defined]
+
+    def endElement(self, name: str) -> None:  # noqa: N802
+        self.closed(name)
+        self.depth -= 1
+        self._text.clear()
+        self._length = 0
+
+    def characters(self, content: str) -> None:
+        self._length += len(content)
+        if self._length > VALUE_LIMIT:
+            raise Refusal(f"a value is longer than {VALUE_LIMIT} characters; the file is damaged or hostile")
+        self._text.append(content)
+
+    def skippedEntity(self, name: str) -> None:  # noqa: N802
+        raise Refusal(
+            f"the entity &{name[:40]}; is not declared (XML knows no HTML entity); ask for the file with real letters"
+        )
+
+
+class _Parser(DefusedExpatParser):
+    """defusedxml's parser, which also never looks for a DTD and refuses an internal subset and unknown encodings."""
+
+    dtd: str = ""
+
+    def reset(self) -> None:
+        super().reset()
+        expat = self._parser  # type: ignore[attr-defined] # typeshed leaves it out
+        expat.SetParamEntityParsing(_PARAM_ENTITY_PARSING_NEVER)
+        expat.StartDoctypeDeclHandler = self._doctype
+        expat.XmlDeclHandler = self._declaration
+        expat.buffer_text = True
+
+    def _doctype(self, name: str, system: str | None, public: str | None, internal: int) -> None:
+        if internal:
+            raise Refusal("the DOCTYPE holds declarations of its own; only a reference to the DTD is accepted")
+        if public or system not in (None, self.dtd):
+            raise Refusal(f"the DOCTYPE names another DTD than {self.dtd}; nothing is ever loaded from elsewhere")
+
+    def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        if encoding is not None and encoding.lower() not in _ENCODINGS:
+            raise Refusal(f"the encoding {encoding[:40]} is not accepted; use UTF-8 or ISO-8859-15")
+
+
+def read_records(stream: IO[bytes], file: str, handler: RecordHandler[T], dtd: str) -> Iterator[T]:
+    """The records of one file, as `handler` finds them.
+
+    Raises:
+        DirectoryError: the file is malformed, truncated, hostile or of another kind. Records given before stay
+            given: the caller imports all or nothing.
+    """
+    parser = _Parser()
+    parser.dtd = dtd
+    parser.setContentHandler(handler)
+    handler.setDocumentLocator(parser)
+    parser.setErrorHandler(ErrorHandler())
+    try:
+        for chunk in _chunks(stream):
+            parser.feed(chunk)
+            yield from handler.records
+            handler.records.clear()
+        parser.close()
+    except Refusal as refusal:
+        raise DirectoryError(file, parser.getLineNumber(), str(refusal)) from None
+    except DefusedXmlException as error:
+        raise DirectoryError(
+            file, parser.getLineNumber(), "entities and external references are refused; the file is hostile"
+        ) from error
+    except SAXParseException as error:
+        raise DirectoryError(file, error.getLineNumber(), _advice(str(error.getMessage()))) from error
+    yield from handler.records
+    handler.records.clear()
+
+
+def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    read = 0
+    while chunk := stream.read(_CHUNK):
+        read += len(chunk)
+        if read > FILE_LIMIT:
+            raise Refusal(f"the file is larger than {FILE_LIMIT >> 30} GiB")
+        yield chunk
+
+
+def _advice(message: str) -> str:
+    """What expat says, and what to do about it."""
+    if message == "undefined entity":
+        return "an entity is not declared (XML knows no HTML entity); ask for the file with real letters"
+    if message in ("no element found", "unclosed token", "unclosed CDATA section"):
+        return "the file is cut short; copy or ask for it again"
+    if message == "not well-formed (invalid token)":
+        return "not well-formed XML: a stray character, or another encoding than declared; ask for the file again"
+    return f"not well-formed XML ({message}); ask for the file again"
