@@ -14,6 +14,7 @@ ImapError
     ├── OverQuota                [OVERQUOTA]
     ├── TooManyKeywords          [LIMIT]
     ├── MessageTooLarge          [TOOBIG]
+    ├── BadCharset               [BADCHARSET (US-ASCII UTF-8)]
     └── MessageGone              [EXPUNGEISSUED]
 """
 
@@ -108,6 +109,16 @@ class MessageTooLarge(CommandRefused):
     """Above APPENDLIMIT (RFC 7889)."""
 
     default_code = "TOOBIG"
+
+
+class BadCharset(CommandRefused):
+    """SEARCH in a charset other than these two; ``saves`` says that it had SAVE: forget the saved result (RFC 5182)."""
+
+    default_code = "BADCHARSET (US-ASCII UTF-8)"
+
+    def __init__(self, *, saves: bool) -> None:
+        super().__init__("Please search in UTF-8")
+        self.saves = saves
 
 
 class MessageGone(CommandRefused):

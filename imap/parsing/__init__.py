@@ -1,1 +1,14 @@
-"""The grammar of IMAP: commands from the wire to values, and values to the wire."""
+"""The grammar of IMAP: commands from the wire to values (`parser`, `commands`), and values to the wire (`wire`)."""
+
+from imap.parsing.literals import CommandInput, Literal, LiteralAnnouncement
+from imap.parsing.parser import Peeked, announced_literal, parse_command, peek_command
+
+__all__ = [
+    "CommandInput",
+    "Literal",
+    "LiteralAnnouncement",
+    "Peeked",
+    "announced_literal",
+    "parse_command",
+    "peek_command",
+]

@@ -18,6 +18,18 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
+class LiteralAnnouncement:
+    """``{n}``, ``{n+}`` or ``~{n}`` at the end of a line."""
+
+    size: int
+    synchronizing: bool
+    """False for ``{n+}``: the literal comes whether or not it is wanted."""
+    binary: bool
+    start: int
+    """Where the announcement begins in the line: the text part of `CommandInput` ends here."""
+
+
+@dataclass(frozen=True, slots=True)
 class CommandInput:
     """One complete command: text and literals in turn.
 

@@ -1,0 +1,28 @@
+"""Limits of the grammar, beside those of lines and literals that the connection holds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MAX_RANGES: Final = 32_768
+"""Ranges in one sequence set: more do not fit a line of 64 KiB."""
+MAX_NESTING: Final = 100
+"""Search keys within search keys: parentheses, NOT and OR."""
+MAX_SEARCH_KEYS: Final = 1_000
+MAX_FETCH_ITEMS: Final = 100
+MAX_HEADER_FIELDS: Final = 200
+"""Names in one HEADER.FIELDS list."""
+MAX_SECTION_DEPTH: Final = 100
+"""Numbers in one section part, such as ``1.2.3``."""
+MAX_FLAGS: Final = 100
+"""Flags of one list; a mailbox holds 58 keywords at most."""
+MAX_FLAG_LENGTH: Final = 255
+MAX_OPTIONS: Final = 50
+"""Options, parameters, STATUS items and capabilities of one list."""
+MAX_PATTERNS: Final = 100
+"""Patterns of one LIST."""
+MAX_APPEND_MESSAGES: Final = 1_000
+MAX_ID_FIELDS: Final = 30
+"""RFC 2971 section 3.3, as the next two."""
+MAX_ID_NAME: Final = 30
+MAX_ID_VALUE: Final = 1_024

@@ -1,0 +1,82 @@
+"""LIST with the options of RFC 5258, RFC 5819 and RFC 6154 (RFC 9051 section 6.3.9)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from imap.errors import BadCommand
+from imap.parsing.commands import List, ListReturn, ListSelect, StatusItem
+from imap.parsing.lexer import ATOM, Cursor
+from imap.parsing.limits import MAX_OPTIONS, MAX_PATTERNS
+from imap.parsing.mailbox import status_items
+from imap.parsing.values import list_mailbox, mailbox
+
+_SELECT_OPTIONS: Final = {option.value.encode(): option for option in ListSelect}
+_RETURN_OPTIONS: Final = {option.value.encode(): option for option in ListReturn}
+
+
+# list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]
+def list_(cursor: Cursor) -> List:
+    cursor.space()
+    selects: frozenset[ListSelect] | None = None
+    if cursor.skip(b"("):
+        selects = _select_options(cursor)
+        cursor.space()
+    reference = mailbox(cursor)
+    cursor.space()
+    # mbox-or-pat = list-mailbox / patterns
+    # patterns = "(" list-mailbox *(SP list-mailbox) ")"
+    several = cursor.skip(b"(")
+    patterns = cursor.items(list_mailbox, limit=MAX_PATTERNS, what="patterns") if several else [list_mailbox(cursor)]
+    returns: list[ListReturn | tuple[StatusItem, ...]] | None = None
+    if cursor.skip(b" "):
+        returns = _return_options(cursor)
+    return List(
+        reference,
+        tuple(patterns),
+        selects or frozenset(),
+        frozenset(option for option in returns or () if isinstance(option, ListReturn)),
+        tuple(dict.fromkeys(item for option in returns or () if isinstance(option, tuple) for item in option)),
+        several or selects is not None or returns is not None,
+    )
+
+
+# list-select-opts = "(" [(*(list-select-opt SP) list-select-base-opt *(SP list-select-opt))
+#                    / (list-select-independent-opt *(SP list-select-independent-opt))] ")"
+def _select_options(cursor: Cursor) -> frozenset[ListSelect]:
+    if cursor.skip(b")"):
+        return frozenset()
+    options = frozenset(cursor.items(_select_option, limit=MAX_OPTIONS, what="options"))
+    if ListSelect.RECURSIVEMATCH in options and ListSelect.SUBSCRIBED not in options:
+        raise BadCommand("RECURSIVEMATCH needs SUBSCRIBED beside it")
+    return options
+
+
+# list-select-base-opt = "SUBSCRIBED" / option-extension
+# list-select-independent-opt = "REMOTE" / "SPECIAL-USE" / option-extension
+# list-select-mod-opt = "RECURSIVEMATCH" / option-extension
+def _select_option(cursor: Cursor) -> ListSelect:
+    if (option := _SELECT_OPTIONS.get(cursor.word(ATOM, "a selection option"))) is None:
+        raise BadCommand("Unknown selection option of LIST")
+    return option
+
+
+# list-return-opts = "RETURN" SP "(" [return-option *(SP return-option)] ")"
+def _return_options(cursor: Cursor) -> list[ListReturn | tuple[StatusItem, ...]]:
+    if cursor.word(ATOM, "RETURN") != b"RETURN":
+        raise BadCommand("Expected RETURN after the pattern of LIST")
+    cursor.space()
+    cursor.expect(b"(")
+    return [] if cursor.skip(b")") else cursor.items(_return_option, limit=MAX_OPTIONS, what="options")
+
+
+# return-option = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / status-option / option-extension
+# status-option = "STATUS" SP "(" status-att *(SP status-att) ")"
+def _return_option(cursor: Cursor) -> ListReturn | tuple[StatusItem, ...]:
+    name = cursor.word(ATOM, "a return option")
+    if name == b"STATUS":
+        cursor.space()
+        return status_items(cursor)
+    if (option := _RETURN_OPTIONS.get(name)) is None:
+        raise BadCommand("Unknown return option of LIST")
+    return option

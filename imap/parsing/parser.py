@@ -1,0 +1,140 @@
+"""From a complete command to its value, and what the connection must know before a command is complete."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Final, NamedTuple
+
+from imap.errors import BadCommand
+from imap.parsing import append, auth, fetch, mailbox, search, store
+from imap.parsing.commands import (
+    Capability,
+    Check,
+    Close,
+    Command,
+    Delete,
+    Expunge,
+    GetQuotaRoot,
+    Idle,
+    Logout,
+    Namespace,
+    Noop,
+    StartTls,
+    Subscribe,
+    Unselect,
+    Unsubscribe,
+)
+from imap.parsing.lexer import ATOM, MAX_NUMBER64, TAG, Cursor
+from imap.parsing.list import list_
+from imap.parsing.literals import CommandInput, LiteralAnnouncement
+
+_ANNOUNCEMENT: Final = re.compile(rb"(~?)\{([0-9]+)(\+?)\}\Z")
+_TAG: Final = re.compile(rb"(" + TAG.pattern + rb") ")
+_VERB: Final = re.compile(rb"(?:UID )?[A-Z]+(?= |\Z)", re.IGNORECASE)
+_MAX_DIGITS: Final = len(str(MAX_NUMBER64)) - 1
+
+
+class Peeked(NamedTuple):
+    """The beginning of a command; None where it is malformed."""
+
+    tag: str | None
+    verb: str | None
+    """In capitals, ``UID FETCH`` in one; not checked to be a command that exists."""
+
+
+def peek_command(line: bytes) -> Peeked:
+    """Tag and name of the command that a first line, whole or cut, begins; never raises."""
+    if (tag := _TAG.match(line)) is None:
+        return Peeked(None, None)
+    verb = _VERB.match(line, tag.end())
+    return Peeked(tag.group(1).decode(), verb.group().decode().upper() if verb else None)
+
+
+def announced_literal(line: bytes) -> LiteralAnnouncement | None:
+    """The literal that a line (without its CRLF) announces at its end (RFC 7888, RFC 3516 for ``~{n}``).
+
+    A size of more than 18 digits is given as the greatest 63-bit number: nobody reads so much.
+    """
+    if not line.endswith(b"}") or (found := _ANNOUNCEMENT.search(line)) is None:
+        return None
+    binary, digits, plus = found.groups()
+    digits = digits.lstrip(b"0") or b"0"
+    size = int(digits) if len(digits) <= _MAX_DIGITS else MAX_NUMBER64
+    return LiteralAnnouncement(size, synchronizing=not plus, binary=bool(binary), start=found.start())
+
+
+def parse_command(command: CommandInput, *, utf8: bool = False) -> tuple[str, Command]:
+    """Tag and value of a complete command.
+
+    ``utf8`` says that the session enabled IMAP4rev2 or UTF8=ACCEPT. Raises BadCommand for what the grammar does not
+    allow and CommandRefused for what it allows and nobody can do; `peek_command` then tells the tag to answer with.
+    """
+    cursor = Cursor(command, utf8=utf8)
+    if (tag := cursor.match(TAG)) is None:
+        raise cursor.expected("a tag")
+    cursor.space()
+    verb = cursor.word(ATOM, "a command")
+    if verb == b"UID":
+        cursor.space()
+        verb = b"UID " + cursor.word(ATOM, "a command after UID")
+    if (parser := _PARSERS.get(verb)) is None:
+        raise BadCommand("Unknown command")
+    value = parser(cursor)
+    cursor.end()
+    return tag.decode(), value
+
+
+def _without_arguments(command: Callable[[], Command]) -> Callable[[Cursor], Command]:
+    value = command()
+    return lambda _: value
+
+
+# command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
+_PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
+    # command-any = "CAPABILITY" / "LOGOUT" / "NOOP" / id
+    b"CAPABILITY": _without_arguments(Capability),
+    b"LOGOUT": _without_arguments(Logout),
+    b"NOOP": _without_arguments(Noop),
+    b"ID": auth.identify,
+    # command-nonauth = login / authenticate / "STARTTLS"
+    b"STARTTLS": _without_arguments(StartTls),
+    b"AUTHENTICATE": auth.authenticate,
+    b"LOGIN": auth.login,
+    # command-auth = append / create / delete / enable / examine / list / lsub / namespace-command / rename / select /
+    #                status / subscribe / unsubscribe / idle / getquota / getquotaroot
+    b"APPEND": append.append,
+    b"CREATE": mailbox.create,
+    b"DELETE": mailbox.one_mailbox(Delete),
+    b"ENABLE": auth.enable,
+    b"EXAMINE": mailbox.examine,
+    b"GETQUOTA": mailbox.get_quota,
+    b"GETQUOTAROOT": mailbox.one_mailbox(GetQuotaRoot),
+    b"IDLE": _without_arguments(Idle),
+    b"LIST": list_,
+    b"LSUB": mailbox.lsub,
+    b"NAMESPACE": _without_arguments(Namespace),
+    b"RENAME": mailbox.rename,
+    b"SELECT": mailbox.select,
+    b"STATUS": mailbox.status,
+    b"SUBSCRIBE": mailbox.one_mailbox(Subscribe),
+    b"UNSUBSCRIBE": mailbox.one_mailbox(Unsubscribe),
+    # command-select = "CHECK" / "CLOSE" / "UNSELECT" / "EXPUNGE" / copy / move / fetch / store / search / uid
+    b"CHECK": _without_arguments(Check),
+    b"CLOSE": _without_arguments(Close),
+    b"EXPUNGE": _without_arguments(Expunge),
+    b"UNSELECT": _without_arguments(Unselect),
+    # uid = "UID" SP (copy / move / fetch / search / store / uid-expunge)
+    b"COPY": partial(store.copy, uid=False),
+    b"FETCH": partial(fetch.fetch, uid=False),
+    b"MOVE": partial(store.move, uid=False),
+    b"SEARCH": partial(search.search, uid=False),
+    b"STORE": partial(store.store, uid=False),
+    b"UID COPY": partial(store.copy, uid=True),
+    b"UID EXPUNGE": store.uid_expunge,
+    b"UID FETCH": partial(fetch.fetch, uid=True),
+    b"UID MOVE": partial(store.move, uid=True),
+    b"UID SEARCH": partial(search.search, uid=True),
+    b"UID STORE": partial(store.store, uid=True),
+}

@@ -1,0 +1,210 @@
+"""SEARCH: return options, charset and the tree of keys (RFC 9051 section 6.4.4, RFC 4731, RFC 5182, RFC 7162)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from imap import flags
+from imap.errors import BadCharset, BadCommand
+from imap.parsing.commands import Search, SearchReturn
+from imap.parsing.fetch import header_field
+from imap.parsing.lexer import ATOM, Cursor
+from imap.parsing.limits import MAX_NESTING, MAX_OPTIONS, MAX_SEARCH_KEYS
+from imap.parsing.search_keys import (
+    All,
+    And,
+    BodyContains,
+    HasFlag,
+    HasKeyword,
+    HeaderContains,
+    IsRecent,
+    LargerThan,
+    ModSeqFrom,
+    Not,
+    NumberIn,
+    Or,
+    ReceivedDate,
+    SearchKey,
+    SentDate,
+    SmallerThan,
+    TextContains,
+    UidIn,
+    When,
+)
+from imap.parsing.values import date, keyword, sequence_set
+
+CHARSETS: Final = ("US-ASCII", "UTF-8")
+_RETURNS: Final = {option.value.encode(): option for option in SearchReturn}
+_KEY_NAME: Final = re.compile(rb"[A-Za-z]+")
+_ENTRY: Final = re.compile(rb"/flags/\\?[^\\\"(){ %*\]\x00-\x1f\x7f-\xff]+", re.IGNORECASE)
+_ENTRY_TYPES: Final = (b"PRIV", b"SHARED", b"ALL")
+
+
+# search = "SEARCH" [search-return-opts] SP search-program
+def search(cursor: Cursor, *, uid: bool) -> Search:
+    cursor.space()
+    returns = _return_options(cursor) if _skip_word(cursor, b"RETURN ") else None
+    charset = _charset(cursor, returns) if _skip_word(cursor, b"CHARSET ") else None
+    keys = _Keys(cursor)
+    found = [keys.key(0)]
+    while cursor.skip(b" "):
+        found.append(keys.key(0))
+    return Search(uid, _all_of(found), charset, returns, keys.modseq)
+
+
+def _skip_word(cursor: Cursor, word: bytes) -> bool:
+    """Step over a word in any case and the space after it, when they are next."""
+    if cursor.text[cursor.pos : cursor.pos + len(word)].upper() != word:
+        return False
+    cursor.pos += len(word)
+    return True
+
+
+# search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
+def _return_options(cursor: Cursor) -> frozenset[SearchReturn]:
+    cursor.expect(b"(")
+    options = [] if cursor.skip(b")") else cursor.items(_return_option, limit=MAX_OPTIONS, what="options")
+    cursor.space()
+    # RFC 4731 section 3.1: an empty list stands for ALL
+    return frozenset(options) or frozenset({SearchReturn.ALL})
+
+
+# search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"
+def _return_option(cursor: Cursor) -> SearchReturn:
+    if (option := _RETURNS.get(cursor.word(ATOM, "a return option"))) is None:
+        raise BadCommand("Unknown return option of SEARCH")
+    return option
+
+
+# search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
+# charset = atom / quoted
+def _charset(cursor: Cursor, returns: frozenset[SearchReturn] | None) -> str:
+    charset = cursor.text_astring("a charset").upper()
+    cursor.space()
+    if charset not in CHARSETS:
+        raise BadCharset(saves=returns is not None and SearchReturn.SAVE in returns)
+    return charset
+
+
+def _all_of(keys: list[SearchKey]) -> SearchKey:
+    return keys[0] if len(keys) == 1 else And(tuple(keys))
+
+
+class _Keys:
+    """The recursive part of the grammar, which counts its depth and its keys."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+        self.count = 0
+        self.modseq = False
+
+    # search-key = sequence-set / "(" search-key *(SP search-key) ")" / "NOT" SP search-key /
+    #              "OR" SP search-key SP search-key / the names in `_KEYS`
+    def key(self, depth: int) -> SearchKey:
+        self.count += 1
+        if self.count > MAX_SEARCH_KEYS:
+            raise BadCommand(f"More than {MAX_SEARCH_KEYS} search keys")
+        if depth > MAX_NESTING:
+            raise BadCommand(f"Search keys nested more than {MAX_NESTING} deep")
+        cursor = self.cursor
+        if cursor.skip(b"("):
+            return _all_of(cursor.items(lambda _: self.key(depth + 1), limit=MAX_SEARCH_KEYS, what="search keys"))
+        if cursor.ahead() in _SET_BEGINS:
+            return NumberIn(sequence_set(cursor))
+        start = cursor.pos
+        match cursor.word(_KEY_NAME, "a search key"):
+            case b"NOT":
+                cursor.space()
+                return Not(self.key(depth + 1))
+            case b"OR":
+                cursor.space()
+                left = self.key(depth + 1)
+                cursor.space()
+                return Or(left, self.key(depth + 1))
+            case b"MODSEQ":
+                self.modseq = True
+                return _modseq(cursor)
+            case name if name in _FLAG_KEYS:
+                return _FLAG_KEYS[name]
+            case name if name in _ARGUMENT_KEYS:
+                cursor.space()
+                return _ARGUMENT_KEYS[name](cursor)
+        cursor.pos = start
+        raise cursor.expected("a search key")
+
+
+# search-modsequence = "MODSEQ" [search-modseq-ext] SP mod-sequence-valzer
+# search-modseq-ext = SP entry-name SP entry-type-req
+def _modseq(cursor: Cursor) -> ModSeqFrom:
+    cursor.space()
+    if cursor.ahead() == b'"':
+        if not _ENTRY.fullmatch(cursor.quoted("the name of a flag's entry")):
+            raise cursor.expected('an entry such as "/flags/\\\\seen"')
+        cursor.space()
+        if cursor.word(ATOM, "priv, shared or all") not in _ENTRY_TYPES:
+            raise BadCommand("Expected priv, shared or all after the entry of MODSEQ")
+        cursor.space()
+    return ModSeqFrom(cursor.number64("a modification sequence"))
+
+
+def _text(cursor: Cursor) -> str:
+    return cursor.text_astring("a string to search for")
+
+
+# "HEADER" SP header-fld-name SP astring
+def _header(cursor: Cursor) -> HeaderContains:
+    field = header_field(cursor)
+    cursor.space()
+    return HeaderContains(field.lower(), _text(cursor))
+
+
+# "BCC" SP astring / "CC" SP astring / "FROM" SP astring / "SUBJECT" SP astring / "TO" SP astring
+def _field(field: str, cursor: Cursor) -> HeaderContains:
+    return HeaderContains(field, _text(cursor))
+
+
+# "BEFORE" SP date / "ON" SP date / "SINCE" SP date
+def _received(when: When, cursor: Cursor) -> ReceivedDate:
+    return ReceivedDate(when, date(cursor))
+
+
+# "SENTBEFORE" SP date / "SENTON" SP date / "SENTSINCE" SP date
+def _sent(when: When, cursor: Cursor) -> SentDate:
+    return SentDate(when, date(cursor))
+
+
+_SET_BEGINS: Final = tuple(bytes([octet]) for octet in b"0123456789*$")
+_FLAG_KEYS: Final[dict[bytes, SearchKey]] = {
+    b"ALL": All(),
+    b"ANSWERED": HasFlag(flags.ANSWERED),
+    b"DELETED": HasFlag(flags.DELETED),
+    b"DRAFT": HasFlag(flags.DRAFT),
+    b"FLAGGED": HasFlag(flags.FLAGGED),
+    b"SEEN": HasFlag(flags.SEEN),
+    b"UNANSWERED": Not(HasFlag(flags.ANSWERED)),
+    b"UNDELETED": Not(HasFlag(flags.DELETED)),
+    b"UNDRAFT": Not(HasFlag(flags.DRAFT)),
+    b"UNFLAGGED": Not(HasFlag(flags.FLAGGED)),
+    b"UNSEEN": Not(HasFlag(flags.SEEN)),
+    b"RECENT": IsRecent(),
+    b"NEW": And((IsRecent(), Not(HasFlag(flags.SEEN)))),
+    b"OLD": Not(IsRecent()),
+}
+_ARGUMENT_KEYS: Final[dict[bytes, Callable[[Cursor], SearchKey]]] = {
+    b"BODY": lambda cursor: BodyContains(_text(cursor)),
+    b"TEXT": lambda cursor: TextContains(_text(cursor)),
+    b"HEADER": _header,
+    **{name.upper().encode(): partial(_field, name) for name in ("bcc", "cc", "from", "subject", "to")},
+    **{when.value.encode(): partial(_received, when) for when in When},
+    **{b"SENT" + when.value.encode(): partial(_sent, when) for when in When},
+    b"LARGER": lambda cursor: LargerThan(cursor.number64("a size")),
+    b"SMALLER": lambda cursor: SmallerThan(cursor.number64("a size")),
+    # "KEYWORD" SP flag-keyword / "UNKEYWORD" SP flag-keyword
+    b"KEYWORD": lambda cursor: HasKeyword(keyword(cursor)),
+    b"UNKEYWORD": lambda cursor: Not(HasKeyword(keyword(cursor))),
+    # "UID" SP sequence-set
+    b"UID": lambda cursor: UidIn(sequence_set(cursor)),
+}

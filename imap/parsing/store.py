@@ -1,0 +1,63 @@
+"""Commands that change or copy messages: STORE, COPY, MOVE, UID EXPUNGE."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from imap.backend import FlagAction
+from imap.errors import BadCommand
+from imap.parsing.commands import Copy, Expunge, Move, Store
+from imap.parsing.lexer import ATOM, Cursor
+from imap.parsing.values import bare_flags, flag_list, mailbox, sequence_set
+
+_FLAGS: Final = re.compile(rb"[+-]?FLAGS(?:\.SILENT)?(?= )", re.IGNORECASE)
+
+
+# store = "STORE" SP sequence-set [store-modifiers] SP store-att-flags
+# store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
+def store(cursor: Cursor, *, uid: bool) -> Store:
+    cursor.space()
+    messages = sequence_set(cursor)
+    cursor.space()
+    unchanged_since = None
+    if cursor.skip(b"("):
+        unchanged_since = _modifiers(cursor)
+        cursor.space()
+    action, _, silent = cursor.word(_FLAGS, "FLAGS, +FLAGS or -FLAGS").decode().partition(".")
+    cursor.space()
+    flags = flag_list(cursor) if cursor.ahead() == b"(" else bare_flags(cursor)
+    return Store(uid, messages, FlagAction(action), bool(silent), flags, unchanged_since)
+
+
+# store-modifiers = SP "(" store-modifier *(SP store-modifier) ")"
+# store-modifier = "UNCHANGEDSINCE" SP mod-sequence-valzer ; only once
+def _modifiers(cursor: Cursor) -> int:
+    if cursor.word(ATOM, "UNCHANGEDSINCE") != b"UNCHANGEDSINCE":
+        raise BadCommand("Unknown modifier of STORE")
+    cursor.space()
+    modseq = cursor.number64("a modification sequence")
+    cursor.expect(b")")
+    return modseq
+
+
+# copy = "COPY" SP sequence-set SP mailbox
+def copy(cursor: Cursor, *, uid: bool) -> Copy:
+    cursor.space()
+    messages = sequence_set(cursor)
+    cursor.space()
+    return Copy(uid, messages, mailbox(cursor))
+
+
+# move = "MOVE" SP sequence-set SP mailbox
+def move(cursor: Cursor, *, uid: bool) -> Move:
+    cursor.space()
+    messages = sequence_set(cursor)
+    cursor.space()
+    return Move(uid, messages, mailbox(cursor))
+
+
+# uid-expunge = "EXPUNGE" SP sequence-set
+def uid_expunge(cursor: Cursor) -> Expunge:
+    cursor.space()
+    return Expunge(sequence_set(cursor))
