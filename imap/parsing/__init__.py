@@ -1,7 +1,7 @@
 """The grammar of IMAP: commands from the wire to values (`parser`, `commands`), and values to the wire (`wire`)."""
 
-from imap.parsing.literals import CommandInput, Literal, LiteralAnnouncement
-from imap.parsing.parser import Peeked, announced_literal, parse_command, peek_command
+from imap.parsing.literals import CommandInput, Literal, LiteralAnnouncement, Peeked, announced_literal, peek_command
+from imap.parsing.parser import parse_command
 
 __all__ = [
     "CommandInput",

@@ -1,11 +1,10 @@
-"""From a complete command to its value, and what the connection must know before a command is complete."""
+"""From a complete command to its value."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from imap.errors import BadCommand
 from imap.parsing import append, auth, fetch, mailbox, search, store
@@ -26,43 +25,9 @@ from imap.parsing.commands import (
     Unselect,
     Unsubscribe,
 )
-from imap.parsing.lexer import ATOM, MAX_NUMBER64, TAG, Cursor
+from imap.parsing.lexer import ATOM, TAG, Cursor
 from imap.parsing.list import list_
-from imap.parsing.literals import CommandInput, LiteralAnnouncement
-
-_ANNOUNCEMENT: Final = re.compile(rb"(~?)\{([0-9]+)(\+?)\}\Z")
-_TAG: Final = re.compile(rb"(" + TAG.pattern + rb") ")
-_VERB: Final = re.compile(rb"(?:UID )?[A-Z]+(?= |\Z)", re.IGNORECASE)
-_MAX_DIGITS: Final = len(str(MAX_NUMBER64)) - 1
-
-
-class Peeked(NamedTuple):
-    """The beginning of a command; None where it is malformed."""
-
-    tag: str | None
-    verb: str | None
-    """In capitals, ``UID FETCH`` in one; not checked to be a command that exists."""
-
-
-def peek_command(line: bytes) -> Peeked:
-    """Tag and name of the command that a first line, whole or cut, begins; never raises."""
-    if (tag := _TAG.match(line)) is None:
-        return Peeked(None, None)
-    verb = _VERB.match(line, tag.end())
-    return Peeked(tag.group(1).decode(), verb.group().decode().upper() if verb else None)
-
-
-def announced_literal(line: bytes) -> LiteralAnnouncement | None:
-    """The literal that a line (without its CRLF) announces at its end (RFC 7888, RFC 3516 for ``~{n}``).
-
-    A size of more than 18 digits is given as the greatest 63-bit number: nobody reads so much.
-    """
-    if not line.endswith(b"}") or (found := _ANNOUNCEMENT.search(line)) is None:
-        return None
-    binary, digits, plus = found.groups()
-    digits = digits.lstrip(b"0") or b"0"
-    size = int(digits) if len(digits) <= _MAX_DIGITS else MAX_NUMBER64
-    return LiteralAnnouncement(size, synchronizing=not plus, binary=bool(binary), start=found.start())
+from imap.parsing.literals import CommandInput
 
 
 def parse_command(command: CommandInput, *, utf8: bool = False) -> tuple[str, Command]:
