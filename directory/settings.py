@@ -1,0 +1,31 @@
+"""What an import is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSettings:
+    """One complete set of one academy.
+
+    People are known by `source`, `academy` and their number there: two formats of the same academy that share its
+    numbers (AAF and SDET) share `source` too, and so the accounts.
+
+    `ent_domain` is the domain of people's addresses; schools' domains are `domains` (by UAI) or made below it.
+    `school_year` is its first calendar year. `max_departures` is the share of a school's pupils and staff, between 0
+    and 1, that may be missing from the set before it is taken for a broken one; `max_departures_new_year` replaces it
+    when the school year is later than that of the school's last import. `force` imports whatever is missing.
+    """
+
+    academy: str
+    ent_domain: str
+    school_year: int
+    today: date
+    source: str = "aaf"
+    domains: Mapping[str, str] = field(default_factory=dict)
+    max_departures: float = 0.2
+    max_departures_new_year: float = 0.6
+    force: bool = False

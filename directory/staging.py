@@ -1,0 +1,269 @@
+"""The records of one import in temporary tables: memory stays that of one batch, whatever the size of the set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+)
+
+from directory.model import (
+    ClassRecord,
+    DirectoryError,
+    GroupRecord,
+    Mef,
+    Pupil,
+    Record,
+    Rejected,
+    Relative,
+    School,
+    Service,
+    Staff,
+    Subject,
+)
+from directory.names import local_part, shown
+from directory.nomenclature import PROFILE_OF_SDET, SDET_OF_FUNCTION, VOID_FUNCTION, sdet_of_staff
+from directory.report import ImportReport, Kind
+from directory.schema import Id, new_id
+
+_BATCH = 2_000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_BLANK = dict.fromkeys(("ref", "school", "mef", "level_label", "mail", "mobiles", "postal"), "")
+
+staging = MetaData()
+
+
+def temporary(name: str, *columns: Column[Any] | Index) -> Table:
+    """A table that lives as long as the transaction at most."""
+    return Table(name, staging, *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+
+
+def _seq() -> Column[int]:
+    return Column("seq", BigInteger, nullable=False, index=True)
+
+
+def _text(name: str, *, index: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=False, index=index)
+
+
+people = temporary(
+    "stage_person",
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    _text("source_id", index=True),
+    _text("ref", index=True),
+    _text("kind"),
+    Column("person_id", Id, nullable=False, index=True),
+    Column("known", Boolean, nullable=False),
+    Column("wanted", Boolean, nullable=False),
+    *(_text(name) for name in ("sn", "given", "title", "display", "profile", "sdet")),
+    _text("local", index=True),
+    *(_text(name) for name in ("school", "mef", "level_label", "mail", "mobiles", "postal")),
+)
+"""One row per person record. `person_id` is a fresh number until the record is recognised; `local` the beginning of
+the address; `ref` how family links name the person.
+"""
+links = temporary(
+    "stage_link",
+    _seq(),
+    _text("relative", index=True),
+    Column("link", SmallInteger, nullable=False),
+    Column("legal", SmallInteger, nullable=False),
+)
+places = temporary("stage_place", _seq(), _text("role"), _text("school"), _text("name"))
+"""Classes and groups of pupils, classes of head teachers: `role` is class, group or head."""
+services = temporary("stage_service", _seq(), _text("role"), _text("school"), _text("name"), _text("subject"))
+functions = temporary("stage_function", _seq(), _text("school"), _text("code"), _text("discipline"), _text("label"))
+structures = temporary("stage_structure", _text("kind"), _text("school"), _text("name"), _text("label"))
+"""Classes and groups that the structures announce: `kind` is class or group."""
+class_mefs = temporary("stage_class_mef", _text("school"), _text("name"), _text("mef"))
+group_classes = temporary("stage_group_class", _text("school"), _text("name"), _text("class_name"))
+school_keys = temporary("stage_school", Column("key", Text, primary_key=True), Column("school_id", Id, nullable=False))
+levels = temporary("stage_level", _text("mef"), _text("level_label"), _text("level"))
+"""Level by programme and words, as they occur in this set."""
+
+_OF_PERSON = (links, places, services, functions)
+
+
+@dataclass(slots=True)
+class Nomenclatures:
+    """What is small enough to be held: schools, programmes, subjects."""
+
+    schools: dict[str, School] = field(default_factory=dict)
+    mefs: dict[str, Mef] = field(default_factory=dict)
+    subjects: dict[str, Subject] = field(default_factory=dict)
+
+
+class Stager:
+    """Writes records to the temporary tables, in batches."""
+
+    def __init__(self, connection: Connection, report: ImportReport) -> None:
+        self._connection = connection
+        self._report = report
+        self._rows: dict[Table, list[Mapping[str, Any]]] = {}
+        self._seq = 0
+        self.held = Nomenclatures()
+
+    def stage(self, record: Record) -> None:
+        """Take one record."""
+        self._report.records[type(record).__name__] += 1
+        match record:
+            case Pupil():
+                self._pupil(record)
+            case Relative():
+                self._relative(record)
+            case Staff():
+                self._staff(record)
+            case Rejected():
+                where = f"{record.file}{f', line {record.line}' if record.line else ''}, record {record.id}"
+                what = f"{record.attribute} = {record.value!r}"
+                self._report.found(Kind.REJECTED_VALUE, where, what, record.why)
+            case _:
+                self._structure(record)
+
+    def _structure(self, record: School | ClassRecord | GroupRecord | Mef | Subject) -> None:
+        match record:
+            case School():
+                self.held.schools[record.key] = record
+            case Mef():
+                self.held.mefs[record.code] = record
+            case Subject():
+                self.held.subjects[record.code] = record
+            case ClassRecord():
+                self._add(structures, kind="class", school=record.school, name=record.name, label=record.label)
+                for mef in record.mefs:
+                    self._add(class_mefs, school=record.school, name=record.name, mef=mef)
+            case GroupRecord():
+                self._add(structures, kind="group", school=record.school, name=record.name, label=record.label)
+                for name in record.classes:
+                    self._add(group_classes, school=record.school, name=record.name, class_name=name)
+
+    def finish(self) -> None:
+        """Write what is left, keep the last of records that came twice, and let the database see the sizes."""
+        for table, rows in self._rows.items():
+            if rows:
+                self._connection.execute(insert(table), rows)
+        self._rows.clear()
+        self._drop_repeated()
+        analyse(self._connection, people, *_OF_PERSON)
+
+    def _add(self, table: Table, **row: object) -> None:
+        rows = self._rows.setdefault(table, [])
+        rows.append(row)
+        if len(rows) >= _BATCH:
+            self._connection.execute(insert(table), rows)
+            rows.clear()
+
+    def _person(self, record: Pupil | Relative | Staff, kind: str, sdet: str, **more: str) -> int:
+        if _CONTROL.search(f"{record.sn}{record.given}{record.title}"):
+            raise DirectoryError(
+                kind, None, f"record {record.id}: a name holds a control character; correct the source"
+            )
+        self._seq += 1
+        sn, given = shown(record.sn), shown(record.given)
+        self._add(
+            people,
+            **(_BLANK | more),
+            seq=self._seq,
+            source_id=record.id,
+            kind=kind,
+            person_id=new_id(),
+            known=False,
+            wanted=kind != "relative",
+            sn=sn,
+            given=given,
+            title=record.title,
+            display=f"{given} {sn}".strip(),
+            profile=PROFILE_OF_SDET[sdet],
+            sdet=sdet,
+            local=local_part(record.given, record.sn),
+        )
+        return self._seq
+
+    def _pupil(self, record: Pupil) -> None:
+        seq = self._person(record, "pupil", "ELV", school=record.school, mef=record.mef, level_label=record.level_label)
+        for link in record.links:
+            self._add(links, seq=seq, relative=link.relative, link=link.link, legal=link.legal)
+        for role, found in (("class", record.classes), ("group", record.groups)):
+            for place in found:
+                self._add(places, seq=seq, role=role, school=place.school, name=place.name)
+
+    def _relative(self, record: Relative) -> None:
+        self._person(
+            record,
+            "relative",
+            "TUT",
+            ref=record.ref,
+            mail=record.mail.strip().lower(),
+            mobiles=" ".join(sorted({number for text in record.mobiles if (number := telephone(text))})),
+            postal=local_part("", record.postal) if record.postal else "",
+        )
+
+    def _staff(self, record: Staff) -> None:
+        codes = [function.code for function in record.functions]
+        seq = self._person(record, "staff", sdet_of_staff(codes, before_pupils=record.before_pupils))
+        for function in record.functions:
+            self._add(
+                functions,
+                seq=seq,
+                school=function.school,
+                code=function.code,
+                discipline="" if function.discipline == VOID_FUNCTION else function.discipline,
+                label=function.discipline_label,
+            )
+        self._services(seq, "class", record.classes)
+        self._services(seq, "group", record.groups)
+        for place in record.head_of:
+            self._add(places, seq=seq, role="head", school=place.school, name=place.name)
+        who = f"{record.id} {shown(record.given)} {shown(record.sn)}"
+        if not codes:
+            self._report.found(Kind.EMPTY_FUNCTIONS, who, "no function", "the teaching services alone tell the school")
+        for code in codes:
+            if code == VOID_FUNCTION:
+                self._report.found(Kind.VOID_FUNCTION, who, f"function {code!r}", "an account of no profile list")
+            elif code not in SDET_OF_FUNCTION:
+                self._report.found(Kind.UNKNOWN_FUNCTION, who, f"function {code!r}", "taken for administrative staff")
+
+    def _services(self, seq: int, role: str, found: Iterable[Service]) -> None:
+        for service in found:
+            place = service.place
+            self._add(services, seq=seq, role=role, school=place.school, name=place.name, subject=service.subject)
+
+    def _drop_repeated(self) -> None:
+        last = select(func.max(people.c.seq)).group_by(people.c.source_id)
+        dropped = self._connection.execute(delete(people).where(people.c.seq.not_in(last))).rowcount
+        if not dropped:
+            return
+        for table in _OF_PERSON:
+            self._connection.execute(delete(table).where(table.c.seq.not_in(select(people.c.seq))))
+        for _ in range(dropped):
+            self._report.found(Kind.REPEATED_RECORD, "a person", "comes twice in the set", "the last record was taken")
+
+
+def telephone(number: str) -> str:
+    """A telephone number in French national form, digits only; empty when there is none."""
+    digits = re.sub(r"\D", "", number)
+    return re.sub(r"^(?:00)?33(?=\d{9}$)", "0", digits)
+
+
+def analyse(connection: Connection, *tables: Table) -> None:
+    """PostgreSQL knows nothing of a temporary table until told; SQLite needs no telling."""
+    if connection.dialect.name == "postgresql":
+        for table in tables:
+            connection.execute(text(f"ANALYZE {table.name}"))
