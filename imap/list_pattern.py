@@ -18,7 +18,7 @@ _WILDCARDS: Final = re.compile(r"[*%]{2,}")
 class ListPattern:
     """One pattern behind its reference, to be matched with many names.
 
-    The reference is put before the pattern as it is; wildcards in it count (RFC 9051 6.3.9, "implementation dependent").
+    The reference is put before the pattern as it is, with its wildcards: RFC 9051 6.3.9 leaves that to the server.
     """
 
     __slots__ = ("_end", "_folded", "_letters", "_stars", "_wildcards")

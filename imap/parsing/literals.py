@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Final, NamedTuple
 
-
 _ANNOUNCEMENT: Final = re.compile(rb"(~?)\{([0-9]+)(\+?)\}\Z")
 # tag = 1*<any ASTRING-CHAR except "+">
 _TAG: Final = re.compile(rb"([^\x00-\x20(){%*\"\\+\x7f-\xff]+) ")
