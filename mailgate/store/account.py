@@ -1,0 +1,165 @@
+"""What the IMAP engine sees of one person: `imap.backend.Account` on the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+
+from imap.backend import (
+    Appended,
+    Changes,
+    Copied,
+    Entry,
+    FlagAction,
+    Hint,
+    MailboxStatus,
+    NewMessage,
+    Quota,
+    Rendered,
+    Rendering,
+    Snapshot,
+    Stored,
+)
+from imap.errors import MessageTooLarge
+from mailgate.database import Database, Tx
+from mailgate.store import appends, copies, expunge, hierarchy, mailboxes, messages, snapshots
+from mailgate.store.contents import prepare
+from mailgate.store.feed import Watchers
+from mailgate.store.flags import store_flags
+
+
+class StoreAccount:
+    """One account's mailboxes. Each method is one transaction; every write is durable when it returns."""
+
+    def __init__(
+        self, database: Database, watchers: Watchers, account_id: int, username: str, append_limit: int
+    ) -> None:
+        self._database = database
+        self._watchers = watchers
+        self.account_id = account_id
+        self.username = username
+        self.append_limit = append_limit
+
+    async def mailboxes(self) -> Sequence[MailboxStatus]:
+        """All mailboxes, INBOX first."""
+        return await self._database.read(lambda tx: mailboxes.list_mailboxes(tx, self.account_id))
+
+    async def mailbox(self, name: str) -> MailboxStatus:
+        """One mailbox. Raises MailboxNotFound."""
+        return await self._database.read(lambda tx: mailboxes.mailbox_status(tx, self.account_id, name))
+
+    async def subscriptions(self) -> Collection[str]:
+        """Subscribed names."""
+        return await self._database.read(lambda tx: mailboxes.subscriptions(tx, self.account_id))
+
+    async def create(self, name: str, special_use: str | None = None) -> MailboxStatus:
+        """Create and subscribe. Raises MailboxExists, InvalidMailboxName, CommandRefused."""
+        now = _now()
+
+        async def work(tx: Tx) -> MailboxStatus:
+            await hierarchy.create(tx, self.account_id, name, special_use, now)
+            return await mailboxes.mailbox_status(tx, self.account_id, name)
+
+        return await self._database.write(work)
+
+    async def delete(self, name: str) -> None:
+        """Delete with all messages. Raises MailboxNotFound, MailboxInUse, MailboxHasChildren."""
+        now = _now()
+        await self._database.write(lambda tx: hierarchy.remove(tx, self.account_id, name, now))
+
+    async def rename(self, old: str, new: str) -> None:
+        """Rename with children. Raises MailboxNotFound, MailboxExists, MailboxInUse, InvalidMailboxName."""
+        now = _now()
+        await self._database.write(lambda tx: hierarchy.rename(tx, self.account_id, old, new, now))
+
+    async def subscribe(self, name: str) -> None:
+        """Add to the subscriptions. Raises InvalidMailboxName, CommandRefused."""
+        await self._database.write(lambda tx: mailboxes.subscribe(tx, self.account_id, name))
+
+    async def unsubscribe(self, name: str) -> None:
+        """Take off the subscriptions."""
+        await self._database.write(lambda tx: mailboxes.unsubscribe(tx, self.account_id, name))
+
+    async def snapshot(self, mailbox_id: int) -> Snapshot:
+        """The whole mailbox. Raises MailboxNotFound."""
+        return await self._database.read(lambda tx: snapshots.snapshot(tx, self.account_id, mailbox_id))
+
+    async def changes(self, mailbox_id: int, since: int) -> Changes:
+        """What happened since. Raises MailboxNotFound."""
+        return await self._database.read(lambda tx: snapshots.changes(tx, self.account_id, mailbox_id, since))
+
+    async def claim_recent(self, mailbox_id: int, uidnext: int) -> int:
+        """Take ``\\Recent``. Raises MailboxNotFound."""
+        return await self._database.write(lambda tx: snapshots.claim_recent(tx, self.account_id, mailbox_id, uidnext))
+
+    async def entries(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[Entry]:
+        """The entries of these UIDs."""
+        return await self._database.read(lambda tx: snapshots.entries(tx, self.account_id, mailbox_id, uids))
+
+    async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
+        """The wire texts that are asked for."""
+        return await self._database.read(lambda tx: messages.read_rendered(tx, message_ids, which))
+
+    async def read(self, message_id: bytes, start: int, stop: int) -> bytes:
+        """A range of a message's octets. Raises MessageGone."""
+        chunks = await self._database.read(lambda tx: messages.read_range(tx, message_id, start, stop))
+        return messages.cut(chunks, start, stop)
+
+    async def read_whole(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Whole messages; those that are gone are left out."""
+        return messages.joined(await self._database.read(lambda tx: messages.read_chunks(tx, message_ids)))
+
+    async def store(
+        self,
+        mailbox_id: int,
+        uids: Sequence[int],
+        action: FlagAction,
+        flags: int,
+        keywords: Sequence[str],
+        unchanged_since: int | None = None,
+    ) -> Stored:
+        """Change flags. Raises MailboxNotFound, TooManyKeywords."""
+        return await self._database.write(
+            lambda tx: store_flags(tx, self.account_id, mailbox_id, uids, action, flags, keywords, unchanged_since)
+        )
+
+    async def expunge(self, mailbox_id: int, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
+        """Remove what is marked. Raises MailboxNotFound."""
+        now = _now()
+        return await self._database.write(lambda tx: expunge.expunge(tx, self.account_id, mailbox_id, uids, now))
+
+    async def copy(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
+        """Copy. Raises MailboxNotFound, OverQuota."""
+        now = _now()
+        return await self._database.write(lambda tx: copies.copy(tx, self.account_id, mailbox_id, uids, target, now))
+
+    async def move(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
+        """Move. Raises MailboxNotFound."""
+        now = _now()
+        return await self._database.write(lambda tx: copies.move(tx, self.account_id, mailbox_id, uids, target, now))
+
+    async def append(self, target: str, messages: Sequence[NewMessage]) -> Appended:
+        """Append all or none. Raises MailboxNotFound, OverQuota, MessageTooLarge, TooManyKeywords."""
+        now = _now()
+        with ExitStack() as stack:
+            arrivals: list[appends.Arrival] = []
+            for message in messages:
+                content = await prepare(message.content, stack)
+                if content.size > self.append_limit:
+                    raise MessageTooLarge("This message is too large")
+                date = now if message.internal_date is None else message.internal_date
+                arrivals.append(appends.Arrival(content, message.flags, message.keywords, date))
+            return await self._database.write(lambda tx: appends.append(tx, self.account_id, target, arrivals, now))
+
+    async def quota(self) -> Quota:
+        """Storage used and allowed."""
+        return await self._database.read(lambda tx: mailboxes.quota(tx, self.account_id))
+
+    def watch(self, notify: Callable[[Hint], None]) -> Callable[[], None]:
+        """Hear of this account's changes; the answer ends it."""
+        return self._watchers.add(self.account_id, notify)
+
+
+def _now() -> int:
+    return int(time.time())

@@ -1,0 +1,84 @@
+"""Delivery: one content and one small row in each INBOX, in one transaction whatever their number."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from sqlalchemy import LargeBinary, and_, bindparam, or_, select, update
+
+from imap.flags import SEEN
+from mailgate.database import Statement, Tx
+from mailgate.database.statement import insert, member
+from mailgate.store.contents import Prepared
+from mailgate.store.feed import announce
+from mailgate.store.messages import write_message
+from mailgate.store.provisioning import INBOX_ID, SENT_ID
+from mailgate.store.schema import entry, mailbox, names, number
+
+
+class AccountNotFound(LookupError):
+    """A delivery names accounts that do not exist; nothing was delivered."""
+
+    def __init__(self, account_ids: Collection[int]) -> None:
+        super().__init__(f"no such accounts: {', '.join(map(str, sorted(account_ids)))}")
+        self.account_ids = frozenset(account_ids)
+
+
+_inboxes = and_(mailbox.c.mailbox_id == INBOX_ID, member(mailbox.c.account_id, "accounts"))
+_sent = and_(mailbox.c.mailbox_id == SENT_ID, mailbox.c.account_id == bindparam("sender"))
+
+_LOCK: Final = Statement(
+    select(mailbox.c.account_id, mailbox.c.mailbox_id)
+    .where(or_(_inboxes, _sent))
+    .order_by(mailbox.c.account_id, mailbox.c.mailbox_id)
+    .with_for_update()
+)
+_COUNTERS = {
+    "uidnext": mailbox.c.uidnext + 1,
+    "highestmodseq": mailbox.c.highestmodseq + 1,
+    "messages": mailbox.c.messages + 1,
+    "size": mailbox.c.size + bindparam("octets"),
+}
+_COUNT_INBOXES: Final = Statement(update(mailbox).where(_inboxes).values({**_COUNTERS, "unseen": mailbox.c.unseen + 1}))
+_COUNT_SENT: Final = Statement(update(mailbox).where(_sent).values(_COUNTERS))
+_entered = select(
+    mailbox.c.account_id,
+    mailbox.c.mailbox_id,
+    mailbox.c.uidnext - 1,
+    mailbox.c.highestmodseq,
+    mailbox.c.highestmodseq,
+    number("flags"),
+    number("internal_date"),
+    number("now"),
+    number("octets"),
+    bindparam("message_id", type_=LargeBinary),
+)
+_ENTER_INBOXES: Final = Statement(insert(entry).from_select(names(entry), _entered.where(_inboxes)))
+_ENTER_SENT: Final = Statement(insert(entry).from_select(names(entry), _entered.where(_sent)))
+
+
+async def deliver(
+    tx: Tx, content: Prepared, account_ids: frozenset[int], internal_date: int, sent_copy_for: int | None
+) -> None:
+    """Put a content into every INBOX, and with ``\\Seen`` into the sender's Sent mailbox. Raises AccountNotFound."""
+    await write_message(tx, content)
+    accounts = sorted(account_ids)
+    locked = [tuple(row) for row in await tx.all(_LOCK, accounts=accounts, sender=sent_copy_for)]
+    wanted = len(account_ids) + (sent_copy_for is not None)
+    if len(locked) != wanted:
+        everyone = account_ids | ({sent_copy_for} if sent_copy_for is not None else set())
+        raise AccountNotFound(everyone - {account_id for account_id, _ in locked})
+    row = {
+        "internal_date": internal_date,
+        "now": content.stored_at,
+        "octets": content.size,
+        "message_id": content.message_id,
+    }
+    if accounts:
+        await tx.run(_COUNT_INBOXES, accounts=accounts, octets=content.size)
+        await tx.run(_ENTER_INBOXES, accounts=accounts, flags=0, **row)
+    if sent_copy_for is not None:
+        await tx.run(_COUNT_SENT, sender=sent_copy_for, octets=content.size)
+        await tx.run(_ENTER_SENT, sender=sent_copy_for, flags=SEEN, **row)
+    await announce(tx, locked)

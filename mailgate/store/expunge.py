@@ -1,0 +1,84 @@
+"""EXPUNGE: messages leave a mailbox, their UIDs stay in its log (RFC 9051 section 6.4.3, RFC 7162 section 3.2.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, delete, select
+
+from imap.flags import DELETED
+from mailgate.database import Statement, Tx
+from mailgate.database.statement import insert, member
+from mailgate.store.counters import Delta, advance, lock_mailbox
+from mailgate.store.feed import announce
+from mailgate.store.schema import entry, names, number, released, tombstone
+
+_of_mailbox = (entry.c.account_id == bindparam("account_id"), entry.c.mailbox_id == bindparam("mailbox_id"))
+_marked = entry.c.flags.bitwise_and(DELETED) != 0
+
+_MARKED: Final = Statement(select(entry.c.uid).where(*_of_mailbox, _marked).order_by(entry.c.uid))
+_MARKED_AMONG: Final = Statement(
+    select(entry.c.uid).where(*_of_mailbox, _marked, member(entry.c.uid, "uids")).order_by(entry.c.uid)
+)
+
+
+_BURY: Final = Statement(
+    insert(tombstone).from_select(
+        names(tombstone),
+        select(
+            entry.c.account_id,
+            entry.c.mailbox_id,
+            number("modseq"),
+            entry.c.uid,
+            entry.c.arrived,
+            number("now"),
+        ).where(*_of_mailbox, member(entry.c.uid, "uids")),
+    )
+)
+_release = insert(released).from_select(
+    names(released),
+    select(entry.c.account_id, entry.c.message_id, number("now"))
+    .where(*_of_mailbox, member(entry.c.uid, "uids"))
+    .distinct()
+    .order_by(entry.c.message_id),
+)
+_RELEASE: Final = Statement(
+    _release.on_conflict_do_update(
+        index_elements=[released.c.account_id, released.c.message_id],
+        set_={"released_at": _release.excluded.released_at},
+    )
+)
+_REMOVE: Final = Statement(
+    delete(entry).where(*_of_mailbox, member(entry.c.uid, "uids")).returning(entry.c.flags, entry.c.size)
+)
+
+
+async def expunge(
+    tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int] | None, now: int
+) -> tuple[int, Sequence[int]]:
+    """Remove messages marked ``\\Deleted``; give (modseq, UIDs removed). Raises MailboxNotFound."""
+    mailbox = await lock_mailbox(tx, account_id, mailbox_id)
+    if not mailbox.deleted:
+        return mailbox.highestmodseq, ()
+    key = {"account_id": account_id, "mailbox_id": mailbox_id}
+    if uids is None:
+        rows = await tx.all(_MARKED, **key)
+    else:
+        rows = await tx.all(_MARKED_AMONG, **key, uids=uids)
+    if not rows:
+        return mailbox.highestmodseq, ()
+    gone = [row[0] for row in rows]
+    modseq = mailbox.highestmodseq + 1
+    await tx.run(_RELEASE, **key, uids=gone, now=now)
+    delta = await remove(tx, account_id, mailbox_id, gone, modseq, now)
+    await advance(tx, mailbox, modseq, delta)
+    await announce(tx, [(account_id, mailbox_id)])
+    return modseq, gone
+
+
+async def remove(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], modseq: int, now: int) -> Delta:
+    """Delete entries of a locked mailbox and bury their UIDs; give what that takes from its counters."""
+    key = {"account_id": account_id, "mailbox_id": mailbox_id}
+    await tx.run(_BURY, **key, uids=uids, modseq=modseq, now=now)
+    return -Delta.of([(flags, size) for flags, size in await tx.all(_REMOVE, **key, uids=uids)])

@@ -1,0 +1,201 @@
+"""CREATE, DELETE and RENAME (RFC 9051 sections 6.3.4 to 6.3.6): every level of a name is a mailbox of its own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import bindparam, delete, func, or_, select, update
+
+from imap.errors import (
+    CommandRefused,
+    InvalidMailboxName,
+    MailboxExists,
+    MailboxHasChildren,
+    MailboxInUse,
+    MailboxNotFound,
+)
+from mailgate.database import Statement, Tx
+from mailgate.database.statement import insert
+from mailgate.store import copies
+from mailgate.store.counters import lock_account, lock_mailbox
+from mailgate.store.feed import MAILBOX_LIST, announce
+from mailgate.store.mailboxes import MAX_MAILBOXES, SUBSCRIBE, subscriptions
+from mailgate.store.names import INBOX, ancestors, check_name, is_below
+from mailgate.store.provisioning import FIRST_FREE_ID, INBOX_ID
+from mailgate.store.schema import account, entry, mailbox, names, number, released, tombstone
+
+_NAMES: Final = Statement(
+    select(mailbox.c.name, mailbox.c.mailbox_id).where(mailbox.c.account_id == bindparam("account_id"))
+)
+_INSERT: Final = Statement(
+    insert(mailbox).values(
+        {
+            "account_id": bindparam("account_id"),
+            "mailbox_id": bindparam("mailbox_id"),
+            "name": bindparam("name"),
+            "special_use": None,
+            "uidvalidity": bindparam("uidvalidity"),
+            "uidnext": 1,
+            "highestmodseq": 1,
+            "log_floor": 0,
+            "messages": 0,
+            "unseen": 0,
+            "deleted": 0,
+            "size": 0,
+            "recent_from": 1,
+            "keywords": "",
+        }
+    )
+)
+_SET_COUNTERS: Final = Statement(
+    update(account)
+    .where(account.c.account_id == bindparam("account"))
+    .values(next_mailbox_id=bindparam("next_id"), last_uidvalidity=bindparam("last"))
+)
+_RENAME: Final = Statement(
+    update(mailbox)
+    .where(
+        mailbox.c.account_id == bindparam("account"),
+        or_(
+            mailbox.c.name == bindparam("old"),
+            func.substr(mailbox.c.name, 1, bindparam("prefix_length")) == bindparam("prefix"),
+        ),
+    )
+    .values(name=bindparam("new").concat(func.substr(mailbox.c.name, bindparam("rest_from"))))
+)
+_entries = (entry.c.account_id == bindparam("account_id"), entry.c.mailbox_id == bindparam("mailbox_id"))
+_release = insert(released).from_select(
+    names(released),
+    select(entry.c.account_id, entry.c.message_id, number("now"))
+    .where(*_entries)
+    .distinct()
+    .order_by(entry.c.message_id),
+)
+_RELEASE: Final = Statement(
+    _release.on_conflict_do_update(
+        index_elements=[released.c.account_id, released.c.message_id],
+        set_={"released_at": _release.excluded.released_at},
+    )
+)
+_DELETE: Final = tuple(
+    Statement(
+        delete(table).where(
+            table.c.account_id == bindparam("account_id"), table.c.mailbox_id == bindparam("mailbox_id")
+        )
+    )
+    for table in (entry, tombstone, mailbox)
+)
+
+
+async def create(tx: Tx, account_id: int, name: str, special_use: str | None, now: int) -> None:
+    """Create and subscribe a mailbox and the missing levels above it.
+
+    Raises InvalidMailboxName, MailboxExists, CommandRefused: an attribute is asked for (RFC 6154 section 3: every
+    account has its mailboxes for special uses), or the account is full of mailboxes.
+    """
+    check_name(name)
+    if special_use is not None:
+        raise CommandRefused("The mailboxes for special uses are already there", code="USEATTR")
+    taken = await _lock_names(tx, account_id)
+    await _create(tx, account_id, name, taken, now)
+
+
+async def remove(tx: Tx, account_id: int, name: str, now: int) -> None:
+    """Delete a mailbox and let go of its messages; its name stays subscribed (RFC 9051 section 6.3.7).
+
+    Raises MailboxNotFound, MailboxInUse, MailboxHasChildren.
+    """
+    taken = await _lock_names(tx, account_id)
+    mailbox_id = _own(taken, name)
+    if any(is_below(other, name) for other in taken):
+        raise MailboxHasChildren("Delete the mailboxes below this one first")
+    await lock_mailbox(tx, account_id, mailbox_id)
+    await tx.run(_RELEASE, account_id=account_id, mailbox_id=mailbox_id, now=now)
+    for statement in _DELETE:
+        await tx.run(statement, account_id=account_id, mailbox_id=mailbox_id)
+    await announce(tx, [(account_id, MAILBOX_LIST), (account_id, mailbox_id)])
+
+
+async def rename(tx: Tx, account_id: int, old: str, new: str, now: int) -> None:
+    """Rename a mailbox and all below it; of INBOX, only the messages move.
+
+    The new names of subscribed mailboxes are subscribed; the old ones are not taken off the list, which only the
+    client may do (RFC 9051 section 6.3.7).
+
+    Raises MailboxNotFound, MailboxExists, MailboxInUse, InvalidMailboxName, CommandRefused.
+    """
+    check_name(new)
+    taken = await _lock_names(tx, account_id)
+    if old == INBOX:
+        await _create(tx, account_id, new, taken, now)
+        await copies.move(tx, account_id, INBOX_ID, None, new, now)
+        return
+    _own(taken, old)
+    if is_below(new, old):
+        raise InvalidMailboxName("A mailbox cannot move below itself")
+    if new in taken:
+        raise MailboxExists("A mailbox of this name is already there")
+    moved = {name: new + name[len(old) :] for name in taken if name == old or is_below(name, old)}
+    for name in moved.values():
+        check_name(name)
+    parents = [name for name in ancestors(new) if name not in taken]
+    if parents:
+        await _create(tx, account_id, parents[-1], taken, now)
+    await tx.run(
+        _RENAME,
+        account=account_id,
+        old=old,
+        prefix=old + "/",
+        prefix_length=len(old) + 1,
+        new=new,
+        rest_from=len(old) + 1,
+    )
+    for name in moved.keys() & await subscriptions(tx, account_id):
+        await tx.run(SUBSCRIBE, account_id=account_id, name=moved[name])
+    await announce(tx, [(account_id, MAILBOX_LIST), *((account_id, taken[name]) for name in moved)])
+
+
+async def _lock_names(tx: Tx, account_id: int) -> dict[str, int]:
+    """The ids of all mailboxes by name; none comes, goes or is renamed before this transaction ends."""
+    await lock_account(tx, account_id)
+    return dict(map(tuple, await tx.all(_NAMES, account_id=account_id)))
+
+
+def _own(taken: dict[str, int], name: str) -> int:
+    """The id of a mailbox that the person may delete or rename."""
+    mailbox_id = taken.get(name)
+    if mailbox_id is None:
+        raise MailboxNotFound("No such mailbox")
+    if mailbox_id < FIRST_FREE_ID:
+        raise MailboxInUse("This mailbox is always there")
+    return mailbox_id
+
+
+async def _create(tx: Tx, account_id: int, name: str, taken: dict[str, int], now: int) -> None:
+    if name in taken:
+        raise MailboxExists("A mailbox of this name is already there")
+    fresh = [level for level in (*ancestors(name), name) if level not in taken]
+    if len(taken) + len(fresh) > MAX_MAILBOXES:
+        raise CommandRefused(f"An account has {MAX_MAILBOXES} mailboxes at most", code="LIMIT")
+    counters = await lock_account(tx, account_id)
+    uidvalidity = max(now, counters.last_uidvalidity + 1)
+    await tx.run_many(
+        _INSERT,
+        [
+            {
+                "account_id": account_id,
+                "mailbox_id": counters.next_mailbox_id + index,
+                "name": level,
+                "uidvalidity": uidvalidity + index,
+            }
+            for index, level in enumerate(fresh)
+        ],
+    )
+    await tx.run_many(SUBSCRIBE, [{"account_id": account_id, "name": level} for level in fresh])
+    await tx.run(
+        _SET_COUNTERS,
+        account=account_id,
+        next_id=counters.next_mailbox_id + len(fresh),
+        last=uidvalidity + len(fresh) - 1,
+    )
+    await announce(tx, [(account_id, MAILBOX_LIST)])

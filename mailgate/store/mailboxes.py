@@ -1,0 +1,114 @@
+"""The list of mailboxes and subscriptions of an account (RFC 9051 sections 6.3.4 to 6.3.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, case, delete, func, select
+
+from imap.backend import MailboxStatus, Quota
+from imap.errors import CommandRefused, MailboxNotFound, OverQuota
+from mailgate.database import Statement, Tx
+from mailgate.database.statement import insert
+from mailgate.store.counters import lock_account
+from mailgate.store.feed import MAILBOX_LIST, announce
+from mailgate.store.names import INBOX, check_name
+from mailgate.store.schema import account, entry, mailbox, subscription
+
+MAX_MAILBOXES: Final = 5000
+"""Mailboxes of one account, and names in its list of subscriptions."""
+
+_recent = case(
+    (mailbox.c.recent_from >= mailbox.c.uidnext, 0),
+    else_=select(func.count())
+    .select_from(entry)
+    .where(
+        entry.c.account_id == mailbox.c.account_id,
+        entry.c.mailbox_id == mailbox.c.mailbox_id,
+        entry.c.uid >= mailbox.c.recent_from,
+    )
+    .scalar_subquery(),
+)
+_STATUS = select(
+    mailbox.c.mailbox_id,
+    mailbox.c.name,
+    mailbox.c.special_use,
+    mailbox.c.uidvalidity,
+    mailbox.c.uidnext,
+    mailbox.c.highestmodseq,
+    mailbox.c.messages,
+    mailbox.c.unseen,
+    mailbox.c.deleted,
+    _recent.label("recent"),
+    mailbox.c.size,
+).where(mailbox.c.account_id == bindparam("account_id"))
+_ALL: Final = Statement(_STATUS)
+_ONE: Final = Statement(_STATUS.where(mailbox.c.name == bindparam("name")))
+_SUBSCRIPTIONS: Final = Statement(
+    select(subscription.c.name).where(subscription.c.account_id == bindparam("account_id"))
+)
+SUBSCRIBE: Final = Statement(
+    insert(subscription).values(account_id=bindparam("account_id"), name=bindparam("name")).on_conflict_do_nothing()
+)
+_UNSUBSCRIBE: Final = Statement(
+    delete(subscription).where(
+        subscription.c.account_id == bindparam("account"), subscription.c.name == bindparam("gone")
+    )
+)
+_QUOTA_LIMIT: Final = Statement(select(account.c.quota_limit).where(account.c.account_id == bindparam("account_id")))
+_USAGE: Final = Statement(
+    select(func.sum(mailbox.c.size), func.sum(mailbox.c.messages)).where(
+        mailbox.c.account_id == bindparam("account_id")
+    )
+)
+
+
+async def list_mailboxes(tx: Tx, account_id: int) -> Sequence[MailboxStatus]:
+    """All mailboxes, by name with INBOX first."""
+    found = [MailboxStatus(*row) for row in await tx.all(_ALL, account_id=account_id)]
+    return sorted(found, key=lambda status: (status.name != INBOX, status.name))
+
+
+async def mailbox_status(tx: Tx, account_id: int, name: str) -> MailboxStatus:
+    """One mailbox. Raises MailboxNotFound."""
+    row = await tx.one(_ONE, account_id=account_id, name=name)
+    if row is None:
+        raise MailboxNotFound("No such mailbox")
+    return MailboxStatus(*row)
+
+
+async def subscriptions(tx: Tx, account_id: int) -> Collection[str]:
+    """The subscribed names, whether or not such mailboxes exist."""
+    return {row[0] for row in await tx.all(_SUBSCRIPTIONS, account_id=account_id)}
+
+
+async def subscribe(tx: Tx, account_id: int, name: str) -> None:
+    """Put a name on the list of subscriptions. Raises InvalidMailboxName, CommandRefused when the list is full."""
+    check_name(name)
+    await lock_account(tx, account_id)
+    if len(await subscriptions(tx, account_id)) >= MAX_MAILBOXES:
+        raise CommandRefused(f"An account has {MAX_MAILBOXES} subscriptions at most", code="LIMIT")
+    if await tx.run(SUBSCRIBE, account_id=account_id, name=name):
+        await announce(tx, [(account_id, MAILBOX_LIST)])
+
+
+async def unsubscribe(tx: Tx, account_id: int, name: str) -> None:
+    """Take a name off the list of subscriptions, if it is there."""
+    if await tx.run(_UNSUBSCRIBE, account=account_id, gone=name):
+        await announce(tx, [(account_id, MAILBOX_LIST)])
+
+
+async def quota(tx: Tx, account_id: int) -> Quota:
+    """What the account uses and may use."""
+    limit = await tx.one(_QUOTA_LIMIT, account_id=account_id)
+    usage = await tx.one(_USAGE, account_id=account_id)
+    used, messages = usage if usage is not None else (0, 0)
+    return Quota(used=int(used or 0), limit=limit[0] if limit else 0, messages=int(messages or 0))
+
+
+async def check_room(tx: Tx, account_id: int, more: int) -> None:
+    """Raise OverQuota when `more` octets would take the account over its limit."""
+    held = await quota(tx, account_id)
+    if held.limit and held.used + more > held.limit:
+        raise OverQuota("This would take the account over its quota")

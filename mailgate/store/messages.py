@@ -1,0 +1,117 @@
+"""Stored contents: written once whatever the number of their copies, read by range (tables message and body_chunk)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+import zstandard
+from sqlalchemy import bindparam, select, update
+
+from imap.backend import Rendered, Rendering
+from imap.errors import MessageGone
+from mailgate.database import Statement, Tx
+from mailgate.database.statement import insert, member
+from mailgate.store.contents import Prepared
+from mailgate.store.schema import CHUNK, body_chunk, message
+
+_ZSTD_LEVEL: Final = 3
+_TEXTS: Final = ("envelope", "body", "bodystructure", "header", "listing", "parts", "sort_keys", "thread_keys")
+
+_INSERT: Final = Statement(
+    insert(message)
+    .values({name: bindparam(name) for name in ("message_id", "size", "stored_at", *_TEXTS)})
+    .on_conflict_do_nothing()
+)
+_TOUCH: Final = Statement(
+    update(message).where(message.c.message_id == bindparam("id")).values(stored_at=bindparam("now"))
+)
+_INSERT_CHUNK: Final = Statement(
+    insert(body_chunk).values(message_id=bindparam("message_id"), chunk=bindparam("chunk"), data=bindparam("data"))
+)
+_RANGE: Final = Statement(
+    select(body_chunk.c.data)
+    .where(
+        body_chunk.c.message_id == bindparam("message_id"),
+        body_chunk.c.chunk.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(body_chunk.c.chunk)
+)
+_SIZE: Final = Statement(select(message.c.size).where(message.c.message_id == bindparam("message_id")))
+_WHOLE: Final = Statement(
+    select(body_chunk.c.message_id, body_chunk.c.data)
+    .where(member(body_chunk.c.message_id, "message_ids"))
+    .order_by(body_chunk.c.message_id, body_chunk.c.chunk)
+)
+_RENDERED: dict[Rendering, Statement] = {}
+
+
+async def write_message(tx: Tx, content: Prepared) -> None:
+    """Store a content unless it is there, and lock its row so that the collector leaves it.
+
+    Only one chunk of a large content is in memory at a time. Several contents of one transaction are to be written in
+    the order of their ids.
+    """
+    while True:
+        inserted = await tx.run(
+            _INSERT,
+            message_id=content.message_id,
+            size=content.size,
+            stored_at=content.stored_at,
+            **content.texts,
+        )
+        if inserted:
+            break
+        if await tx.run(_TOUCH, id=content.message_id, now=content.stored_at):
+            return
+        # The collector deleted it between the two statements.
+    compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
+    for number, start in enumerate(range(0, content.size, CHUNK)):
+        data = compressor.compress(content.buffer[start : start + CHUNK])
+        await tx.run(_INSERT_CHUNK, message_id=content.message_id, chunk=number, data=data)
+
+
+async def read_range(tx: Tx, message_id: bytes, start: int, stop: int) -> list[bytes]:
+    """The compressed chunks that hold octets `start` to `stop`. Raises MessageGone."""
+    rows = await tx.all(_RANGE, message_id=message_id, first=start // CHUNK, last=max(start, stop - 1) // CHUNK)
+    if not rows and await tx.one(_SIZE, message_id=message_id) is None:
+        raise MessageGone("This message is gone")
+    return [row[0] for row in rows]
+
+
+def cut(chunks: Iterable[bytes], start: int, stop: int) -> bytes:
+    """Octets `start` to `stop` of a content, from the chunks that `read_range` gave for them."""
+    if stop <= start:
+        return b""
+    offset = start // CHUNK * CHUNK
+    return _joined(chunks)[start - offset : stop - offset]
+
+
+async def read_chunks(tx: Tx, message_ids: Collection[bytes]) -> dict[bytes, list[bytes]]:
+    """The compressed chunks of whole contents; those that are gone are left out."""
+    found: dict[bytes, list[bytes]] = {}
+    for message_id, data in await tx.all(_WHOLE, message_ids=message_ids):
+        found.setdefault(message_id, []).append(data)
+    return found
+
+
+def joined(chunks: Mapping[bytes, Iterable[bytes]]) -> dict[bytes, bytes]:
+    """Whole contents from what `read_chunks` gave."""
+    return {message_id: _joined(data) for message_id, data in chunks.items()}
+
+
+async def read_rendered(tx: Tx, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
+    """The wire texts of these messages; those that are gone are left out."""
+    names = [rendering.name.lower() for rendering in which if rendering.name]
+    statement = _RENDERED.get(which)
+    if statement is None:
+        columns = [message.c[name] for name in names]
+        statement = Statement(select(message.c.message_id, *columns).where(member(message.c.message_id, "message_ids")))
+        _RENDERED[which] = statement
+    rows = await tx.all(statement, message_ids=message_ids)
+    return {row[0]: Rendered(**dict(zip(names, row[1:], strict=True))) for row in rows}
+
+
+def _joined(chunks: Iterable[bytes]) -> bytes:
+    decompressor = zstandard.ZstdDecompressor()
+    return b"".join(decompressor.decompress(chunk) for chunk in chunks)

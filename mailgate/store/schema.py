@@ -1,0 +1,191 @@
+"""The tables, the same on SQLite and PostgreSQL.
+
+Two families that no statement joins, so that a cluster may spread each by its own key: tables of one person's mail lead
+with ``account_id``; tables of contents lead with ``message_id``. Times are seconds since the epoch, sizes octets.
+There are no foreign keys: the row locks of `mailgate.store` already order every writer, and a check per copied row is
+what a fan-out to thousands would mostly consist of.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    BindParameter,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    event,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _number(name: str, *, key: bool = False, default: int | None = None) -> Column[int]:
+    return Column(
+        name,
+        BigInteger,
+        primary_key=key,
+        autoincrement=False,
+        nullable=False,
+        server_default=None if default is None else str(default),
+    )
+
+
+def _text(name: str, *, key: bool = False, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, primary_key=key, nullable=nullable)
+
+
+def _octets(name: str, *, key: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, primary_key=key, nullable=False)
+
+
+_CLUSTERED: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
+"""SQLite keeps the rows of one mailbox together, in key order."""
+
+account: Final = Table(
+    "account",
+    metadata,
+    _number("account_id", key=True),
+    _text("state"),
+    _number("quota_limit"),
+    _number("next_mailbox_id"),
+    _number("last_uidvalidity"),
+    _number("created_at"),
+    comment="A person's or a functional mail account; state is active or suspended; quota_limit 0 means none",
+)
+
+mailbox: Final = Table(
+    "mailbox",
+    metadata,
+    _number("account_id", key=True),
+    _number("mailbox_id", key=True),
+    _text("name"),
+    _text("special_use", nullable=True),
+    _number("uidvalidity"),
+    _number("uidnext"),
+    _number("highestmodseq"),
+    _number("log_floor"),
+    _number("messages"),
+    _number("unseen"),
+    _number("deleted"),
+    _number("size"),
+    _number("recent_from"),
+    _text("keywords"),
+    Index("uq_mailbox_account_id_name", "account_id", "name", unique=True),
+    comment="log_floor: tombstones at or below it were trimmed; keywords: names in bit order, separated by spaces",
+    **_CLUSTERED,
+)
+
+subscription: Final = Table(
+    "subscription",
+    metadata,
+    _number("account_id", key=True),
+    _text("name", key=True),
+    **_CLUSTERED,
+)
+
+entry: Final = Table(
+    "entry",
+    metadata,
+    _number("account_id", key=True),
+    _number("mailbox_id", key=True),
+    _number("uid", key=True),
+    _number("modseq"),
+    _number("arrived"),
+    _number("flags"),
+    _number("internal_date"),
+    _number("saved_at"),
+    _number("size"),
+    _octets("message_id"),
+    Index(None, "account_id", "mailbox_id", "modseq"),
+    comment="One message in one mailbox; arrived is the modseq it came with; flags as in imap.flags",
+    **_CLUSTERED,
+)
+
+tombstone: Final = Table(
+    "tombstone",
+    metadata,
+    _number("account_id", key=True),
+    _number("mailbox_id", key=True),
+    _number("modseq", key=True),
+    _number("uid", key=True),
+    _number("arrived"),
+    _number("expunged_at"),
+    comment="A UID that was expunged at modseq and had come at arrived",
+    **_CLUSTERED,
+)
+
+released: Final = Table(
+    "released",
+    metadata,
+    _number("account_id", key=True),
+    _octets("message_id", key=True),
+    _number("released_at"),
+    comment="An account let go of a copy: the collector looks whether it was the last",
+    **_CLUSTERED,
+)
+
+message: Final = Table(
+    "message",
+    metadata,
+    _octets("message_id", key=True),
+    _number("size"),
+    _number("stored_at"),
+    _octets("listing"),
+    _octets("envelope"),
+    _octets("body"),
+    _octets("bodystructure"),
+    _octets("parts"),
+    _octets("sort_keys"),
+    _octets("thread_keys"),
+    _octets("header"),
+    comment="A content by its BLAKE2b-160, with everything that IMAP shows of it; stored_at is its last delivery",
+)
+
+CHUNK: Final = 256 * 1024
+"""Octets of content in each `body_chunk`, before compression; the last may be shorter."""
+
+body_chunk: Final = Table(
+    "body_chunk",
+    metadata,
+    _octets("message_id", key=True),
+    Column("chunk", Integer, primary_key=True, autoincrement=False, nullable=False),
+    _octets("data"),
+    comment="Octets chunk * 262144 and following of a content, one zstd frame",
+)
+
+POSTGRESQL_STORAGE: Final = {
+    mailbox: "ALTER TABLE mailbox SET (fillfactor = 50)",
+    body_chunk: "ALTER TABLE body_chunk ALTER COLUMN data SET STORAGE EXTERNAL",
+}
+"""What a migration runs on PostgreSQL after it made a table: room to update counters in place, and no second
+compression of zstd frames. `metadata.create_all` does so by itself.
+"""
+
+for _table, _statement in POSTGRESQL_STORAGE.items():
+    event.listen(_table, "after_create", DDL(_statement).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]
+
+
+def names(table: Table) -> list[str]:
+    """The names of all columns, for an INSERT from a SELECT in that order."""
+    return [column.name for column in table.columns]
+
+
+def number(name: str) -> BindParameter[int]:
+    """An integer parameter whose type no column beside it would tell."""
+    return bindparam(name, type_=BigInteger)
