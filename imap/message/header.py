@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -12,6 +13,9 @@ _FOLD = re.compile(rb"\n(?![ \t])")
 _LINE_BREAK = re.compile(rb"\r?\n")
 _ENCODED_WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([BbQq])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[^?\s]+\?[BbQq]\?)")
+
+_NO_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
+"""Python codecs that no mail is written in; punycode takes quadratic time."""
 
 
 class Field(NamedTuple):
@@ -75,6 +79,8 @@ def decode_field(raw: bytes) -> str:
 def decode_charset(octets: bytes, charset: str) -> str:
     """Octets to text; latin-1 where the charset is unknown or does not fit. Never raises."""
     try:
+        if codecs.lookup(charset).name in _NO_CHARSETS:
+            charset = "latin-1"
         return octets.decode(charset)
     except (LookupError, UnicodeError, ValueError):
         return octets.decode("latin-1")

@@ -13,7 +13,9 @@ from imap.message.scanner import Content, Node, scan
 MAX_TEXT = 4 * 1024 * 1024
 """Octets of text parts that are read of one message."""
 
-_TAG = re.compile(r"<(?:script|style)\b.*?</(?:script|style)\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_HIDDEN = re.compile(r"<(?:script|style)\b", re.IGNORECASE)
+_HIDDEN_END = re.compile(r"</(?:script|style)\s*>", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
 
 
 def search_texts(content: Content, *, header: bool = True, body: bool = True) -> Iterator[str]:
@@ -29,7 +31,13 @@ def search_texts(content: Content, *, header: bool = True, body: bool = True) ->
         if body and not node.children and left > 0 and node.content_type.maintype.lower() == b"text":
             stop = min(node.body_end, node.body_start + left)
             left -= stop - node.body_start
-            yield _text(node, content[node.body_start : stop])
+            charset = node.parameter(b"charset")
+            yield part_text(
+                content[node.body_start : stop],
+                subtype=node.content_type.subtype.decode("latin-1").lower(),
+                encoding=node.encoding.decode("latin-1"),
+                charset=None if charset is None else charset.decode("latin-1"),
+            )
 
 
 def _fields(node: Node) -> Iterator[str]:
@@ -37,13 +45,32 @@ def _fields(node: Node) -> Iterator[str]:
         yield f"{name.decode('latin-1')}: {decode_field(raw.partition(b':')[2])}"
 
 
-def _text(node: Node, raw: bytes) -> str:
+def part_text(raw: bytes, *, subtype: str, encoding: str, charset: str | None) -> str:
+    """A text part's stored octets as text, HTML without its tags. Never raises; the time is linear in the octets."""
     try:
-        octets = decode_part(raw, node.encoding.decode("latin-1"))
+        octets = decode_part(raw, encoding)
     except UnknownEncodingError:
         octets = raw
-    charset = node.parameter(b"charset")
-    text = decode_charset(octets, "utf-8" if charset is None else charset.decode("latin-1"))
-    if node.content_type.subtype.lower() == b"html":
-        text = html.unescape(_TAG.sub(" ", text))
-    return text
+    text = decode_charset(octets, charset or "utf-8")
+    return _html_text(text) if subtype == "html" else text
+
+
+def _html_text(text: str) -> str:
+    text = _TAG.sub(" ", _without_hidden(text))
+    try:
+        return html.unescape(text)
+    except ValueError:  # a character reference of thousands of digits
+        return text
+
+
+def _without_hidden(text: str) -> str:
+    """The text without script and style elements; one that does not end hides the rest."""
+    shown = []
+    position = 0
+    while (start := _HIDDEN.search(text, position)) is not None:
+        shown.append(text[position : start.start()])
+        end = _HIDDEN_END.search(text, start.end())
+        if end is None:
+            return " ".join(shown)
+        position = end.end()
+    return " ".join([*shown, text[position:]])
