@@ -6,7 +6,22 @@ application is written once.
 """
 
 from mailgate.database.contract import Database, Row, Tx
-from mailgate.database.open import open_database
-from mailgate.database.statement import Statement
+from mailgate.database.errors import BadDatabaseUrl, ConstraintViolated, DatabaseError, DatabaseUnavailable
+from mailgate.database.open import async_engine, open_database
+from mailgate.database.statement import Statement, insert, member, rows
 
-__all__ = ["Database", "Row", "Statement", "Tx", "open_database"]
+__all__ = [
+    "BadDatabaseUrl",
+    "ConstraintViolated",
+    "Database",
+    "DatabaseError",
+    "DatabaseUnavailable",
+    "Row",
+    "Statement",
+    "Tx",
+    "async_engine",
+    "insert",
+    "member",
+    "open_database",
+    "rows",
+]

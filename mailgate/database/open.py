@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from mailgate.database.contract import Database
 from mailgate.database.errors import BadDatabaseUrl, DatabaseUnavailable
 from mailgate.database.postgresql import PostgresqlDatabase
-from mailgate.database.sqlite import PRAGMAS, SqliteDatabase
+from mailgate.database.sqlite import SqliteDatabase
+from mailgate.database.sqlite_connection import PRAGMAS
 
 _FORMS = "use sqlite:////absolute/path/mailgate.db or postgresql://user:password@host:5432/name"
 _OLDEST_SQLITE = (3, 38, 0)  # the ->> operator

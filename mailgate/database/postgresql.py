@@ -1,0 +1,198 @@
+"""PostgreSQL: units of work over a pool of asyncpg connections, with prepared statements."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from types import CodeType
+from typing import Literal, TypeVar
+
+import asyncpg
+
+from mailgate.database.contract import Work
+from mailgate.database.errors import DatabaseUnavailable
+from mailgate.database.listeners import Listeners, Receive
+from mailgate.database.postgresql_connection import (
+    LOST,
+    PostgresqlTx,
+    SecondStatement,
+    check_server,
+    location,
+    translated,
+)
+from mailgate.database.postgresql_listener import Listener
+from mailgate.database.unit import code_of
+
+T = TypeVar("T")
+
+_ATTEMPTS = 8
+_FIRST_PAUSE = 0.004  # seconds before a second attempt; doubled, and jittered, at each further one
+_CONNECT_SECONDS = 10.0
+_GRACE_SECONDS = 5.0  # beyond the server's own limit, before a silent server is given up
+_CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
+
+
+class _Lost(Exception):
+    """The connection was lost before anything could be committed."""
+
+
+class PostgresqlDatabase:
+    """A `Database` on a PostgreSQL server."""
+
+    engine: Literal["sqlite", "postgresql"] = "postgresql"
+
+    def __init__(self, url: str, pool: asyncpg.Pool, *, patience: float) -> None:
+        self._where = location(url)
+        self._pool = pool
+        self._patience = patience
+        self._many: set[CodeType | None] = set()
+        self._listeners = Listeners()
+        self._listener = Listener(url, self._listeners)
+
+    @classmethod
+    async def open(cls, url: str, *, pool_size: int, statement_timeout: float) -> PostgresqlDatabase:
+        """Connect, and check that the server's settings will do.
+
+        Raises:
+            BadDatabaseUrl: the URL is wrong.
+            DatabaseUnavailable: the server cannot be used; the text says why.
+        """
+        milliseconds = str(round(statement_timeout * 1000))
+        pool = asyncpg.create_pool(
+            url,
+            min_size=0,
+            max_size=pool_size,
+            max_queries=10_000_000,
+            reset=_keep_session,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=statement_timeout + _GRACE_SECONDS,
+            statement_cache_size=1024,
+            max_cached_statement_lifetime=0,
+            max_cacheable_statement_size=0,
+            server_settings={
+                "application_name": "mailgate",
+                "statement_timeout": milliseconds,
+                "idle_in_transaction_session_timeout": milliseconds,
+                "default_transaction_read_only": "on",  # so that a lone statement of read() cannot write
+                "jit": "off",  # compiling costs more than any statement of ours
+            },
+        )
+        database = cls(url, pool, patience=statement_timeout)
+        try:
+            await pool
+            async with pool.acquire() as connection:
+                await check_server(connection, database._where)
+        except BaseException as error:
+            pool.terminate()
+            raise translated(error, database._where) from error
+        return database
+
+    async def read(self, work: Work[T]) -> T:
+        code = code_of(work)
+        if code not in self._many:
+            try:
+                return await self._insist(self._read_single, work)
+            except SecondStatement:
+                self._many.add(code)
+        return await self._insist(self._read_snapshot, work)
+
+    async def write(self, work: Work[T]) -> T:
+        return await self._insist(self._write, work)
+
+    def listen(self, receive: Receive) -> Callable[[], None]:
+        remove = self._listeners.add(receive)
+        self._listener.start()
+        return remove
+
+    async def close(self) -> None:
+        await self._listener.close()
+        await self._pool.close()
+
+    async def _insist(self, run: Callable[[asyncpg.Connection, Work[T]], Awaitable[T]], work: Work[T]) -> T:
+        """Run `work` by `run`: again after a conflict, and once more on a new connection if one was lost."""
+        lost = False
+        attempt = 0
+        while True:
+            try:
+                async with self._pool.acquire(timeout=self._patience) as connection:
+                    return await run(connection, work)
+            except _CONFLICTS as error:
+                attempt += 1
+                if attempt == _ATTEMPTS:
+                    raise DatabaseUnavailable(f"{self._where}: {attempt} attempts met a conflict: {error}") from error
+                await asyncio.sleep(_FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1))  # noqa: S311 no secret
+            except _Lost as error:
+                if lost:
+                    raise translated(error.__cause__ or error, self._where) from error
+                lost = True
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+                raise translated(error, self._where) from error
+
+    async def _read_single(self, connection: asyncpg.Connection, work: Work[T]) -> T:
+        tx = PostgresqlTx(connection, writes=False, single=True)
+        try:
+            result = await work(tx)
+        except BaseException as error:
+            if tx.needs_snapshot and isinstance(error, Exception):
+                raise SecondStatement from None
+            _raise_if_lost(error, connection)
+            raise
+        if tx.needs_snapshot:  # the unit took the exception for an answer
+            raise SecondStatement
+        return result
+
+    async def _read_snapshot(self, connection: asyncpg.Connection, work: Work[T]) -> T:
+        try:
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            result = await work(PostgresqlTx(connection, writes=False))
+            await connection.execute("COMMIT")
+        except BaseException as error:
+            await _roll_back(connection)
+            _raise_if_lost(error, connection)
+            raise
+        return result
+
+    async def _write(self, connection: asyncpg.Connection, work: Work[T]) -> T:
+        try:
+            await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+            result = await work(PostgresqlTx(connection, writes=True))
+        except BaseException as error:
+            await _roll_back(connection)
+            _raise_if_lost(error, connection)
+            raise
+        try:
+            status = await connection.execute("COMMIT")
+        except BaseException as error:
+            await _roll_back(connection)
+            if _is_lost(error, connection):
+                text = f"{self._where} was lost while it committed: the change may or may not be there"
+                raise DatabaseUnavailable(text) from error
+            raise
+        if status != "COMMIT":
+            raise RuntimeError(f"{work!r} went on after an error of the database, so all of it was rolled back")
+        return result
+
+
+async def _keep_session(_: asyncpg.Connection) -> None:
+    """Spare the round trip that would reset a session: ours never changes it."""
+
+
+async def _roll_back(connection: asyncpg.Connection) -> None:
+    if connection.is_closed() or not connection.is_in_transaction():
+        return
+    try:
+        await connection.execute("ROLLBACK")
+    except BaseException as error:
+        connection.terminate()
+        if not isinstance(error, Exception):
+            raise
+
+
+def _is_lost(error: BaseException, connection: asyncpg.Connection) -> bool:
+    return isinstance(error, Exception) and (isinstance(error, LOST) or connection.is_closed())
+
+
+def _raise_if_lost(error: BaseException, connection: asyncpg.Connection) -> None:
+    if _is_lost(error, connection):
+        raise _Lost from error

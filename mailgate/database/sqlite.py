@@ -1,0 +1,144 @@
+"""SQLite: one writer thread that groups units of work into commits, and readers that never wait for it.
+
+Short reads run in the event loop itself, since handing one over to a thread costs ten times the read. SQLite's progress
+handler stops a read that outlives its allowance; it then starts afresh in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import queue
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import CodeType
+from typing import Literal, TypeVar
+
+from mailgate.database.contract import Work
+from mailgate.database.listeners import Listeners, Receive
+from mailgate.database.sqlite_connection import SqliteTx, connect, translated
+from mailgate.database.sqlite_writer import Writer
+from mailgate.database.unit import code_of, run_without_waiting
+
+T = TypeVar("T")
+
+_THREADS = 4
+_ALLOWANCE = 0.002  # seconds that a read may take from the event loop
+_STEPS = 1000  # instructions of SQLite's machine between two looks at the clock: about 0.2 ms of rows
+_PATIENCE = 200  # times that a slow unit goes to a thread before the event loop may try it again
+
+
+class _TooLong(Exception):
+    """A read outlived its allowance in the event loop."""
+
+
+class SqliteDatabase:
+    """A `Database` on one file; other processes may use the file at the same time."""
+
+    engine: Literal["sqlite", "postgresql"] = "sqlite"
+
+    def __init__(self, path: Path, *, busy_timeout: float) -> None:
+        self._path = path
+        self._connect = partial(connect, path, busy_timeout=busy_timeout)
+        self._listeners = Listeners()
+        self._writer = Writer(self._connect, partial(translated, path=path), self._listeners.publish)
+        self._inline: sqlite3.Connection
+        self._deadline = math.inf
+        self._late = False
+        self._slow: dict[CodeType | None, int] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, "sqlite-reader")
+        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path, *, busy_timeout: float) -> SqliteDatabase:
+        """Open the file, or make it.
+
+        Raises:
+            DatabaseUnavailable: it cannot be used; the text says why.
+        """
+        database = cls(path, busy_timeout=busy_timeout)
+        await database._writer.start()
+        database._inline = database._connect(read_only=True)
+        database._inline.set_progress_handler(database._is_late, _STEPS)
+        return database
+
+    async def read(self, work: Work[T]) -> T:
+        if self._closed:
+            raise RuntimeError("the database is closed")
+        code = code_of(work)
+        if turns := self._slow.get(code, 0):
+            self._slow[code] = turns - 1
+        else:
+            start = time.monotonic()
+            try:
+                return self._read_inline(work, start + _ALLOWANCE)
+            except _TooLong:
+                pass
+            finally:
+                if time.monotonic() > start + _ALLOWANCE:
+                    self._slow[code] = _PATIENCE
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_in_thread, work)
+
+    async def write(self, work: Work[T]) -> T:
+        result: T = await self._writer.run(work)
+        return result
+
+    def listen(self, receive: Receive) -> Callable[[], None]:
+        return self._listeners.add(receive)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        await self._writer.close()
+        await asyncio.to_thread(self._threads.shutdown)
+        self._inline.close()
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+
+    def _read_inline(self, work: Work[T], deadline: float) -> T:
+        self._late = False
+        self._deadline = deadline
+        try:
+            result = self._snapshot(self._inline, work)
+        except Exception:
+            if self._late:
+                raise _TooLong from None
+            raise
+        finally:
+            self._deadline = math.inf
+        if self._late:  # the unit took the interruption for an answer
+            raise _TooLong
+        return result
+
+    def _is_late(self) -> bool:
+        self._late = self._late or time.monotonic() > self._deadline
+        return self._late
+
+    def _read_in_thread(self, work: Work[T]) -> T:
+        try:
+            connection = self._idle.get_nowait()
+        except queue.Empty:
+            connection = self._connect(read_only=True)
+        try:
+            return self._snapshot(connection, work)
+        finally:
+            self._idle.put(connection)
+
+    def _snapshot(self, connection: sqlite3.Connection, work: Work[T]) -> T:
+        try:
+            connection.execute("BEGIN")
+            try:
+                return run_without_waiting(work(SqliteTx(connection, None)))
+            finally:
+                self._deadline = math.inf
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+                raise RuntimeError("a unit of work given to read() tried to write") from error
+            raise translated(error, self._path) from error

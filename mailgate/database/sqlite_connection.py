@@ -1,0 +1,124 @@
+"""One SQLite connection: its settings, transactions over it, and what its errors mean."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mailgate.database.contract import Row
+from mailgate.database.errors import ConstraintViolated, DatabaseUnavailable
+from mailgate.database.unit import checked_payload
+
+if TYPE_CHECKING:
+    from mailgate.database.statement import Statement
+
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # a commit survives the loss of power
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -16384",  # KiB, per connection
+    "PRAGMA wal_autocheckpoint = 4000",  # pages
+    "PRAGMA journal_size_limit = 67108864",  # bytes that the log keeps after a checkpoint
+)
+"""What every connection sets."""
+
+_TEMPORARY = {
+    sqlite3.SQLITE_BUSY: "{path} stays locked by another process: find it (fuser {path}) and let it finish",
+    sqlite3.SQLITE_LOCKED: "{path} stays locked by another process: find it (fuser {path}) and let it finish",
+    sqlite3.SQLITE_FULL: "the disk that holds {path} is full: free some space",
+    sqlite3.SQLITE_IOERR: "the disk that holds {path} failed: see the system's log",
+    sqlite3.SQLITE_CANTOPEN: "{path} cannot be opened: check that its folder exists and may be written to",
+    sqlite3.SQLITE_PERM: "{path} may not be used by this user: change its owner",
+    sqlite3.SQLITE_READONLY: "{path} cannot be written to: check its owner and mode, and those of its folder",
+    sqlite3.SQLITE_CORRUPT: "{path} is damaged: restore it from a backup",
+    sqlite3.SQLITE_NOTADB: "{path} is not an SQLite database: name another file, or move this one away",
+}
+
+
+def connect(path: Path, *, busy_timeout: float, read_only: bool = False) -> sqlite3.Connection:
+    """Open a connection for one thread at a time, making the file (for its owner only) if there is none.
+
+    Raises:
+        sqlite3.Error: see `translated`.
+    """
+    if not path.exists():
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_CLOEXEC | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise DatabaseUnavailable(f"{path} cannot be made: {error.strerror}") from error
+    connection = sqlite3.connect(
+        path, timeout=busy_timeout, isolation_level=None, cached_statements=512, check_same_thread=False
+    )
+    try:
+        for pragma in PRAGMAS:
+            connection.execute(pragma)
+        _check_journal(connection, path)
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_journal(connection: sqlite3.Connection, path: Path) -> None:
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        raise DatabaseUnavailable(f"{path} is on a disk without shared memory (NFS?): use a local disk")
+
+
+def translated(error: BaseException, path: Path) -> BaseException:
+    """Give the seam's own exception for an error of the driver, or `error` itself if it is a fault of the program."""
+    if isinstance(error, sqlite3.IntegrityError):
+        made: Exception = ConstraintViolated(str(error))
+    else:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if not isinstance(error, sqlite3.Error) or code not in _TEMPORARY:
+            return error
+        made = DatabaseUnavailable(_TEMPORARY[code].format(path=path))
+    made.__cause__ = error
+    return made
+
+
+class SqliteTx:
+    """A transaction over a connection; `messages` takes what it publishes, None if it only reads."""
+
+    __slots__ = ("_connection", "_messages")
+
+    engine: Literal["sqlite", "postgresql"] = "sqlite"
+
+    def __init__(self, connection: sqlite3.Connection, messages: list[str] | None) -> None:
+        self._connection = connection
+        self._messages = messages
+
+    async def all(self, statement: Statement, **parameters: object) -> list[Row]:
+        plan = statement.plan("sqlite")
+        return self._connection.execute(plan.sql, plan.arguments(parameters)).fetchall()
+
+    async def one(self, statement: Statement, **parameters: object) -> Row | None:
+        plan = statement.plan("sqlite")
+        cursor = self._connection.execute(plan.sql, plan.arguments(parameters))
+        row: Row | None = cursor.fetchone()
+        cursor.close()
+        return row
+
+    async def run(self, statement: Statement, **parameters: object) -> int:
+        plan = statement.plan("sqlite")
+        cursor = self._connection.execute(plan.sql, plan.arguments(parameters))
+        cursor.fetchall()  # a statement with RETURNING counts only when it is at its end
+        if cursor.rowcount >= 0:
+            return cursor.rowcount
+        count: int = self._connection.execute("SELECT changes()").fetchone()[0]  # after WITH, the driver is blind
+        return count
+
+    async def run_many(self, statement: Statement, parameters: Sequence[Mapping[str, object]]) -> None:
+        plan = statement.plan("sqlite")
+        self._connection.executemany(plan.sql, map(plan.arguments, parameters))
+
+    async def notify(self, payload: str) -> None:
+        if self._messages is None:
+            raise RuntimeError("a unit of work given to read() tried to publish")
+        self._messages.append(checked_payload(payload))
