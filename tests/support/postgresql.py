@@ -1,0 +1,147 @@
+"""A private PostgreSQL server, from Debian's binaries, for tests and benchmarks."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_ADMINISTRATOR = "mailgate"
+
+
+def find_binaries() -> Path:
+    """Give the folder of `initdb` and `postgres`, the newest version first.
+
+    Raises:
+        FileNotFoundError: there is none; the text says what to install.
+    """
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+    on_path = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
+    for folder in (*debian, *on_path):
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise FileNotFoundError("no PostgreSQL server was found: apt-get install postgresql, or put initdb on PATH")
+
+
+class PostgresqlServer:
+    """A server on loopback and a Unix socket, in a temporary folder that goes with it.
+
+    It runs as another user when started by root, which PostgreSQL refuses. With `durable` false nothing is synced to
+    disk: faster, and of no use to a test of durability.
+    """
+
+    def __init__(self, *, durable: bool = True) -> None:
+        self._durable = durable
+        self._binaries = find_binaries()
+        self._user = _unprivileged_user() if os.geteuid() == 0 else None
+        self._folder = Path(tempfile.mkdtemp(prefix="mailgate-postgresql-"))
+        self._password = secrets.token_hex(8)
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Make the cluster and bring the server up."""
+        password_file = self._folder / "password"
+        password_file.write_text(self._password)
+        if self._user is not None:
+            for path in (self._folder, password_file):
+                os.chown(path, self._user.pw_uid, self._user.pw_gid)
+        data = str(self._folder / "data")
+        self._run(
+            *("initdb", "-D", data, "-U", _ADMINISTRATOR, f"--pwfile={password_file}", "--no-sync"),
+            *("--encoding=UTF8", "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=scram-sha-256"),
+        )
+        self.resume()
+
+    def pause(self) -> None:
+        """Stop the server at once, as a failure would, keeping its data."""
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
+
+    def resume(self) -> None:
+        """Bring the server up, on the port that it had."""
+        self.port = self.port or _free_port()
+        settings = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self._folder,
+            "max_connections": 200,
+            "shared_buffers": "64MB",
+        }
+        if not self._durable:
+            settings |= {"fsync": "off", "full_page_writes": "off"}
+        options = " ".join(f"-c {key}={value}" for key, value in settings.items())
+        log = str(self._folder / "log")
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-l", log, "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        """Stop the server and remove its folder."""
+        if (self._folder / "data" / "postmaster.pid").exists():
+            self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "fast", "-w", "stop")
+        shutil.rmtree(self._folder)
+
+    def create_database(self) -> str:
+        """Make a fresh database and give its URL."""
+        name = f"test_{secrets.token_hex(6)}"
+        self._run("createdb", "-h", str(self._folder), "-p", str(self.port), "-U", _ADMINISTRATOR, name)
+        return f"postgresql://{_ADMINISTRATOR}:{self._password}@127.0.0.1:{self.port}/{name}"
+
+    def drop_database(self, url: str) -> None:
+        """Remove a database, ending its connections."""
+        name = url.rpartition("/")[2]
+        self._run("dropdb", "--force", "-h", str(self._folder), "-p", str(self.port), "-U", _ADMINISTRATOR, name)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs as the server's user."""
+        user = self._user
+        with (self._folder / "programs").open("a+b") as output:  # a pipe would be inherited by the server
+            outcome = subprocess.run(
+                [self._binaries / program, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self._folder,
+                check=False,
+                user=user and user.pw_uid,
+                group=user and user.pw_gid,
+                extra_groups=[] if user else None,
+            )
+        if outcome.returncode:
+            log = self._folder / "log"
+            text = (self._folder / "programs").read_text(errors="replace")
+            text += log.read_text(errors="replace") if log.exists() else ""
+            raise RuntimeError(f"{program} failed:\n{text[-3000:]}")
+
+
+def _unprivileged_user() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise RuntimeError("PostgreSQL does not run as root, and there is no user postgres or nobody to run it")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
