@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import CodeType
 from typing import Literal, TypeVar
 
@@ -22,6 +23,7 @@ from mailgate.database.postgresql_connection import (
     translated,
 )
 from mailgate.database.postgresql_listener import Listener
+from mailgate.database.postgresql_pool import Pool
 from mailgate.database.unit import code_of
 
 T = TypeVar("T")
@@ -42,10 +44,9 @@ class PostgresqlDatabase:
 
     engine: Literal["sqlite", "postgresql"] = "postgresql"
 
-    def __init__(self, url: str, pool: asyncpg.Pool, *, patience: float) -> None:
+    def __init__(self, url: str, pool: Pool) -> None:
         self._where = location(url)
         self._pool = pool
-        self._patience = patience
         self._many: set[CodeType | None] = set()
         self._listeners = Listeners()
         self._listener = Listener(url, self._listeners)
@@ -59,12 +60,9 @@ class PostgresqlDatabase:
             DatabaseUnavailable: the server cannot be used; the text says why.
         """
         milliseconds = str(round(statement_timeout * 1000))
-        pool = asyncpg.create_pool(
+        connect = partial(
+            asyncpg.connect,
             url,
-            min_size=0,
-            max_size=pool_size,
-            max_queries=10_000_000,
-            reset=_keep_session,
             timeout=_CONNECT_SECONDS,
             command_timeout=statement_timeout + _GRACE_SECONDS,
             statement_cache_size=1024,
@@ -78,13 +76,12 @@ class PostgresqlDatabase:
                 "jit": "off",  # compiling costs more than any statement of ours
             },
         )
-        database = cls(url, pool, patience=statement_timeout)
+        database = cls(url, Pool(connect, size=pool_size, patience=statement_timeout))
         try:
-            await pool
-            async with pool.acquire() as connection:
+            async with database._pool.connection() as connection:
                 await check_server(connection, database._where)
-        except BaseException as error:
-            pool.terminate()
+        except Exception as error:
+            await database.close()
             raise translated(error, database._where) from error
         return database
 
@@ -115,7 +112,7 @@ class PostgresqlDatabase:
         attempt = 0
         while True:
             try:
-                async with self._pool.acquire(timeout=self._patience) as connection:
+                async with self._pool.connection() as connection:
                     return await run(connection, work)
             except _CONFLICTS as error:
                 attempt += 1
@@ -124,8 +121,9 @@ class PostgresqlDatabase:
                 await asyncio.sleep(_FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1))  # noqa: S311 no secret
             except _Lost as error:
                 if lost:
-                    raise translated(error.__cause__ or error, self._where) from error
+                    raise DatabaseUnavailable(f"{self._where} was lost: {error.__cause__}") from error
                 lost = True
+                self._pool.expire()
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                 raise translated(error, self._where) from error
 
@@ -172,10 +170,6 @@ class PostgresqlDatabase:
         if status != "COMMIT":
             raise RuntimeError(f"{work!r} went on after an error of the database, so all of it was rolled back")
         return result
-
-
-async def _keep_session(_: asyncpg.Connection) -> None:
-    """Spare the round trip that would reset a session: ours never changes it."""
 
 
 async def _roll_back(connection: asyncpg.Connection) -> None:
