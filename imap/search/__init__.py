@@ -1,0 +1,7 @@
+"""SEARCH: a tree of keys evaluated over a selected mailbox, the cheapest facts first (RFC 9051 section 6.4.4)."""
+
+from imap.search.fold import fold
+from imap.search.program import search
+from imap.search.view import SearchView
+
+__all__ = ["SearchView", "fold", "search"]

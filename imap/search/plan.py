@@ -1,0 +1,229 @@
+"""A search key made ready to be decided over batches of messages.
+
+Keys are decided for many messages at once, in Kleene's logic: with the facts at hand a message fits, does not fit, or
+stays in doubt until facts of a higher level are read. So each level is read for those messages only that need it.
+"""
+
+from __future__ import annotations
+
+import datetime
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from imap.flags import KEYWORD_SHIFT
+from imap.parsing import search_keys as keys
+from imap.parsing.search_keys import SearchKey, When
+from imap.search.facts import Facts, Level
+from imap.search.fold import fold
+from imap.search.view import SearchView
+
+_DAY = 86_400
+_EPOCH = datetime.date(1970, 1, 1)
+
+Select: TypeAlias = Callable[[Facts, Sequence[int]], Sequence[int]]
+
+
+class Verdict(NamedTuple):
+    """Positions that fit and positions in doubt, both ascending; the others do not fit."""
+
+    fit: Sequence[int]
+    doubt: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One key: `levels` it needs facts of, `fields` of headers it reads, and how many keys it is made of."""
+
+    decide: Callable[[Facts, Sequence[int]], Verdict]
+    levels: frozenset[Level]
+    fields: frozenset[str] = frozenset()
+    keys: int = 1
+
+    @property
+    def cost(self) -> Level:
+        """The highest level it may need."""
+        return max(self.levels)
+
+
+def make_plan(key: SearchKey, view: SearchView) -> Plan:
+    """The plan of a key over a mailbox."""
+    match key:
+        case keys.And(children):
+            return _and(sorted((make_plan(child, view) for child in children), key=_cost))
+        case keys.Or(left, right):
+            return _or(*sorted((make_plan(left, view), make_plan(right, view)), key=_cost))
+        case keys.Not(child):
+            return _not(make_plan(child, view))
+        case keys.ReceivedDate() | keys.LargerThan() | keys.SmallerThan():
+            return _leaf(Level.ENTRY, _select_entry(key))
+        case keys.SentDate(when, day):
+            return _leaf(Level.HEADER, _select_sent(when, day), "date")
+        case keys.HeaderContains(field, text):
+            return _leaf(Level.HEADER, _select_field(field, fold(text)), field)
+        case keys.BodyContains(text) | keys.TextContains(text) if text:
+            return _leaf(Level.CONTENT, _select_text(fold(text), header=isinstance(key, keys.TextContains)))
+        case keys.All() | keys.BodyContains() | keys.TextContains():
+            return _leaf(Level.MEMORY, lambda _, positions: positions)
+        case _:
+            return _leaf(Level.MEMORY, _select_memory(key, view))
+
+
+def _cost(plan: Plan) -> Level:
+    return plan.cost
+
+
+def _leaf(level: Level, select: Select, *fields: str) -> Plan:
+    def decide(facts: Facts, positions: Sequence[int]) -> Verdict:
+        if facts.level < level:
+            return Verdict((), positions)
+        return Verdict(select(facts, positions), ())
+
+    return Plan(decide, frozenset({level}), frozenset(fields))
+
+
+def _together(decide: Callable[[Facts, Sequence[int]], Verdict], plans: Sequence[Plan]) -> Plan:
+    return Plan(
+        decide,
+        frozenset().union(*(plan.levels for plan in plans)),
+        frozenset().union(*(plan.fields for plan in plans)),
+        1 + sum(plan.keys for plan in plans),
+    )
+
+
+def _and(plans: Sequence[Plan]) -> Plan:
+    """Each key looks only at what the ones before it left."""
+
+    def decide(facts: Facts, positions: Sequence[int]) -> Verdict:
+        doubtful: set[int] = set()
+        for plan in plans:
+            fit, doubt = plan.decide(facts, positions)
+            doubtful.update(doubt)
+            positions = _union(fit, doubt)
+            if not positions:
+                break
+        return Verdict(_without(positions, doubtful), [p for p in positions if p in doubtful] if doubtful else ())
+
+    return _together(decide, plans)
+
+
+def _or(left: Plan, right: Plan) -> Plan:
+    """The second key looks only at what does not surely fit the first."""
+
+    def decide(facts: Facts, positions: Sequence[int]) -> Verdict:
+        fit, doubt = left.decide(facts, positions)
+        more_fit, more_doubt = right.decide(facts, _without(positions, fit))
+        in_doubt = {*doubt, *more_doubt}
+        return Verdict(_union(fit, more_fit), sorted(in_doubt.difference(more_fit)))
+
+    return _together(decide, (left, right))
+
+
+def _not(plan: Plan) -> Plan:
+    def decide(facts: Facts, positions: Sequence[int]) -> Verdict:
+        fit, doubt = plan.decide(facts, positions)
+        return Verdict(_without(_without(positions, fit), doubt), doubt)
+
+    return _together(decide, (plan,))
+
+
+def _union(one: Sequence[int], other: Sequence[int]) -> Sequence[int]:
+    """Both of two disjoint ascending sequences."""
+    if not one or not other:
+        return one or other
+    return sorted([*one, *other])
+
+
+def _without(positions: Sequence[int], gone: Sequence[int] | set[int]) -> Sequence[int]:
+    if not gone:
+        return positions
+    gone = gone if isinstance(gone, set) else set(gone)
+    return [position for position in positions if position not in gone]
+
+
+def _select_memory(key: SearchKey, view: SearchView) -> Select:
+    match key:
+        case keys.HasFlag(mask):
+            return _select_flag(mask, view)
+        case keys.HasKeyword(name):
+            folded = [keyword.lower() for keyword in view.keywords]
+            mask = 1 << KEYWORD_SHIFT + folded.index(name.lower()) if name.lower() in folded else 0
+            return _select_flag(mask, view)
+        case keys.ModSeqFrom(modseq):
+            modseqs = view.modseqs
+            return lambda _, positions: [position for position in positions if modseqs[position] >= modseq]
+        case keys.IsRecent():
+            uids = view.uids
+            return lambda _, positions: [position for position in positions if view.is_recent(uids[position])]
+        case keys.NumberIn(messages):
+            return _select_spans(view.positions(messages, uid=False))
+        case keys.UidIn(messages):
+            return _select_spans(view.positions(messages, uid=True))
+    raise AssertionError(key)
+
+
+def _select_flag(mask: int, view: SearchView) -> Select:
+    flags = view.flags
+    return lambda _, positions: [position for position in positions if flags[position] & mask]
+
+
+def _select_spans(spans: Sequence[range]) -> Select:
+    stops = [span.stop - 1 for span in spans]
+
+    def select(_: Facts, positions: Sequence[int]) -> Sequence[int]:
+        if not positions:
+            return ()
+        found: list[int] = []
+        for span in spans[bisect_left(stops, positions[0]) :]:
+            if span.start > positions[-1]:
+                break
+            found += positions[bisect_left(positions, span.start) : bisect_left(positions, span.stop)]
+        return found
+
+    return select
+
+
+def _select_entry(key: keys.ReceivedDate | keys.LargerThan | keys.SmallerThan) -> Select:
+    match key:
+        case keys.ReceivedDate(when, day):
+            # days of the internal date as it is shown, in UTC
+            start = (day - _EPOCH).days * _DAY
+            first = None if when is When.BEFORE else start
+            last = {When.BEFORE: start - 1, When.ON: start + _DAY - 1, When.SINCE: None}[when]
+            return lambda facts, positions: [
+                position
+                for position in positions
+                if (first is None or facts.entries[position].internal_date >= first)
+                and (last is None or facts.entries[position].internal_date <= last)
+            ]
+        case keys.LargerThan(size):
+            return lambda facts, positions: [p for p in positions if facts.entries[p].size > size]
+        case keys.SmallerThan(size):
+            return lambda facts, positions: [p for p in positions if facts.entries[p].size < size]
+
+
+def _select_sent(when: When, day: datetime.date) -> Select:
+    compare: Callable[[datetime.date], bool] = {
+        When.BEFORE: day.__gt__,
+        When.ON: day.__eq__,
+        When.SINCE: day.__le__,
+    }[when]
+
+    def select(facts: Facts, positions: Sequence[int]) -> list[int]:
+        days = ((position, facts.headers[position].sent_day()) for position in positions)
+        return [position for position, sent in days if sent is not None and compare(sent)]
+
+    return select
+
+
+def _select_field(field: str, needle: str) -> Select:
+    return lambda facts, positions: [p for p in positions if facts.headers[p].contains(field, needle)]
+
+
+def _select_text(needle: str, *, header: bool) -> Select:
+    def select(facts: Facts, positions: Sequence[int]) -> list[int]:
+        texts = facts.texts
+        return [p for p in positions if texts[p].in_body(needle) or (header and texts[p].in_header(needle))]
+
+    return select

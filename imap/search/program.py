@@ -1,0 +1,130 @@
+"""The course of a search: which facts are read, for which messages, in which batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Final
+
+from imap.backend import Account, Entry, Rendered, Rendering
+from imap.message import LISTING_FIELDS
+from imap.message.scanner import MAX_HEADER
+from imap.message.text import MAX_TEXT
+from imap.parsing.search_keys import SearchKey
+from imap.search.facts import Facts, FoldedTexts, Header, Level
+from imap.search.plan import Plan, make_plan
+from imap.search.texts import WholeMessage, read_parts
+from imap.search.view import SearchView
+
+_BATCHES: Final = {Level.MEMORY: 20_000, Level.ENTRY: 5_000, Level.HEADER: 500, Level.CONTENT: 200}
+"""Messages decided at once."""
+_MIB: Final = 1024 * 1024
+_MOST_READ: Final = {Level.HEADER: (MAX_HEADER, 32 * _MIB), Level.CONTENT: (MAX_TEXT, _MIB)}
+"""Octets that are read of one message at most, and of a batch together."""
+_WHOLE: Final = 256 * 1024
+"""A message up to this size is read whole, of a larger one only its text parts."""
+_WORK_IN_LOOP: Final = 20_000
+"""Messages times keys that are decided in the event loop: a few milliseconds. More goes to a thread."""
+_LISTING: Final = frozenset(name.lower() for name in LISTING_FIELDS)
+
+
+async def search(key: SearchKey, view: SearchView, account: Account, mailbox_id: int) -> list[int]:
+    """The UIDs of the messages that fit, ascending.
+
+    Messages that were expunged meanwhile are left out where their content would have to be read. Cancelling is safe:
+    a batch under way in a thread ends by itself.
+    """
+    plan = await asyncio.to_thread(make_plan, key, view) if len(view.uids) > _WORK_IN_LOOP else make_plan(key, view)
+    found: list[int] = []
+    doubt: Sequence[int] = range(len(view.uids))
+    loader = _Loader(plan, view, account, mailbox_id)
+    for level in sorted(plan.levels):
+        still_in_doubt: list[int] = []
+        for start in range(0, len(doubt), _BATCHES[level]):
+            async for batch, facts in loader.load(level, doubt[start : start + _BATCHES[level]]):
+                if level is Level.MEMORY and len(batch) * plan.keys <= _WORK_IN_LOOP:
+                    verdict = plan.decide(facts, batch)
+                else:
+                    verdict = await asyncio.to_thread(plan.decide, facts, batch)
+                found += verdict.fit
+                still_in_doubt += verdict.doubt
+        doubt = still_in_doubt
+    uids = view.uids
+    return [uids[position] for position in sorted(found)]
+
+
+class _Loader:
+    """Reads the facts of a level for messages in doubt."""
+
+    def __init__(self, plan: Plan, view: SearchView, account: Account, mailbox_id: int) -> None:
+        self.plan = plan
+        self.view = view
+        self.account = account
+        self.mailbox_id = mailbox_id
+
+    async def load(self, level: Level, positions: Sequence[int]) -> AsyncIterator[tuple[Sequence[int], Facts]]:
+        """The positions in batches of bounded size with their facts; messages that are gone are left out."""
+        if level is Level.MEMORY:
+            yield positions, Facts(level)
+            return
+        entries = await self._entries(positions)
+        if level is Level.ENTRY:
+            yield list(entries), Facts(level, entries)
+            return
+        for batch in _by_size(entries, level):
+            headers = await self._headers(batch) if self.plan.fields else {}
+            texts = await self._texts(batch) if level is Level.CONTENT else {}
+            present = [
+                position
+                for position in batch
+                if (not self.plan.fields or position in headers) and (level < Level.CONTENT or position in texts)
+            ]
+            yield present, Facts(level, batch, headers, texts)
+
+    async def _entries(self, positions: Sequence[int]) -> dict[int, Entry]:
+        uids = self.view.uids
+        by_uid = {uids[position]: position for position in positions}
+        entries = await self.account.entries(self.mailbox_id, list(by_uid))
+        return {by_uid[entry.uid]: entry for entry in entries}
+
+    async def _headers(self, entries: Mapping[int, Entry]) -> dict[int, Header]:
+        if self.plan.fields <= _LISTING:
+            found = await self._rendered(entries, Rendering.LISTING)
+            return {position: Header(rendered.listing) for position, rendered in found.items()}
+        found = await self._rendered(entries, Rendering.HEADER)
+        return {position: Header(rendered.header) for position, rendered in found.items()}
+
+    async def _rendered(self, entries: Mapping[int, Entry], which: Rendering) -> dict[int, Rendered]:
+        found = await self.account.rendered({entry.message_id for entry in entries.values()}, which)
+        return {p: found[entry.message_id] for p, entry in entries.items() if entry.message_id in found}
+
+    async def _texts(self, entries: Mapping[int, Entry]) -> dict[int, FoldedTexts]:
+        texts: dict[int, FoldedTexts] = {}
+        small = {position: entry.message_id for position, entry in entries.items() if entry.size <= _WHOLE}
+        if small:
+            contents = await self.account.read_whole(set(small.values()))
+            for position, message_id in small.items():
+                if message_id in contents:
+                    texts[position] = FoldedTexts(WholeMessage(contents[message_id]))
+        large = {position: entry for position, entry in entries.items() if entry.size > _WHOLE}
+        if large:
+            for position, rendered in (await self._rendered(large, Rendering.HEADER | Rendering.PARTS)).items():
+                parts = await read_parts(self.account, large[position], rendered.header, rendered.parts)
+                texts[position] = FoldedTexts(parts)
+        return texts
+
+
+def _by_size(entries: Mapping[int, Entry], level: Level) -> Iterator[dict[int, Entry]]:
+    """Batches whose octets together stay below the level's bound; one message may exceed it alone."""
+    each, together = _MOST_READ[level]
+    batch: dict[int, Entry] = {}
+    octets = 0
+    for position, entry in entries.items():
+        cost = min(entry.size, each)
+        if batch and octets + cost > together:
+            yield batch
+            batch, octets = {}, 0
+        batch[position] = entry
+        octets += cost
+    if batch:
+        yield batch

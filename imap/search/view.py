@@ -1,0 +1,40 @@
+"""What SEARCH asks of the selected mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from imap.parsing.sequence import SequenceSet
+
+
+class SearchView(Protocol):
+    """A selected mailbox as one session sees it; position ``n`` is the message with sequence number ``n + 1``.
+
+    The columns are aligned and ordered by UID. They must not change while a search runs, which awaits the account:
+    give copies.
+    """
+
+    @property
+    def uids(self) -> Sequence[int]: ...
+
+    @property
+    def flags(self) -> Sequence[int]:
+        """Masks of `imap.flags`."""
+        ...
+
+    @property
+    def modseqs(self) -> Sequence[int]: ...
+
+    @property
+    def keywords(self) -> Sequence[str]:
+        """The mailbox's keyword table."""
+        ...
+
+    def is_recent(self, uid: int) -> bool:
+        """Whether the message is ``\\Recent`` in this session."""
+        ...
+
+    def positions(self, messages: SequenceSet, *, uid: bool) -> list[range]:
+        """The positions that a set of sequence numbers or UIDs names, ``$`` too: disjoint, ascending, in bounds."""
+        ...
