@@ -7,16 +7,21 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _TOKEN = re.compile(
-    rb"([ \t\r\n]+)|\"((?:[^\"\\]|\\.)*)\"?|(\[[^\]]*\]?)|([^ \t\r\n\"(),:;<>@\[\]]+)|(.)",
+    rb"([ \t\r\n]+)|\"([^\"\\]*+(?:\\.[^\"\\]*+)*+)\"?|(\[[^\]]*\]?)|([^ \t\r\n\"(),:;<>@\[\]]+)|(.)",
     re.DOTALL,
 )
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+_AROUND_DOT = re.compile(rb" ?\. ?")
 _COMMENT_STOP = re.compile(rb"[()\\]")
 _SIMPLE = re.compile(
     rb"(?:(?:\"([^\"\\]+)\"|([^\s\"(),:;<>@\[\]\\]+(?: [^\s\"(),:;<>@\[\]\\]+)*)) ?)?"
     rb"<([^\s\"(),:;<>@\[\]\\]+)@([^\s\"(),:;<>@\[\]\\]+)>"
 )
 
+_SEPARATORS = frozenset({b",", b":", b";"})
+
+MAX_ADDRESSES = 20_000
+"""Addresses of one message that are looked at; the fields are shown whole whatever their number."""
 MISSING_DOMAIN = b"MISSING_DOMAIN"
 """Host of an address that has none: NIL would make it a group (RFC 9051 7.5.2)."""
 MISSING_MAILBOX = b"MISSING_MAILBOX"
@@ -34,106 +39,171 @@ class Address(NamedTuple):
 GROUP_END = Address(None, None, None, None)
 
 
-def parse_addresses(value: bytes) -> list[Address]:
-    """The addresses of a field's unfolded value, groups included; what cannot be read is kept as a name."""
+def parse_addresses(value: bytes, limit: int = MAX_ADDRESSES) -> list[Address]:
+    """The addresses of a field's unfolded value, groups included; what cannot be read is kept as a name.
+
+    About `limit` of them at most: the addresses that follow are left out.
+    """
     match = _SIMPLE.fullmatch(value)
     if match is not None:
         quoted, plain, mailbox, host = match.groups()
         return [Address(quoted or plain, None, mailbox, host)]
-    return _Parser(value).run()
+    return _Parser(value, limit).run()
 
 
 class _Parser:
-    """Takes one token after the other; a mailbox is complete at a comma, a semicolon or the end."""
+    """Takes one token after the other; a mailbox is complete at a comma, a semicolon or the end.
 
-    def __init__(self, value: bytes) -> None:
+    `words` holds what was read since the last delimiter, with one space where there was space or a comment.
+    """
+
+    def __init__(self, value: bytes, limit: int) -> None:
         self.value = value
+        self.limit = limit
         self.addresses: list[Address] = []
         self.in_group = False
         self._reset()
 
-    def _reset(self) -> None:
+    def _reset(self, *, after_angle: bool = False) -> None:
         self.words: list[bytes] = []
         self.name: bytes | None = None
         self.route: bytes | None = None
         self.mailbox: bytes | None = None
         self.host: bytes | None = None
         self.comment: bytes | None = None
+        self.quoted = False
         self.in_angle = False
-        self.seen = False
+        self.closed = False
+        self.started = False
+        self.after_angle = after_angle
 
     def run(self) -> list[Address]:
+        take = {
+            b"word": self._word,
+            b"quoted": self._quoted,
+            b"<": self._open_angle,
+            b">": self._close_angle,
+            b"@": self._at,
+            b",": self._comma,
+            b":": self._colon,
+            b";": self._semicolon,
+        }
         for kind, text in self._tokens():
-            if kind == b",":
-                self._finish()
-            elif kind == b":" and not self.in_angle and not self.in_group and self.host is None:
-                self.addresses.append(Address(None, None, self._phrase(), None))
-                self.in_group = True
-                self._reset()
-            elif kind == b";" and self.in_group:
-                self._finish()
-                self.addresses.append(GROUP_END)
-                self.in_group = False
+            if kind == b"comment":
+                self.comment = text
+                self._space()
+            elif kind == b" ":
+                self._space()
             else:
-                self._take(kind, text)
+                if kind not in _SEPARATORS:
+                    if self.closed:
+                        self._finish(after_angle=True)
+                    self.started = True
+                take.get(kind, self._word)(text)
+            if len(self.addresses) >= self.limit:
+                break
         self._finish()
         if self.in_group:
             self.addresses.append(GROUP_END)
         return self.addresses
 
-    def _take(self, kind: bytes, text: bytes) -> None:
-        if kind == b"comment":
-            self.comment = text
-            return
-        if kind == b" ":
-            if self.words:
-                self.words.append(b" ")
-            return
-        self.seen = True
-        if kind == b"<":
-            self.name, self.words, self.in_angle = self._phrase() or None, [], True
-        elif kind == b">":
-            self._end_address()
-            self.in_angle = False
-        elif kind == b"@":
-            if self.mailbox is None and self.words:
-                self.mailbox = self._joined()
-            self.words = [b"@"] if self.mailbox is None else []
-        elif kind == b":" and self.in_angle and self.words[:1] == [b"@"]:
-            self.route, self.words = self._joined(), []
-        elif kind == b"quoted" and self.mailbox is None:
-            if self.words and self.words[-1] != b" ":
-                self.words.append(b" ")
+    def _space(self) -> None:
+        if self.words and self.words[-1] != b" ":
+            self.words.append(b" ")
+
+    def _word(self, text: bytes) -> None:
+        self.words.append(text)
+
+    def _quoted(self, text: bytes) -> None:
+        if self.mailbox is None and not self.in_angle:
+            self._space()
             self.words += (text, b" ")
         else:
             self.words.append(text)
+        self.quoted = True
+
+    def _open_angle(self, _: bytes) -> None:
+        words = self._phrase()
+        self.name = words if self.mailbox is None else self.mailbox + b"@" + words
+        self.mailbox, self.words, self.quoted, self.in_angle = None, [], False, True
+
+    def _close_angle(self, _: bytes) -> None:
+        if self.in_angle:
+            self._end_address()
+            self.in_angle, self.closed = False, True
+
+    def _at(self, _: bytes) -> None:
+        if self.mailbox is not None or self.words[:1] == [b"@"]:
+            self.words.append(b"@")
+        elif self.words:
+            self._take_mailbox()
+        elif self.in_angle:
+            self.words = [b"@"]
+
+    def _take_mailbox(self) -> None:
+        """What stands before the ``@``; of several bare words only the last can be meant, the others are a name."""
+        mailbox = self._dotted()
+        if not self.quoted:
+            name, _, mailbox = mailbox.rpartition(b" ")
+            self.name = self.name or name
+        self.mailbox, self.words = mailbox, []
+
+    def _comma(self, _: bytes) -> None:
+        if self.in_angle and self.words[:1] == [b"@"]:
+            self.words.append(b",")
+        else:
+            self._finish()
+
+    def _colon(self, _: bytes) -> None:
+        if self.in_angle:
+            if self.words[:1] == [b"@"]:
+                self.route, self.words = b"".join(self.words).replace(b" ", b""), []
+        elif self.words and not self.in_group and self.mailbox is None and not self.closed:
+            self.addresses.append(Address(None, None, self._phrase(), None))
+            self.in_group = True
+            self._reset()
+
+    def _semicolon(self, _: bytes) -> None:
+        if self.in_group:
+            self._finish()
+            self.addresses.append(GROUP_END)
+            self.in_group = False
 
     def _end_address(self) -> None:
         if self.mailbox is None:
-            self.mailbox = self._joined() or None
+            self.mailbox = self._dotted() or None
         elif self.host is None:
-            self.host = self._joined() or None
+            self.host = self._dotted() or None
         self.words = []
 
-    def _finish(self) -> None:
-        if self.seen:
-            if self.mailbox is not None or self.in_angle:
+    def _finish(self, *, after_angle: bool = False) -> None:
+        """Keep what was read since the last mailbox; words between ``>`` and a comma alone say nothing."""
+        if self.started and not (self.after_angle and self.mailbox is None and not self.in_angle):
+            if self.mailbox is None and not self.in_angle and not self.closed:
+                phrase = self._phrase()
+                if self.quoted or b" " in phrase:
+                    self.name = phrase
+                else:
+                    self.mailbox = phrase
+            elif not self.closed:
                 self._end_address()
-            name = self.name or self.comment
-            if self.mailbox is None and self.name is None and self.words:
-                name = self._phrase()
             self.addresses.append(
-                Address(name, self.route, self.mailbox or MISSING_MAILBOX, self.host or MISSING_DOMAIN)
+                Address(
+                    self.name or self.comment or None,
+                    self.route,
+                    self.mailbox or MISSING_MAILBOX,
+                    self.host or MISSING_DOMAIN,
+                )
             )
-        self._reset()
+        self._reset(after_angle=after_angle)
 
     def _phrase(self) -> bytes:
-        """The words as a display name: one space between them (RFC 5322 3.2.5)."""
+        """The words as a display name (RFC 5322 3.2.5)."""
         return b"".join(self.words).strip(b" ")
 
-    def _joined(self) -> bytes:
-        """The words as a local part or a domain: no space (RFC 5322 4.4)."""
-        return b"".join(self.words).replace(b" ", b"")
+    def _dotted(self) -> bytes:
+        """The words as a local part or a domain: no space around dots (RFC 5322 4.4)."""
+        return _AROUND_DOT.sub(b".", self._phrase())
 
     def _tokens(self) -> Iterator[tuple[bytes, bytes]]:
         """Tokens with their kind; a comment is one token however deep it nests."""
@@ -142,7 +212,7 @@ class _Parser:
             position = match.end()
             space, quoted, literal, atom, special = match.groups()
             if atom is not None:
-                yield b"atom", atom
+                yield b"word", atom
             elif space is not None:
                 yield b" ", b" "
             elif quoted is not None:
@@ -152,7 +222,7 @@ class _Parser:
                 yield b"comment", _QUOTED_PAIR.sub(rb"\1", value[position : end - 1]).strip()
                 position = end
             elif literal is not None:
-                yield b"atom", literal
+                yield b"word", literal
             else:
                 yield special, special
 

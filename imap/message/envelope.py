@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from imap.message.address import Address, parse_addresses
+from imap.message.address import MAX_ADDRESSES, Address, parse_addresses
 from imap.message.header import Field, field_value
 from imap.message.wire import NIL, nlist, nstring
 
@@ -16,17 +16,20 @@ _NAMES = frozenset((*_TEXTS, *_ADDRESSES))
 class Envelope:
     """The envelope fields of one header block."""
 
-    __slots__ = ("addresses", "texts")
+    __slots__ = ("addresses", "addresses_left", "texts")
 
-    def __init__(self, fields: Iterable[Field]) -> None:
+    def __init__(self, fields: Iterable[Field], max_addresses: int = MAX_ADDRESSES) -> None:
         self.texts: dict[bytes, bytes] = {}
         self.addresses: dict[bytes, list[Address]] = {name: [] for name in _ADDRESSES}
         for name, raw in fields:
             if name in _NAMES:
                 if name in self.addresses:
-                    self.addresses[name] += parse_addresses(field_value(raw))
+                    found = parse_addresses(field_value(raw), max_addresses)
+                    max_addresses -= len(found)
+                    self.addresses[name] += found
                 else:
                     self.texts[name] = field_value(raw)
+        self.addresses_left = max_addresses
 
     def encode(self) -> bytes:
         """The envelope as a parenthesized list; Sender and Reply-To default to From."""

@@ -4,18 +4,47 @@ from __future__ import annotations
 
 import base64
 import binascii
-import codecs
+import itertools
 import re
 from collections.abc import Collection, Sequence
+from encodings.aliases import aliases
 from typing import NamedTuple
 
 _FOLD = re.compile(rb"\n(?![ \t])")
-_LINE_BREAK = re.compile(rb"\r?\n")
+_SPACE = b" \t\r\n"
 _ENCODED_WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([BbQq])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[^?\s]+\?[BbQq]\?)")
 
-_NO_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
-"""Python codecs that no mail is written in; punycode takes quadratic time."""
+_NOT_CHARSETS = {  # punycode and idna take quadratic time; the others are no charsets
+    "base64_codec",
+    "bz2_codec",
+    "hex_codec",
+    "idna",
+    "mbcs",
+    "punycode",
+    "quopri_codec",
+    "raw_unicode_escape",
+    "rot_13",
+    "unicode_escape",
+    "uu_codec",
+    "zlib_codec",
+}
+_CODECS = {
+    name: codec
+    for alias, codec in (
+        *aliases.items(),
+        ("ansi_x3.110_1983", "latin_1"),
+        ("iso_8859_8_i", "iso8859_8"),
+        ("iso_8859_8_e", "iso8859_8"),
+        ("cp_850", "cp850"),
+        ("cp874", "cp874"),
+        ("windows_874", "cp874"),
+        ("windows_31j", "cp932"),
+        ("utf8mb4", "utf_8"),
+    )
+    for name in (alias, codec)
+    if codec not in _NOT_CHARSETS
+}
 
 
 class Field(NamedTuple):
@@ -31,35 +60,47 @@ def split_fields(header: bytes) -> list[Field]:
     for raw in _FOLD.split(header):
         if raw in {b"", b"\r"}:
             break
-        fields.append(Field(raw.partition(b":")[0].rstrip(b" \t\r").lower(), raw))
+        fields.append(Field(field_name(raw), raw))
     return fields
 
 
+def field_name(raw: bytes) -> bytes:
+    """The name before the colon in lower case; obsolete syntax allows space between (RFC 5322 4.5)."""
+    return raw.partition(b":")[0].rstrip(_SPACE).lower()
+
+
 def field_value(raw: bytes) -> bytes:
-    """What follows the colon, unfolded and without space at its ends (RFC 5322 2.2.3)."""
-    value = raw.partition(b":")[2]
-    if b"\n" in value:
-        value = _LINE_BREAK.sub(b"", value)
-    return value.strip(b" \t\r\n")
+    """What follows the colon, unfolded: one space for each fold, none at the ends (RFC 5322 2.2.3)."""
+    value = raw.partition(b":")[2].strip(_SPACE)
+    return unfold(value) if b"\n" in value else value
 
 
-def empty_line(header: bytes) -> bytes:
-    """The empty line that ends a header block: nothing when the block has none, or a bare LF where it is one."""
-    if header.endswith((b"\n\n", b"\n\r\n")) or header in {b"\n", b"\r\n"}:
-        return b"\r\n" if header.endswith(b"\r\n") else b"\n"
-    return b""
+def unfold(value: bytes) -> bytes:
+    """The lines of a value as one, with one space for each fold."""
+    return b" ".join(line for line in (line.strip(_SPACE) for line in value.split(b"\n")) if line)
 
 
-def select_fields(fields: Sequence[Field], names: Collection[bytes], *, exclude: bool = False) -> bytes:
-    """The fields whose lower-case name is (or, with `exclude`, is not) among `names`, then the empty line."""
-    kept = [raw for name, raw in fields if (name in names) is not exclude]
-    return b"\n".join([*kept, b"\r\n"]) if kept else b"\r\n"
+def select_fields(fields: Sequence[Field], names: Collection[bytes]) -> bytes:
+    """The fields whose lower-case name is among `names`, then the empty line."""
+    return b"\n".join([*(raw for name, raw in fields if name in names), b"\r\n"])
 
 
 def filter_header(header: bytes, fields: Collection[str], exclude: bool = False) -> bytes:  # noqa: FBT001, FBT002
     """HEADER.FIELDS, or HEADER.FIELDS.NOT with `exclude`; it always ends with the empty line (RFC 9051 6.4.5.1)."""
     names = frozenset(name.lower().encode("utf-8", "surrogateescape") for name in fields)
-    return select_fields(split_fields(header), names, exclude=exclude)
+    kept = bytearray()
+    start = 0
+    ends = (match.end() for match in _FOLD.finditer(header))
+    for end in itertools.chain(ends, (len(header),)):
+        field = header[start:end]
+        if field in {b"", b"\n", b"\r\n"}:
+            break
+        if (field_name(field) in names) is not exclude:
+            kept += field
+        start = end
+    if kept and not kept.endswith(b"\n"):
+        kept += b"\r\n"
+    return bytes(kept) + b"\r\n"
 
 
 def decode_field(raw: bytes) -> str:
@@ -67,8 +108,8 @@ def decode_field(raw: bytes) -> str:
 
     Never raises: an octet that fits no charset becomes U+FFFD, an encoded word that cannot be read stays as it is.
     """
-    if b"\n" in raw or b"\r" in raw:
-        raw = _LINE_BREAK.sub(b"", raw)
+    if b"\n" in raw:
+        raw = unfold(raw)
     text = decode_charset(raw, "utf-8")
     if "=?" not in text:
         return text.strip()
@@ -79,11 +120,19 @@ def decode_field(raw: bytes) -> str:
 def decode_charset(octets: bytes, charset: str) -> str:
     """Octets to text; latin-1 where the charset is unknown or does not fit. Never raises."""
     try:
-        if codecs.lookup(charset).name in _NO_CHARSETS:
-            charset = "latin-1"
-        return octets.decode(charset)
-    except (LookupError, UnicodeError, ValueError):
+        return octets.decode(charset_codec(charset) or "latin-1")
+    except UnicodeError:
         return octets.decode("latin-1")
+
+
+def charset_codec(charset: str) -> str | None:
+    """The codec of a MIME charset name, None when there is none.
+
+    Only names from a closed list reach the codec registry: it would remember any other for ever, and some codecs that
+    are no charsets take quadratic time.
+    """
+    name = charset.strip("\"' ").lower().replace("-", "_")
+    return _CODECS.get(name) or _CODECS.get(name.removeprefix("x_"))
 
 
 def _decode_word(match: re.Match[str]) -> str:

@@ -57,7 +57,7 @@ class ThreadKeys:
 def sort_keys(envelope: Envelope) -> SortKeys:
     """The sort keys of a message."""
     addresses = envelope.addresses
-    subject, _ = base_subject(decode_field(envelope.texts.get(b"subject", b"")))
+    subject, _ = base_subject(envelope.texts.get(b"subject", b""))
     return SortKeys(
         sent_at=sent_at(envelope.texts.get(b"date")),
         subject=subject.casefold()[:MAX_KEY],
@@ -77,7 +77,7 @@ def thread_keys(envelope: Envelope, references: bytes | None) -> ThreadKeys:
         chain = message_ids(envelope.texts.get(b"in-reply-to", b""))[:1]
     if len(chain) > MAX_REFERENCES:
         chain = [chain[0], *chain[1 - MAX_REFERENCES :]]
-    _, is_reply = base_subject(decode_field(envelope.texts.get(b"subject", b"")))
+    _, is_reply = base_subject(envelope.texts.get(b"subject", b""))
     return ThreadKeys(own[0] if own else "", tuple(chain), is_reply)
 
 
@@ -86,9 +86,9 @@ def message_ids(value: bytes) -> list[str]:
     return [_normalised(found) for found in _MESSAGE_ID.findall(value)]
 
 
-def base_subject(subject: str) -> tuple[str, bool]:
-    """The base subject, and whether something marked it as a reply or forward (RFC 5256 2.1)."""
-    subject = _SPACES.sub(" ", subject)
+def base_subject(value: bytes) -> tuple[str, bool]:
+    """The base subject of a Subject value, and whether something marked it as a reply or forward (RFC 5256 2.1)."""
+    subject = _SPACES.sub(" ", decode_field(value))[:MAX_KEY].replace("\0", "")
     is_reply = False
     while True:
         trimmed = _TRAILER.sub("", subject)

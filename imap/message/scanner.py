@@ -25,6 +25,9 @@ MAX_HEADER = 1024 * 1024
 MAX_HEADERS = 4 * MAX_HEADER
 """Octets of all header blocks together that are looked at."""
 
+TOO_DEEP = ContentType(b"application", b"octet-stream")
+"""How a part is shown whose own parts are not looked for because of a limit."""
+
 _WINDOW = 1024 * 1024
 
 
@@ -43,8 +46,8 @@ class Node:
         self.children: list[Node] = []
 
     def value(self, name: bytes) -> bytes | None:
-        """The last field of this lower-case name, unfolded; None when there is none."""
-        for field_name, raw in reversed(self.fields):
+        """The first field of this lower-case name, unfolded; None when there is none."""
+        for field_name, raw in self.fields:
             if field_name == name:
                 return field_value(raw)
         return None
@@ -137,8 +140,10 @@ class _Scanner:
                     self.path.append(inner)
                     node = inner
                     continue
-            if kind == b"multipart":
-                node.content_type = DEFAULT_TYPE
+                if kind == b"multipart":
+                    node.content_type = DEFAULT_TYPE
+            elif kind in {b"multipart", b"message"}:
+                node.content_type = TOO_DEEP
             return max(node.body_start - 1, 0)
 
     def _read_header(self, node: Node) -> None:
