@@ -42,12 +42,13 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 class Gateway(Section, frozen=True):
     hostname: str = "localhost"
+    language: Literal["fr", "en"] = "fr"
     workers: NonNegative = 0
     stop_grace: Seconds = 20.0
 
 
 class Database(Section, frozen=True):
-    url: str = "sqlite:///var/lib/mailgate/mailgate.db"
+    url: str = "sqlite:////var/lib/mailgate/mailgate.db"
     pool_size: Positive = 10
 
 
@@ -90,7 +91,8 @@ class Directory(Section, frozen=True):
     domain: str = "ent.example.org"
     school_year: Annotated[int, Meta(ge=2000, le=2999)] | None = None
     aaf: Path | None = None
-    max_departures: Share = 0.1
+    max_departures: Share = 0.2
+    max_departures_new_year: Share = 0.6
     domains: dict[str, str] = {}
     ldap: Ldap | None = None
 
@@ -99,6 +101,11 @@ class Directory(Section, frozen=True):
         if self.school_year is not None:
             return self.school_year
         return today.year if today.month >= 8 else today.year - 1  # noqa: PLR2004 - schools turn over in August
+
+    def holds(self, address: str) -> bool:
+        """Whether an address is in a domain of this gateway: people's, one below it, or one given to a school."""
+        domain = address.rpartition("@")[2].lower()
+        return domain == self.domain or domain.endswith("." + self.domain) or domain in self.domains.values()
 
 
 class Log(Section, frozen=True):

@@ -6,8 +6,6 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-BACKLOG = 1024
-
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -49,14 +47,16 @@ def bind(endpoint: Endpoint) -> socket.socket:
     return sock
 
 
-def listen(endpoints: Sequence[str]) -> list[socket.socket]:
-    """Bind and listen on each ``host:port``; all or none."""
+def rebind(sock: socket.socket) -> socket.socket:
+    """Another socket at the address of `sock`."""
+    return bind(Endpoint(*sock.getsockname()[:2]))
+
+
+def bind_all(endpoints: Sequence[str]) -> list[socket.socket]:
+    """Bind each ``host:port``; all or none. Who serves a socket listens on it."""
     sockets: list[socket.socket] = []
     try:
-        for text in endpoints:
-            sock = bind(parse_endpoint(text))
-            sockets.append(sock)
-            sock.listen(BACKLOG)
+        sockets.extend(map(bind, map(parse_endpoint, endpoints)))
     except OSError:
         for sock in sockets:
             sock.close()

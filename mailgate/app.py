@@ -1,0 +1,143 @@
+"""One gateway process: starts the parts in order, stops them in reverse. The only place that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+import imap.limits
+import smtp.limits
+from certs import CertificateFiles, ServerTls
+from imap.server import ImapServer
+from mailgate.accounts import Accounts
+from mailgate.accounts.imap_sign_in import ImapSignIn
+from mailgate.config import Settings
+from mailgate.database import open_database
+from mailgate.delivery.submission import Submission
+from mailgate.listeners import bind_all, rebind
+from mailgate.store import MailStore
+from smtp.server import SubmissionServer
+
+log = structlog.stdlib.get_logger("mailgate")
+
+MAINTENANCE_INTERVAL = 24 * 3600.0
+
+
+@dataclass(slots=True)
+class Sockets:
+    """Bound sockets of each kind of listener."""
+
+    imap: list[socket.socket] = field(default_factory=list)
+    imap_starttls: list[socket.socket] = field(default_factory=list)
+    smtp: list[socket.socket] = field(default_factory=list)
+    smtp_starttls: list[socket.socket] = field(default_factory=list)
+
+    @classmethod
+    def bound(cls, settings: Settings) -> Sockets:
+        """Bind everything that the settings name. Raises OSError, ValueError naming the address."""
+        return cls(
+            bind_all(settings.imap.listen),
+            bind_all(settings.imap.listen_starttls),
+            bind_all(settings.smtp.listen),
+            bind_all(settings.smtp.listen_starttls),
+        )
+
+    def again(self) -> Sockets:
+        """Sockets of one's own at the same addresses: the kernel spreads connections over those that listen."""
+        return Sockets(*([rebind(sock) for sock in kind] for kind in self._kinds()))
+
+    def _kinds(self) -> tuple[list[socket.socket], ...]:
+        return self.imap, self.imap_starttls, self.smtp, self.smtp_starttls
+
+    def names(self, sockets: Sequence[socket.socket]) -> list[str]:
+        """``host:port`` of each socket, for the log."""
+        return ["{}:{}".format(*sock.getsockname()[:2]) for sock in sockets]
+
+
+class Gateway:
+    """IMAP and submission over one store. `stop` may be called at any time after `start`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._tls = ServerTls(CertificateFiles(None, settings.tls.certificate, settings.tls.key))
+        self._parts = contextlib.AsyncExitStack()
+        self._background: list[asyncio.Task[None]] = []
+
+    async def start(self, sockets: Sockets) -> None:
+        """Open the store and serve `sockets`; when this raises, nothing is left running."""
+        try:
+            await self._start(sockets)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self, sockets: Sockets) -> None:
+        settings = self._settings
+        grace = settings.gateway.stop_grace
+        database = await open_database(settings.database.url, pool_size=settings.database.pool_size)
+        self._parts.push_async_callback(database.close)
+        store = MailStore(database, append_limit=settings.imap.max_message_size)
+        await store.start()
+        self._parts.push_async_callback(store.close)
+        accounts = Accounts(database)
+        self._parts.callback(accounts.close)
+
+        imap_server = ImapServer(
+            ImapSignIn(accounts, store.account),
+            self._tls.context,
+            limits=imap.limits.Limits(message=settings.imap.max_message_size),
+        )
+        self._parts.push_async_callback(imap_server.stop, grace)
+        await imap_server.start(sockets.imap)
+        await imap_server.start(sockets.imap_starttls, starttls=True)
+
+        submission = SubmissionServer(
+            Submission(database, store, accounts, settings),
+            self._tls.context,
+            hostname=settings.gateway.hostname,
+            limits=smtp.limits.Limits(
+                message_size=settings.smtp.max_message_size, recipients=settings.smtp.max_recipients
+            ),
+        )
+        self._parts.push_async_callback(submission.stop, grace)
+        await submission.start(sockets.smtp)
+        await submission.start(sockets.smtp_starttls, starttls=True)
+
+        self._background = [
+            asyncio.create_task(repeat(settings.tls.reload_interval, self._reload_tls)),
+            asyncio.create_task(repeat(MAINTENANCE_INTERVAL, store.maintain)),
+        ]
+        log.info(
+            "serving",
+            imap=sockets.names(sockets.imap + sockets.imap_starttls),
+            smtp=sockets.names(sockets.smtp + sockets.smtp_starttls),
+        )
+
+    def reload(self) -> None:
+        """Look at the certificate files now."""
+        self._tls.reload_if_changed()
+
+    async def stop(self) -> None:
+        """Finish what runs, tell clients, close the store."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._parts.aclose()
+
+    async def _reload_tls(self) -> None:
+        self._tls.reload_if_changed()
+
+
+async def repeat(interval: float, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` every `interval` seconds for ever; a failure is logged and does not end it."""
+    while True:
+        await asyncio.sleep(interval)
+        try:
+            await work()
+        except Exception:
+            log.exception("background work failed", work=work.__name__)

@@ -1,0 +1,52 @@
+"""The command `mailgate`: every job of an administrator and of operations."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailgate.cli import account, check, config, demo, directory, lists, serve
+from mailgate.cli.context import Context, fail, operator_error
+
+app = typer.Typer(
+    name="mailgate",
+    help="School messaging over IMAPS and SMTPS, with distribution lists from the school directory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog="Try it: [bold]mailgate demo[/]. Start for real: [bold]mailgate config example > mailgate.toml[/].",
+)
+app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
+app.command("check")(check.check)
+app.add_typer(config.app, name="config")
+app.add_typer(directory.app, name="directory")
+app.add_typer(lists.app, name="list")
+app.add_typer(account.app, name="account")
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config_file: Annotated[
+        Path | None,
+        typer.Option("--config", envvar="MAILGATE_CONFIG", help="TOML file; default /etc/mailgate/mailgate.toml."),
+    ] = None,
+) -> None:
+    context.obj = Context(config_file)
+
+
+def main() -> None:
+    """Run a command; end with an exit code that means something, and one line for what an operator can mend."""
+    try:
+        app()
+    except Exception as error:
+        code = operator_error(error)
+        if code is None:
+            raise
+        fail(str(error))
+        sys.exit(code)

@@ -1,0 +1,143 @@
+"""What the commands share: settings, output for people and for scripts, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Connection
+
+from certs import TlsUnusable
+from directory.local import AddressTaken
+from directory.model import DirectoryError
+from mailgate import migrations
+from mailgate.accounts import AccountsError
+from mailgate.config import ConfigError, Settings, load
+from mailgate.database import Database, open_database
+from mailgate.database.errors import DatabaseError
+from mailgate.database.open import async_engine
+
+T = TypeVar("T")
+
+DEFAULT_CONFIG = Path("/etc/mailgate/mailgate.toml")
+
+console = Console(highlight=False)
+progress_console = Console(stderr=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
+
+
+class ExitCode(IntEnum):
+    """Documented in docs/configuration.md."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    CONFIGURATION = 3
+    REFUSED = 4
+    """An import was refused, and nothing was changed."""
+
+
+class CommandFailed(Exception):
+    """The command could not do its job, for a reason that the operator can read."""
+
+
+_OPERATOR_ERRORS: tuple[tuple[type[Exception], ExitCode], ...] = (
+    (ConfigError, ExitCode.CONFIGURATION),
+    (DirectoryError, ExitCode.REFUSED),
+    (TlsUnusable, ExitCode.CONFIGURATION),
+    (DatabaseError, ExitCode.FAILED),
+    (AccountsError, ExitCode.FAILED),
+    (AddressTaken, ExitCode.FAILED),
+    (CommandFailed, ExitCode.FAILED),
+    (OSError, ExitCode.FAILED),
+)
+
+
+def operator_error(error: Exception) -> ExitCode | None:
+    """The exit code of an error that is told in one line; None for a fault of the program."""
+    return next((code for kind, code in _OPERATOR_ERRORS if isinstance(error, kind)), None)
+
+
+def fail(text: str) -> None:
+    """One line on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]mailgate:[/] {text}")
+
+
+class Context:
+    """The command line's own options, and the settings, read when a command asks for them."""
+
+    def __init__(self, config_file: Path | None) -> None:
+        self.config_file = config_file
+
+    def settings(self) -> Settings:
+        """Read the settings. Raises ConfigError."""
+        path = self.config_file
+        if path is None and DEFAULT_CONFIG.exists():
+            path = DEFAULT_CONFIG
+        return load(path)
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """The settings of the running command."""
+    found: Context = context.obj
+    return found.settings()
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The database, open, with a schema that is checked first."""
+    engine = async_engine(settings.database.url)
+    try:
+        version = await migrations.version(engine)
+    finally:
+        await engine.dispose()
+    if not version.ready:
+        raise CommandFailed(
+            "the database is empty: run `mailgate directory import` first"
+            if version.current is None
+            else f"the database has schema {version.current}, this program needs {version.newest}: run `mailgate serve`"
+        )
+    opened = await open_database(settings.database.url, pool_size=2)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def in_transaction(settings: Settings, work: Callable[[Connection], T]) -> T:
+    """Run batch work over one SQLAlchemy connection, all or nothing, on a schema that is brought up to date."""
+    engine = async_engine(settings.database.url)
+    try:
+        await migrations.upgrade(engine)
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    finally:
+        await engine.dispose()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine."""
+    return asyncio.run(work)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+def print_table(*columns: str, rows: list[tuple[str, ...]]) -> None:
+    """A table for people."""
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

@@ -1,0 +1,66 @@
+"""`mailgate directory`: read the school directory."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import Connection
+
+from directory.importer import Progress as Report
+from directory.model import Records
+from directory.readers.aaf import read_aaf
+from directory.readers.sdet_ldap import read_ldap
+from directory.report import ImportReport
+from mailgate.cli.context import CommandFailed, Json, console, in_transaction, print_json, run, settings_of
+from mailgate.cli.progress import bar
+from mailgate.config import Settings
+from mailgate.directory_import import import_and_provision, import_settings
+from mailgate.ldap import connection_settings
+
+app = typer.Typer(help="The school directory: pupils, relatives, staff, classes, groups.", no_args_is_help=True)
+
+
+@app.command(
+    "import",
+    epilog="Examples: mailgate directory import /var/lib/aaf --dry-run; mailgate directory import --ldap",
+)
+def import_(
+    context: typer.Context,
+    path: Annotated[
+        Path | None, typer.Argument(help="Folder, .zip or .tgz of an AAF complete delivery; default: the setting.")
+    ] = None,
+    *,
+    ldap: Annotated[bool, typer.Option("--ldap", help="Read the live LDAP directory of the settings.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Accept that many people are missing.")] = False,
+    json: Json = False,
+) -> None:
+    """Import a complete set: all of it or, after an error, nothing. Leavers are suspended, never deleted."""
+    settings = settings_of(context)
+    records = source(settings, path, ldap=ldap)
+    directory = import_settings(settings.directory, datetime.datetime.now().astimezone().date(), force=force)
+
+    def work(connection: Connection, report: Report) -> ImportReport:
+        return import_and_provision(
+            connection, records, directory, quota=settings.accounts.quota, dry_run=dry_run, progress=report
+        )
+
+    with bar() as report:
+        done = run(in_transaction(settings, lambda connection: work(connection, report)))
+    if json:
+        print_json(done.to_json())
+    else:
+        console.print(done.to_text(), markup=False)
+
+
+def source(settings: Settings, path: Path | None, *, ldap: bool) -> Records:
+    """The records that the command line or the settings name. Raises CommandFailed when neither does."""
+    if ldap:
+        return read_ldap(connection_settings(settings.directory))
+    path = path or settings.directory.aaf
+    if path is None:
+        raise CommandFailed("name the folder of an AAF delivery, set directory.aaf, or use --ldap")
+    return read_aaf(path)

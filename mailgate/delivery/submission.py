@@ -1,0 +1,116 @@
+"""What a signed-in person may send, and to whom; then the one transaction that makes it visible (RFC 6409, RFC 5321).
+
+Every refusal comes while the writer can still mend it, in words a parent understands, in the gateway's language.
+"""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import tempfile
+from typing import IO, Final
+
+import structlog
+
+from mailgate.accounts import Accounts
+from mailgate.accounts.smtp_sign_in import SmtpSignIn
+from mailgate.config import Settings
+from mailgate.database import Database
+from mailgate.delivery import recipients
+from mailgate.delivery.recipients import ListRecipient, PersonRecipient
+from mailgate.i18n import ascii_only, translator
+from mailgate.policy.posting import may_post_to_lists
+from mailgate.store import MailStore
+from smtp.handler import Envelope, Recipient, SmtpError
+from smtp.message import prepare
+from smtp.trace import received
+
+log = structlog.stdlib.get_logger("mailgate.delivery")
+
+SPOOL_MEMORY: Final = 1024 * 1024
+"""Octets of a message that may stay in memory; a larger one goes to a temporary file."""
+
+
+class Submission(SmtpSignIn):
+    """`smtp.handler.SubmissionHandler` over the directory and the store."""
+
+    def __init__(self, database: Database, store: MailStore, accounts: Accounts, settings: Settings) -> None:
+        super().__init__(accounts)
+        self._database = database
+        self._store = store
+        self._directory = settings.directory
+        self._hostname = settings.gateway.hostname
+        self._translate = translator(settings.gateway.language)
+
+    def _refusal(self, code: int, status: str, text: str) -> SmtpError:
+        return SmtpError(code, status, ascii_only(self._translate(text)))
+
+    async def mail_from(self, envelope: Envelope) -> None:
+        """The reverse path is the person's own, or null as read receipts have it (RFC 8098 section 3)."""
+        if envelope.mail_from and not await self._owns(envelope, envelope.mail_from):
+            raise self._refusal(550, "5.7.1", _("Please send from an address of your own."))
+
+    async def rcpt_to(self, envelope: Envelope, recipient: Recipient) -> None:
+        """The recipient exists, can take mail, and this person may write to it."""
+        found = await self._database.read(lambda tx: recipients.resolve(tx, recipient.address))
+        match found:
+            case PersonRecipient(open=False):
+                raise self._refusal(550, "5.2.1", _("This mailbox is closed: the person has left."))
+            case PersonRecipient(account_id=account_id):
+                quota = await self._store.account(account_id, recipient.address).quota()
+                if quota.limit and quota.used + envelope.declared_size > quota.limit:
+                    raise self._refusal(452, "4.2.2", _("This mailbox is full. Please try again later."))
+            case ListRecipient():
+                profile = await self._database.read(lambda tx: recipients.profile_of(tx, envelope.sender.account_id))
+                if not may_post_to_lists(profile):
+                    raise self._refusal(550, "5.7.1", _("Only the school's staff may write to this list."))
+            case None if self._directory.holds(recipient.address):
+                raise self._refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
+            case None:
+                raise self._refusal(550, "5.7.1", _("Messages cannot be sent outside the school network."))
+
+    async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
+        """Store the message once and one row for each person it reaches; committed when this returns."""
+        identity = secrets.token_hex(8)
+        now = datetime.datetime.now(datetime.UTC)
+        trace = received(envelope, hostname=self._hostname, identity=identity, when=now)
+        prepared = prepare(
+            content,
+            envelope,
+            hostname=self._hostname,
+            received=b"Return-Path: <%s>\r\n" % envelope.mail_from.encode() + trace,
+            now=now,
+        )
+        await self._check_authors(envelope, [*prepared.authors, *filter(None, [prepared.sender])])
+        addresses = [recipient.address for recipient in envelope.recipients]
+        reached = await self._database.read(lambda tx: recipients.accounts_reached(tx, addresses))
+        if not reached:
+            raise self._refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
+        with tempfile.SpooledTemporaryFile(max_size=SPOOL_MEMORY) as spool:
+            for block in prepared.blocks(content):
+                spool.write(block)
+            size = spool.tell()
+            spool.seek(0)
+            await self._store.deliver(spool, reached)
+        log.info(
+            "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(addresses),
+            mailboxes=len(reached), octets=size,
+        )  # fmt: skip
+        return f"Delivered as {identity}"
+
+    async def _check_authors(self, envelope: Envelope, authors: list[str]) -> None:
+        own = await self._own_addresses(envelope)
+        if any(recipients.fold(author) not in own for author in authors):
+            raise self._refusal(550, "5.7.1", _("The From field must be an address of your own."))
+
+    async def _owns(self, envelope: Envelope, address: str) -> bool:
+        return recipients.fold(address) in await self._own_addresses(envelope)
+
+    async def _own_addresses(self, envelope: Envelope) -> frozenset[str]:
+        account_id = envelope.sender.account_id
+        return await self._database.read(lambda tx: recipients.own_addresses(tx, account_id))
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues; it is translated when it is sent."""
+    return text

@@ -1,0 +1,51 @@
+"""An import of the directory with the mail accounts that follow from it, in one transaction."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from directory.importer import Progress, import_directory
+from directory.model import Record
+from directory.report import ImportReport
+from directory.settings import ImportSettings
+from mailgate.config import Directory
+from mailgate.store.provisioning import create_accounts, set_state
+
+
+def import_settings(directory: Directory, today: datetime.date, *, force: bool = False) -> ImportSettings:
+    """What the settings file says of an import."""
+    return ImportSettings(
+        academy=directory.academy,
+        ent_domain=directory.domain,
+        school_year=directory.year(today),
+        today=today,
+        domains=directory.domains,
+        max_departures=directory.max_departures,
+        max_departures_new_year=directory.max_departures_new_year,
+        force=force,
+    )
+
+
+def import_and_provision(
+    connection: Connection,
+    records: Iterable[Record],
+    settings: ImportSettings,
+    *,
+    quota: int,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import, then open mailboxes for who is new and suspend who left; the caller's transaction holds it all.
+
+    Raises:
+        DirectoryError: the source is refused; the transaction is to be rolled back.
+    """
+    report = import_directory(connection, records, settings, dry_run=dry_run, progress=progress)
+    if not dry_run:
+        create_accounts(connection, report.added_ids, quota_limit=quota)
+        set_state(connection, report.left_ids, "suspended")
+        set_state(connection, report.returned_ids, "active")
+    return report

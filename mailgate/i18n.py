@@ -1,0 +1,33 @@
+"""Texts that people read, in French and English (gettext; the catalogues are `locale/*/LC_MESSAGES/mailgate.po`)."""
+
+from __future__ import annotations
+
+import functools
+import gettext
+import io
+import unicodedata
+from collections.abc import Callable
+from importlib import resources
+from typing import Literal
+
+from babel.messages import mofile, pofile
+
+Language = Literal["fr", "en"]
+
+
+@functools.cache
+def translator(language: Language) -> Callable[[str], str]:
+    """The function that translates from English; texts without a translation stay as they are."""
+    if language == "en":
+        return str
+    source = resources.files("mailgate").joinpath("locale", language, "LC_MESSAGES", "mailgate.po")
+    compiled = io.BytesIO()
+    mofile.write_mo(compiled, pofile.read_po(io.BytesIO(source.read_bytes()), locale=language))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled).gettext
+
+
+def ascii_only(text: str) -> str:
+    """`text` without accents and with plain apostrophes: an SMTP reply is ASCII (RFC 5321 4.2)."""
+    plain = text.replace("’", "'").replace("œ", "oe").replace("\u00a0", " ")
+    return unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()

@@ -1,0 +1,84 @@
+"""Serving until told to stop: signals, worker processes, one event loop in each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+import structlog
+import uvloop
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from mailgate import migrations
+from mailgate.app import Gateway, Sockets
+from mailgate.config import Settings
+from mailgate.database.open import async_engine
+from mailgate.workers import READY, Lifeline, supervise
+
+log = structlog.stdlib.get_logger("mailgate")
+
+
+def worker_count(settings: Settings) -> int:
+    """How many processes serve: as configured, else one per core; SQLite has one writer and so one process."""
+    if settings.database.url.startswith("sqlite"):
+        return 1
+    return settings.gateway.workers or len(os.sched_getaffinity(0))
+
+
+def serve(settings: Settings, on_ready: Callable[[Sockets], None]) -> int:
+    """Bring the schema up to date, then serve until SIGTERM or SIGINT. Give the exit code.
+
+    `on_ready` runs once, when every listener answers, with the sockets' real addresses.
+    """
+    uvloop.run(upgrade_schema(settings))
+    count = worker_count(settings)
+    # Taken once before anything starts, so that a port in use is one clear error and not one for each worker.
+    sockets = Sockets.bound(settings)
+    if count == 1:
+        uvloop.run(run(settings, sockets, lambda: on_ready(sockets)))
+        return 0
+    return supervise(
+        count, lambda lifeline: uvloop.run(_run_worker(settings, sockets, lifeline)), lambda: on_ready(sockets)
+    )
+
+
+async def upgrade_schema(settings: Settings) -> None:
+    """Bring the database to the schema that this program needs."""
+    engine: AsyncEngine = async_engine(settings.database.url)
+    try:
+        await migrations.upgrade(engine)
+    finally:
+        await engine.dispose()
+
+
+async def run(
+    settings: Settings, sockets: Sockets, on_ready: Callable[[], None], stopped: asyncio.Event | None = None
+) -> None:
+    """One gateway in this event loop, until a signal or `stopped`."""
+    loop = asyncio.get_running_loop()
+    stop = stopped or asyncio.Event()
+    gateway = Gateway(settings)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, gateway.reload)
+    await gateway.start(sockets)
+    try:
+        on_ready()
+        await stop.wait()
+        log.info("stopping")
+    finally:
+        await gateway.stop()
+
+
+async def _run_worker(settings: Settings, reserved: Sockets, lifeline: Lifeline) -> None:
+    """A gateway on sockets of its own at the reserved addresses; stops when the supervisor is gone."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_reader(lifeline.read_fd, stop.set)
+
+    def ready() -> None:
+        os.write(lifeline.ready_fd, READY)
+        os.close(lifeline.ready_fd)
+
+    await run(settings, reserved.again(), ready, stop)

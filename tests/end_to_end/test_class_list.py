@@ -1,0 +1,88 @@
+"""A teacher writes to the parents of a class: every one of them has it, once, pushed, and sees no other parent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+import aioimaplib
+import pytest
+
+from tests.end_to_end.gateway import Gateway, Person, compose, subjects
+
+PARENTS = "6eme-a.parents@clg-frederic-mistral.ent.example.org"
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, Any]:
+    data = Path(__file__).parent.parent / "directory" / "data" / "expected.json.xz"
+    loaded: dict[str, Any] = json.loads(lzma.decompress(data.read_bytes()))
+    return loaded
+
+
+def teacher_of(gateway: Gateway, class_name: str) -> Person:
+    return next(person for person in gateway.by_profile("teacher") if class_name in person.classes)
+
+
+def test_people_and_lists_are_those_of_the_academy(gateway: Gateway, expected: dict[str, Any]) -> None:
+    assert {number: person.address for number, person in gateway.people.items()} == {
+        account["id"]: account["address"] for account in expected["accounts"]
+    }
+    assert sorted(gateway.lists) == sorted(expected["lists"])
+
+
+def test_every_parent_has_it_once_and_nobody_else(gateway: Gateway, expected: dict[str, Any]) -> None:
+    teacher = teacher_of(gateway, "6ème A")
+    gateway.send(teacher, [PARENTS], compose(teacher, PARENTS, "Sortie au musée"))
+    members = set(expected["lists"][PARENTS]["members"])
+    for source_id in members:
+        with gateway.imap(gateway.people[source_id]) as inbox:
+            assert subjects(inbox).count("=?utf-8?q?Sortie_au_mus=C3=A9e?=") == 1
+    pupil = next(person for person in gateway.by_profile("pupil") if "6ème A" in person.classes)
+    with gateway.imap(pupil) as inbox:
+        assert "=?utf-8?q?Sortie_au_mus=C3=A9e?=" not in subjects(inbox)
+
+
+def test_one_copy_however_many_lists_lead_to_a_person(gateway: Gateway, expected: dict[str, Any]) -> None:
+    teacher = teacher_of(gateway, "6ème A")
+    lists = [
+        PARENTS,
+        "niveau-6e.parents@clg-frederic-mistral.ent.example.org",
+        "parents@clg-frederic-mistral.ent.example.org",
+    ]
+    parent = gateway.people[expected["lists"][PARENTS]["members"][0]]
+    gateway.send(teacher, [*lists, parent.address], compose(teacher, lists[0], "Une seule fois"))
+    with gateway.imap(parent) as inbox:
+        assert subjects(inbox).count("Une seule fois") == 1
+
+
+def test_no_parent_sees_another_parents_address(gateway: Gateway, expected: dict[str, Any]) -> None:
+    teacher = teacher_of(gateway, "6ème A")
+    members = [gateway.people[source_id] for source_id in expected["lists"][PARENTS]["members"]]
+    gateway.send(teacher, [PARENTS], compose(teacher, PARENTS, "Discret"))
+    reader, *others = members
+    with gateway.imap(reader) as inbox:
+        inbox.select("INBOX")
+        _, found = inbox.uid("SEARCH", "SUBJECT", "Discret")
+        _, data = inbox.uid("FETCH", found[0].decode(), "(BODY.PEEK[])")
+    whole = data[0][1].decode()
+    assert [other.address for other in others if other.address in whole] == []
+
+
+async def test_the_message_is_pushed_to_an_idle_client(gateway: Gateway, expected: dict[str, Any]) -> None:
+    teacher = teacher_of(gateway, "6ème A")
+    parent = gateway.people[expected["lists"][PARENTS]["members"][1]]
+    client = aioimaplib.IMAP4_SSL(*gateway.imaps, ssl_context=gateway.tls())
+    await client.wait_hello_from_server()
+    await client.login(parent.address, parent.password)
+    await client.select("INBOX")
+    idle = await client.idle_start(timeout=60)
+    sending = asyncio.to_thread(gateway.send, teacher, [PARENTS], compose(teacher, PARENTS, "En direct"))
+    pushed, _ = await asyncio.gather(client.wait_server_push(timeout=30), sending)
+    assert any(line.endswith(b"EXISTS") for line in pushed)
+    client.idle_done()
+    await asyncio.wait_for(idle, 10)
+    await client.logout()

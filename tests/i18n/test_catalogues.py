@@ -1,0 +1,40 @@
+"""Every text that people read is in the French catalogue, and the catalogue holds nothing else."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from babel.messages import extract, pofile
+
+import mailgate
+from mailgate.i18n import ascii_only, translator
+
+SOURCE = Path(mailgate.__file__).parent
+
+
+def texts_in_the_code() -> set[str]:
+    found: set[str] = set()
+    for path in SOURCE.rglob("*.py"):
+        messages = extract.extract("python", io.BytesIO(path.read_bytes()), keywords={"_": None})
+        found.update(str(message) for _, message, _, _ in messages)
+    return found
+
+
+def test_catalogue_and_code_agree() -> None:
+    po = SOURCE / "locale/fr/LC_MESSAGES/mailgate.po"
+    catalogue = {message.id: message.string for message in pofile.read_po(io.BytesIO(po.read_bytes())) if message.id}
+    assert set(catalogue) == texts_in_the_code()
+    assert all(catalogue.values())
+
+
+def test_french_and_english() -> None:
+    text = "This mailbox is full. Please try again later."
+    assert translator("fr")(text) == "Cette boîte est pleine. Merci de réessayer plus tard."
+    assert translator("en")(text) == text
+
+
+def test_replies_lose_accents_not_words() -> None:
+    assert ascii_only("Cette boîte est fermée : l’élève est à l’œuvre.") == (
+        "Cette boite est fermee : l'eleve est a l'oeuvre."
+    )
