@@ -1,0 +1,158 @@
+"""Import a complete set: all of it or nothing, and only what differs is written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import Connection, and_, delete, exists, false, select
+
+from directory.identity import identify
+from directory.lists import refresh_lists
+from directory.model import DirectoryError, Record
+from directory.people import check_departures, note_changes, sync_people
+from directory.relations import sync_relations
+from directory.report import ImportReport, Kind
+from directory.schema import (
+    class_,
+    class_member,
+    class_service,
+    enrolment,
+    group_class,
+    group_service,
+    head_teacher,
+    person,
+    school,
+    staff_function,
+    teaching_group,
+)
+from directory.schools import ZONE, sync_schools
+from directory.settings import ImportSettings
+from directory.staging import Stager, staging
+from directory.structures import stage_levels, sync_disciplines, sync_nomenclatures, sync_school_levels, sync_taught
+
+Progress = Callable[[str, int], None]
+"""Called with the name of the step and the number of records read so far."""
+
+_STEP = 1_000
+
+__all__ = ["ImportReport", "ImportSettings", "import_directory"]
+
+
+def import_directory(
+    connection: Connection,
+    records: Iterable[Record],
+    settings: ImportSettings,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Bring the directory to what a complete set says.
+
+    The transaction is the caller's: after an exception nothing of the set may be kept, so the caller rolls back.
+    `dry_run` does the same work, reports it, and takes it back.
+
+    Raises:
+        DirectoryError: the set is broken, hostile, incomplete or drops too many people.
+    """
+    started = time.monotonic()
+    tell = progress or (lambda _step, _count: None)
+    report = ImportReport(dry_run=dry_run)
+    # Python's SQLite driver begins a transaction at the first writing statement only, and a savepoint needs one.
+    connection.execute(delete(person).where(false()))
+    savepoint = connection.begin_nested()
+    try:
+        staging.create_all(connection, checkfirst=False)
+        _import(connection, records, settings, report, tell)
+        staging.drop_all(connection, checkfirst=False)
+    except BaseException:
+        savepoint.rollback()
+        raise
+    if dry_run:
+        savepoint.rollback()
+    else:
+        savepoint.commit()
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _import(
+    connection: Connection, records: Iterable[Record], settings: ImportSettings, report: ImportReport, tell: Progress
+) -> None:
+    stager = Stager(connection, report)
+    count = 0
+    for count, record in enumerate(records, 1):
+        stager.stage(record)
+        if count % _STEP == 0:
+            tell("read", count)
+    stager.finish()
+    tell("read", count)
+    if all(found.kind == ZONE for found in stager.held.schools.values()):
+        raise DirectoryError("the set", None, "it holds no school; give a complete set")
+    tell("people", count)
+    identify(connection, settings, report)
+    check_departures(connection, settings)
+    sync_schools(connection, settings, stager.held.schools)
+    sync_nomenclatures(connection, settings, stager.held)
+    stage_levels(connection, stager.held, report)
+    sync_taught(connection, settings, class_, "class")
+    sync_taught(connection, settings, teaching_group, "group")
+    sync_disciplines(connection)
+    sync_people(connection, settings, report)
+    tell("classes and families", count)
+    sync_relations(connection, settings, report)
+    note_changes(connection, report)
+    sync_school_levels(connection)
+    tell("lists", count)
+    refresh_lists(connection, report)
+    _look_over(connection, settings, report)
+
+
+def _look_over(connection: Connection, settings: ImportSettings, report: ImportReport) -> None:
+    """What the set leaves without a class, a teacher or a school."""
+    own = and_(school.c.source == settings.source, school.c.academy == settings.academy)
+    without_class = (
+        select(person.c.source_id, person.c.display, school.c.uai)
+        .join(enrolment, enrolment.c.person_id == person.c.person_id)
+        .join(school, school.c.school_id == enrolment.c.school_id)
+        .where(own, ~exists().where(class_member.c.person_id == person.c.person_id))
+        .order_by(school.c.uai, person.c.source_id)
+    )
+    for source_id, display, uai in connection.execute(without_class):
+        who = f"{source_id} {display}"
+        report.found(Kind.PUPIL_WITHOUT_CLASS, who, f"no class in {uai}", "in the lists of the level and school only")
+    taught = [
+        class_service.c.class_id == class_.c.class_id,
+        head_teacher.c.class_id == class_.c.class_id,
+        and_(group_class.c.class_id == class_.c.class_id, group_service.c.group_id == group_class.c.group_id),
+    ]
+    without_teacher = (
+        select(class_.c.name, school.c.uai)
+        .join(school, school.c.school_id == class_.c.school_id)
+        .where(own, class_.c.active, *(~exists().where(condition) for condition in taught))
+        .order_by(school.c.uai, class_.c.name)
+    )
+    for name, uai in connection.execute(without_teacher):
+        report.found(Kind.CLASS_WITHOUT_TEACHER, f"{name} ({uai})", "nobody teaches it", "it has no teachers' list")
+    elsewhere = (
+        select(person.c.source_id, person.c.display)
+        .where(
+            exists().where(
+                staff_function.c.person_id == person.c.person_id,
+                staff_function.c.school_id == school.c.school_id,
+                own,
+                school.c.kind == ZONE,
+            ),
+            ~exists().where(
+                staff_function.c.person_id == person.c.person_id,
+                staff_function.c.school_id == school.c.school_id,
+                school.c.kind != ZONE,
+            ),
+        )
+        .order_by(person.c.source_id)
+    )
+    for source_id, display in connection.execute(elsewhere):
+        who = f"{source_id} {display}"
+        report.found(
+            Kind.REPLACEMENT_ZONE, who, "no function in a school", "the teaching services alone tell the school"
+        )

@@ -1,0 +1,237 @@
+"""Who is in which class, group, school; who teaches what; whose guardian: as the set says, by set difference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    union,
+)
+
+from directory.identity import accounts
+from directory.nomenclature import LEGAL_GUARDIAN, SELF_LINK
+from directory.people import mine, touched
+from directory.report import ImportReport, Kind
+from directory.schema import (
+    class_,
+    class_mef,
+    class_member,
+    class_service,
+    enrolment,
+    group_class,
+    group_member,
+    group_service,
+    guardian,
+    head_teacher,
+    school,
+    staff_function,
+    teaching_group,
+)
+from directory.settings import ImportSettings
+from directory.sql import insert_ignoring
+from directory.staging import (
+    analyse,
+    class_mefs,
+    functions,
+    group_classes,
+    levels,
+    links,
+    people,
+    places,
+    school_keys,
+    services,
+    temporary,
+)
+
+
+def _wanted(table: Table) -> Table:
+    """A temporary table of the same columns."""
+    return temporary(
+        f"wanted_{table.name}",
+        *(
+            Column(column.name, column.type, primary_key=column.primary_key, autoincrement=False, nullable=False)
+            for column in table.columns
+        ),
+    )
+
+
+_OF_PEOPLE = (
+    enrolment,
+    class_member,
+    group_member,
+    guardian,
+    class_service,
+    group_service,
+    head_teacher,
+    staff_function,
+)
+_WANTED = {table.name: _wanted(table) for table in (*_OF_PEOPLE, class_mef, group_class)}
+
+
+def sync_relations(connection: Connection, settings: ImportSettings, report: ImportReport) -> None:
+    """Bring every relation up to date; the people touched are noted."""
+    report_unknown_schools(connection, report)
+    _fill(connection, enrolment, _attached(), _enrolled_by_class())
+    _fill(connection, class_member, _placed("class", class_))
+    _fill(connection, group_member, _placed("group", teaching_group))
+    _fill(connection, head_teacher, _placed("head", class_))
+    _fill(connection, class_service, _serving("class", class_))
+    _fill(connection, group_service, _serving("group", teaching_group))
+    _fill(connection, staff_function, _functions())
+    # A person entered twice may be named twice by one pupil: the link that makes a guardian comes first.
+    _fill(connection, guardian, _family().where(links.c.legal == LEGAL_GUARDIAN), _family())
+    own = mine(settings)
+    for table in _OF_PEOPLE:
+        pupil = table.c.get("pupil_id")
+        _sync(connection, table, (pupil if pupil is not None else table.c.person_id).in_(own), touch=True)
+    _sync_structure(connection, settings)
+    analyse(connection, *_OF_PEOPLE, class_mef, group_class)
+
+
+def _fill(connection: Connection, table: Table, *selects: Select[Any]) -> None:
+    wanted = _WANTED[table.name]
+    for rows in selects:
+        connection.execute(insert_ignoring(connection, wanted).from_select(list(wanted.c.keys()), rows))
+    analyse(connection, wanted)
+
+
+def _sync(connection: Connection, table: Table, scope: ColumnElement[bool], *, touch: bool) -> None:
+    """Delete the rows of the scope that are not wanted as they are, then insert those that are missing."""
+    wanted = _WANTED[table.name]
+    same = and_(*(table.c[name] == wanted.c[name] for name in wanted.c.keys()))  # noqa: SIM118 — not a dict
+    gone = and_(scope, ~exists().where(same))
+    missing = ~exists().where(same)
+    if touch:
+        ends = [name for name in ("pupil_id", "person_id") if name in table.c]
+        for name in ends:
+            connection.execute(insert(touched).from_select(["person_id"], select(table.c[name]).where(gone)))
+            connection.execute(insert(touched).from_select(["person_id"], select(wanted.c[name]).where(missing)))
+    connection.execute(delete(table).where(gone))
+    connection.execute(insert(table).from_select(list(wanted.c.keys()), select(wanted).where(missing)))
+
+
+def _attached() -> Select[Any]:
+    """Pupils in the school of their record."""
+    return (
+        select(people.c.person_id, school_keys.c.school_id, people.c.mef, func.coalesce(levels.c.level, ""))
+        .join(school_keys, school_keys.c.key == people.c.school)
+        .outerjoin(levels, and_(levels.c.mef == people.c.mef, levels.c.level_label == people.c.level_label))
+        .where(people.c.kind == "pupil")
+    )
+
+
+def _enrolled_by_class() -> Select[Any]:
+    """Pupils in the schools of their classes."""
+    return (
+        select(people.c.person_id, school_keys.c.school_id, people.c.mef, func.coalesce(levels.c.level, ""))
+        .join(places, places.c.seq == people.c.seq)
+        .join(school_keys, school_keys.c.key == places.c.school)
+        .outerjoin(levels, and_(levels.c.mef == people.c.mef, levels.c.level_label == people.c.level_label))
+        .where(people.c.kind == "pupil", places.c.role == "class")
+    )
+
+
+def _placed(role: str, table: Table) -> Select[Any]:
+    key = next(iter(table.primary_key.columns))
+    return (
+        select(people.c.person_id, key)
+        .join(places, places.c.seq == people.c.seq)
+        .join(school_keys, school_keys.c.key == places.c.school)
+        .join(table, and_(table.c.school_id == school_keys.c.school_id, table.c.name == places.c.name))
+        .where(places.c.role == role)
+    )
+
+
+def _serving(role: str, table: Table) -> Select[Any]:
+    key = next(iter(table.primary_key.columns))
+    return (
+        select(people.c.person_id, key, services.c.subject)
+        .join(services, services.c.seq == people.c.seq)
+        .join(school_keys, school_keys.c.key == services.c.school)
+        .join(table, and_(table.c.school_id == school_keys.c.school_id, table.c.name == services.c.name))
+        .where(services.c.role == role)
+    )
+
+
+def _functions() -> Select[Any]:
+    return (
+        select(people.c.person_id, school_keys.c.school_id, functions.c.code, functions.c.discipline)
+        .join(functions, functions.c.seq == people.c.seq)
+        .join(school_keys, school_keys.c.key == functions.c.school)
+        .where(people.c.kind == "staff")
+    )
+
+
+def _family() -> Select[Any]:
+    """Links between two people with an account; the pupil's own record as a related person is none."""
+    relative = people.alias("relative")
+    return (
+        select(people.c.person_id.label("pupil_id"), relative.c.person_id, links.c.link, links.c.legal)
+        .join(links, links.c.seq == people.c.seq)
+        .join(relative, and_(relative.c.ref == links.c.relative, relative.c.kind == "relative"))
+        .join(accounts, accounts.c.person_id == relative.c.person_id)
+        .where(links.c.link != SELF_LINK)
+    )
+
+
+def _sync_structure(connection: Connection, settings: ImportSettings) -> None:
+    """Programmes of classes, classes of groups. A group whose classes nobody announces has those of its members."""
+    _fill(
+        connection,
+        class_mef,
+        select(class_.c.class_id, class_mefs.c.mef)
+        .join(school_keys, school_keys.c.school_id == class_.c.school_id)
+        .join(class_mefs, and_(class_mefs.c.school == school_keys.c.key, class_mefs.c.name == class_.c.name))
+        .where(class_.c.active),
+    )
+    announced = (
+        select(teaching_group.c.group_id, class_.c.class_id)
+        .join(school_keys, school_keys.c.school_id == teaching_group.c.school_id)
+        .join(
+            group_classes,
+            and_(group_classes.c.school == school_keys.c.key, group_classes.c.name == teaching_group.c.name),
+        )
+        .join(
+            class_,
+            and_(class_.c.school_id == teaching_group.c.school_id, class_.c.name == group_classes.c.class_name),
+        )
+        .where(teaching_group.c.active)
+    )
+    _fill(connection, group_class, announced)
+    members = (
+        select(group_member.c.group_id, class_member.c.class_id)
+        .distinct()
+        .join(class_member, class_member.c.person_id == group_member.c.person_id)
+        .join(teaching_group, teaching_group.c.group_id == group_member.c.group_id)
+        .where(teaching_group.c.school_id.in_(select(school_keys.c.school_id)))
+        .where(~exists().where(_WANTED["group_class"].c.group_id == group_member.c.group_id))
+    )
+    _fill(connection, group_class, members)
+    schools = select(school.c.school_id).where(school.c.source == settings.source, school.c.academy == settings.academy)
+    classes = select(class_.c.class_id).where(class_.c.school_id.in_(schools))
+    groups = select(teaching_group.c.group_id).where(teaching_group.c.school_id.in_(schools))
+    _sync(connection, class_mef, class_mef.c.class_id.in_(classes), touch=False)
+    _sync(connection, group_class, group_class.c.group_id.in_(groups), touch=False)
+
+
+def report_unknown_schools(connection: Connection, report: ImportReport) -> None:
+    """School keys that people name and no school has."""
+    named = union(
+        *(select(table.c.school) for table in (places, services, functions)),
+        select(people.c.school).where(people.c.kind == "pupil"),
+    ).subquery()
+    unknown = select(named.c.school).where(~exists().where(school_keys.c.key == named.c.school))
+    for key in connection.scalars(unknown.order_by(named.c.school)):
+        what = "no structure of the set has it" if key else "a pupil names no school"
+        report.found(Kind.UNKNOWN_SCHOOL, f"key {key!r}", what, "what is said of it was left out")
