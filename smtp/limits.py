@@ -1,0 +1,50 @@
+"""Every bound on what a submission client may cost the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of a submission server; times in seconds, sizes in octets.
+
+    The defaults honour the minima of RFC 5321 section 4.5.3 and leave room for a whole school behind one address.
+    """
+
+    message_size: int = 50_000_000
+    """The largest message, announced with SIZE (RFC 1870)."""
+    spool_memory: int = 1 << 20
+    """How much of a message stays in memory before it goes to a temporary file."""
+    header_size: int = 256 * 1024
+    """The largest header block of a message."""
+    hops: int = 50
+    """Received fields above this number mean a mail loop (RFC 5321 section 6.3)."""
+    recipients: int = 500
+    """Recipients of one message; the next one is answered 452 so that the client sends it in another transaction."""
+    messages: int = 1_000
+    """Transactions of one connection."""
+
+    connections: int = 5_000
+    connections_per_peer: int = 250
+    """Connections from one IPv4 address or one IPv6 /64."""
+
+    bad_commands: int = 20
+    """Commands refused for their syntax or order before the connection is closed."""
+    idle_commands: int = 1_000
+    """Commands that bring no message nearer (NOOP, RSET, VRFY, HELP, EHLO) between two messages."""
+    auth_failures: int = 5
+    """Failed sign-ins of one connection; the last one closes it."""
+    auth_delay: float = 0.5
+    """The n-th failed sign-in is answered after n times this."""
+
+    handshake_timeout: float = 30.0
+    sign_in_timeout: float = 120.0
+    """From the connection to the end of a successful AUTH."""
+    silence_timeout: float = 300.0
+    """To the end of the next command line, and between two packets of message data (RFC 5321 section 4.5.3.2.7)."""
+    transfer_grace: float = 600.0
+    transfer_rate: int = 1_000
+    """A message may take `transfer_grace` plus its octets so far divided by this: slow lines live, trickles end."""
+    close_timeout: float = 5.0
+    """How long a closing connection may take to read its last answer."""

@@ -1,0 +1,157 @@
+"""The submission server: listeners, who may connect, and a stop that loses no message."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from smtp.connection import log
+from smtp.handler import Peer, SmtpError, SubmissionHandler
+from smtp.limits import Limits
+from smtp.replies import Closing
+from smtp.session import Session
+
+BACKLOG: Final = 1_024
+REFUSALS: Final = 64
+"""Clients over a limit that are told so at a time; more are cut off without a word."""
+
+ACCEPT_PAUSE: Final = 0.1
+
+
+class SubmissionServer:
+    """Message submission (RFC 6409) on any number of sockets, with implicit TLS (RFC 8314) or STARTTLS (RFC 3207).
+
+    `tls_context` is used for each new connection, so certificates loaded into it later count from then on.
+    `spool` is the folder for messages above `limits.spool_memory`; the system's temporary folder by default.
+    """
+
+    def __init__(
+        self,
+        handler: SubmissionHandler,
+        tls_context: ssl.SSLContext,
+        *,
+        hostname: str,
+        limits: Limits | None = None,
+        spool: Path | None = None,
+    ) -> None:
+        self.handler = handler
+        self.tls_context = tls_context
+        self.hostname = hostname
+        self.limits = limits or Limits()
+        self.spool = None if spool is None else str(spool)
+        self._listeners: dict[asyncio.Task[None], socket.socket] = {}
+        self._sessions: dict[asyncio.Task[None], Session] = {}
+        self._peers: Counter[str] = Counter()
+        self._refused = 0
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected, those in their TLS handshake included."""
+        return len(self._sessions)
+
+    async def start(self, sockets: Sequence[socket.socket], *, starttls: bool = False) -> None:
+        """Serve these bound sockets: with TLS from the first octet, or with STARTTLS. May be called for each kind."""
+        for sock in sockets:
+            sock.listen(BACKLOG)
+            sock.settimeout(0)
+            listener = asyncio.get_running_loop().create_task(
+                self._accept(sock, None if starttls else self.tls_context)
+            )
+            self._listeners[listener] = sock
+
+    async def stop(self, grace: float = 10.0) -> None:
+        """Accept nobody, send idle clients away with 421, and give messages under way `grace` seconds to finish.
+
+        A message still being received then is lost to nobody: its sender got no 250.
+        A delivery still running is cancelled.
+        """
+        listeners, self._listeners = self._listeners, {}
+        for listener, sock in listeners.items():
+            listener.cancel()
+            await asyncio.wait([listener])
+            sock.close()
+        for session in self._sessions.values():
+            session.stop()
+        if self._sessions:
+            await asyncio.wait(self._sessions, timeout=grace)
+        late = list(self._sessions)
+        for task in late:
+            task.cancel()
+        if late:
+            log.warning("connections cut off at stop", connections=len(late))
+            await asyncio.wait(late)
+
+    async def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Take clients as they come. Own accepting, so that a handshake counts as a connection of its peer."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                sock, address = await loop.sock_accept(listener)
+            except OSError as error:
+                # Out of descriptors or memory, or the client has left: the next one may fare better.
+                log.warning("accept failed", error=type(error).__name__)
+                await asyncio.sleep(ACCEPT_PAUSE)
+                continue
+            peer = Peer(str(address[0]).removeprefix("::ffff:"), int(address[1]), "")
+            refusal = self._refusal(_peer_key(peer.host))
+            if refusal is not None and self._refused >= REFUSALS:
+                sock.close()
+                continue
+            session = Session(self, peer)
+            task = loop.create_task(self._serve(session, sock, tls, refusal))
+            self._opened(task, session, refused=refusal is not None)
+
+    async def _serve(
+        self, session: Session, sock: socket.socket, tls: ssl.SSLContext | None, refusal: SmtpError | None
+    ) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        timeouts = {}
+        if tls is not None:
+            timeouts["ssl_handshake_timeout"] = self.limits.handshake_timeout
+            timeouts["ssl_shutdown_timeout"] = self.limits.close_timeout
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: session, sock, ssl=tls, **timeouts)
+        except OSError as error:  # ssl.SSLError and TimeoutError are OSErrors
+            log.info("tls handshake failed", reason=type(error).__name__)
+            return
+        await session.run(refusal)
+
+    def _opened(self, task: asyncio.Task[None], session: Session, *, refused: bool) -> None:
+        key = _peer_key(session.peer.host)
+        self._refused += refused
+        self._peers[key] += 1
+        self._sessions[task] = session
+        task.add_done_callback(lambda done: self._closed(done, key, refused=refused))
+
+    def _refusal(self, key: str) -> SmtpError | None:
+        if len(self._sessions) - self._refused >= self.limits.connections:
+            return Closing(421, "4.3.2", "Too many connections, please come back soon")
+        if self._peers[key] >= self.limits.connections_per_peer:
+            return Closing(421, "4.7.0", "Too many connections from your network")
+        return None
+
+    def _closed(self, task: asyncio.Task[None], key: str, *, refused: bool) -> None:
+        del self._sessions[task]
+        self._refused -= refused
+        self._peers[key] -= 1
+        if not self._peers[key]:
+            del self._peers[key]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("session failed", error=type(error).__name__)
+
+
+def _peer_key(host: str) -> str:
+    """The unit of the per-peer limit: an IPv4 address, or the /64 that one IPv6 subscriber holds."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False).network_address)
+    return host

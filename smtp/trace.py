@@ -1,0 +1,56 @@
+"""The Received field that a submission server puts on top of a message (RFC 5321 section 4.4)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Final
+
+from smtp.handler import Envelope, Peer
+
+_DOMAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*")
+_TLS_NAME: Final = re.compile(r"TLS_[A-Z0-9_]+")
+_ID: Final = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def received(envelope: Envelope, *, hostname: str, identity: str, when: datetime, disclose: bool = False) -> bytes:
+    """The whole field with its CRLF, folded.
+
+    `identity` is the server's name for the message; `when` must know its time zone. Unless `disclose` is set,
+    the writer's address and computer name stay private: they name a person's home, and the account is in our logs.
+    The recipients are never named: a Bcc must not show.
+    Raises ValueError for an identity that is not one word.
+    """
+    if not _ID.fullmatch(identity):
+        raise ValueError("identity must be one word of letters, digits, dots and hyphens")
+    origin = _origin(envelope) if disclose else "[127.0.0.1] (localhost [127.0.0.1])"
+    protocol = ("UTF8SMTP" if envelope.smtputf8 else "ESMTP") + ("SA" if envelope.peer.tls else "A")
+    lines = [f"Received: from {origin}", f"by {hostname} with {protocol} id {identity}"]
+    if tls := _tls(envelope.peer):
+        lines.append(tls)
+    return ("\r\n\t".join(lines) + f";\r\n\t{format_datetime(when)}\r\n").encode("ascii")
+
+
+def _origin(envelope: Envelope) -> str:
+    """Extended-Domain = Domain FWS "(" address-literal ")"; a name that is no domain gives way to the literal."""
+    literal = _literal(envelope.peer.host)
+    name = envelope.helo if _DOMAIN.fullmatch(envelope.helo) else literal
+    return f"{name} ({literal})"
+
+
+def _literal(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return "[127.0.0.1]"
+    return f"[IPv6:{address}]" if isinstance(address, ipaddress.IPv6Address) else f"[{address}]"
+
+
+def _tls(peer: Peer) -> str:
+    """tls-cipher-clause = "tls" FWS tls-cipher-name (RFC 8314 section 4.3); OpenSSL's own names go in a comment."""
+    version, _, cipher = peer.tls.partition(" ")
+    if _TLS_NAME.fullmatch(cipher):
+        return f"tls {cipher}"
+    return f"({version} {cipher})" if re.fullmatch(r"[A-Za-z0-9.]+ [A-Za-z0-9-]+", peer.tls) else ""
