@@ -13,11 +13,9 @@ _TOKEN = re.compile(
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _AROUND_DOT = re.compile(rb" ?\. ?")
 _COMMENT_STOP = re.compile(rb"[()\\]")
-_SIMPLE = re.compile(
-    rb"(?:(?:\"([^\"\\]+)\"|([^\s\"(),:;<>@\[\]\\]+(?: [^\s\"(),:;<>@\[\]\\]+)*)) ?)?"
-    rb"<([^\s\"(),:;<>@\[\]\\]+)@([^\s\"(),:;<>@\[\]\\]+)>"
-)
-
+_ATOM = rb"[^ \t\r\n\"(),:;<>@\[\]\\]+"
+_COMMON = re.compile(rb"(?:(?:(?:\"([^\"\\]+)\"|(%b(?: %b)*)) ?)?<(%b)@(%b)>|(%b)@(%b)) ?(?:, ?|$)" % ((_ATOM,) * 6))
+"""One address as nearly all are written: ``"name" <a@b>``, ``name <a@b>``, ``a@b``, and the comma after it."""
 _SEPARATORS = frozenset({b",", b":", b";"})
 
 MAX_ADDRESSES = 20_000
@@ -44,11 +42,15 @@ def parse_addresses(value: bytes, limit: int = MAX_ADDRESSES) -> list[Address]:
 
     About `limit` of them at most: the addresses that follow are left out.
     """
-    match = _SIMPLE.fullmatch(value)
-    if match is not None:
-        quoted, plain, mailbox, host = match.groups()
-        return [Address(quoted or plain, None, mailbox, host)]
-    return _Parser(value, limit).run()
+    addresses: list[Address] = []
+    position = 0
+    while len(addresses) < limit and (match := _COMMON.match(value, position)) is not None:
+        quoted, plain, mailbox, host, bare_mailbox, bare_host = match.groups()
+        addresses.append(Address(quoted or plain, None, mailbox or bare_mailbox, host or bare_host))
+        position = match.end()
+    if position < len(value):
+        addresses += _Parser(value[position:], limit - len(addresses)).run()
+    return addresses
 
 
 class _Parser:

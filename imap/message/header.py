@@ -8,9 +8,10 @@ import itertools
 import re
 from collections.abc import Collection, Sequence
 from encodings.aliases import aliases
-from typing import NamedTuple
+from typing import TypeAlias
 
 _FOLD = re.compile(rb"\n(?![ \t])")
+_EMPTY = frozenset({b"", b"\r"})
 _SPACE = b" \t\r\n"
 _ENCODED_WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([BbQq])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[^?\s]+\?[BbQq]\?)")
@@ -47,20 +48,17 @@ _CODECS = {
 }
 
 
-class Field(NamedTuple):
-    """One field: its name in lower case, and its octets without the last line feed."""
-
-    name: bytes
-    raw: bytes
+Field: TypeAlias = tuple[bytes, bytes]
+"""A field's name in lower case, and all its octets without the last line feed."""
 
 
 def split_fields(header: bytes) -> list[Field]:
     """The fields of a header block in order; the empty line and what follows it are left out."""
     fields = []
     for raw in _FOLD.split(header):
-        if raw in {b"", b"\r"}:
+        if raw in _EMPTY:
             break
-        fields.append(Field(field_name(raw), raw))
+        fields.append((raw.partition(b":")[0].rstrip(_SPACE).lower(), raw))
     return fields
 
 
@@ -106,7 +104,7 @@ def filter_header(header: bytes, fields: Collection[str], exclude: bool = False)
 def decode_field(raw: bytes) -> str:
     """A field's value as text: unfolded, encoded words decoded (RFC 2047), raw UTF-8 accepted (RFC 6532).
 
-    Never raises: an octet that fits no charset becomes U+FFFD, an encoded word that cannot be read stays as it is.
+    Never raises: octets that fit no charset are read as latin-1, an encoded word that cannot be read stays as it is.
     """
     if b"\n" in raw:
         raw = unfold(raw)

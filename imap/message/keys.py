@@ -54,10 +54,9 @@ class ThreadKeys:
     """Whether the subject says reply or forward (RFC 5256 3, REFERENCES step 5)."""
 
 
-def sort_keys(envelope: Envelope) -> SortKeys:
-    """The sort keys of a message."""
+def sort_keys(envelope: Envelope, subject: str) -> SortKeys:
+    """The sort keys of a message, given its base subject."""
     addresses = envelope.addresses
-    subject, _ = base_subject(envelope.texts.get(b"subject", b""))
     return SortKeys(
         sent_at=sent_at(envelope.texts.get(b"date")),
         subject=subject.casefold()[:MAX_KEY],
@@ -69,15 +68,14 @@ def sort_keys(envelope: Envelope) -> SortKeys:
     )
 
 
-def thread_keys(envelope: Envelope, references: bytes | None) -> ThreadKeys:
-    """The thread keys of a message, given its References field."""
+def thread_keys(envelope: Envelope, references: bytes | None, *, is_reply: bool) -> ThreadKeys:
+    """The thread keys of a message, given its References field and what its subject says."""
     own = message_ids(envelope.texts.get(b"message-id", b""))
     chain = list(dict.fromkeys(message_ids(references or b"")))
     if not chain:
         chain = message_ids(envelope.texts.get(b"in-reply-to", b""))[:1]
     if len(chain) > MAX_REFERENCES:
         chain = [chain[0], *chain[1 - MAX_REFERENCES :]]
-    _, is_reply = base_subject(envelope.texts.get(b"subject", b""))
     return ThreadKeys(own[0] if own else "", tuple(chain), is_reply)
 
 

@@ -11,7 +11,7 @@ from imap.message.address import comment_end
 Parameters = tuple[tuple[bytes, bytes], ...]
 
 _TOKEN = rb"[^\x00-\x20\x7f()<>@,;:\\\"/\[\]?=]+"
-_TYPE = re.compile(rb"\s*(%b)\s*/\s*(%b)\s*(?=;|$)" % (_TOKEN, _TOKEN))
+_TYPE = re.compile(rb"\s*(%b)\s*/\s*(%b)" % (_TOKEN, _TOKEN))
 _LEADING_TOKEN = re.compile(rb"\s*(%b)" % _TOKEN)
 _LANGUAGE = re.compile(_TOKEN)
 _PARAMETER = re.compile(rb";\s*(%b)\s*=\s*(?:\"([^\"\\]*+(?:\\.[^\"\\]*+)*+)\"?|([^\x00-\x20;]*))" % _TOKEN, re.DOTALL)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imap.message.envelope import Envelope
-from imap.message.header import select_fields
-from imap.message.keys import SortKeys, ThreadKeys, sort_keys, thread_keys
+from imap.message.header import filter_header, select_fields
+from imap.message.keys import SortKeys, ThreadKeys, base_subject, sort_keys, thread_keys
 from imap.message.parts import Part, PartTable
-from imap.message.scanner import Content, Node, scan
-from imap.message.structure import encode_structure
+from imap.message.scanner import MAX_HEADER, Content, Node, scan
+from imap.message.structure import StructureEncoder
 
 LISTING_FIELDS: tuple[str, ...] = (
     "From",
@@ -54,29 +54,31 @@ def render(content: Content) -> RenderedMessage:
     """Scan a message once and render it. Takes any octets and never raises."""
     root = scan(content)
     envelope = Envelope(root.fields)
-    body, bodystructure = encode_structure(content, root)
+    body, bodystructure = StructureEncoder(content, envelope.addresses_left).encode(root)
+    subject, is_reply = base_subject(envelope.texts.get(b"subject", b""))
+    header = content[: root.body_start]
+    scanned_whole = len(header) <= MAX_HEADER and header.endswith(b"\n")
     return RenderedMessage(
         size=len(content),
         envelope=envelope.encode(),
         body=body,
         bodystructure=bodystructure,
-        header=content[: root.body_start],
-        listing=select_fields(root.fields, _LISTING),
+        header=header,
+        listing=select_fields(root.fields, _LISTING) if scanned_whole else filter_header(header, LISTING_FIELDS),
         parts=PartTable(_part(root)).encode(),
-        sort=sort_keys(envelope),
-        thread=thread_keys(envelope, root.value(b"references")),
+        sort=sort_keys(envelope, subject),
+        thread=thread_keys(envelope, root.value(b"references"), is_reply=is_reply),
     )
 
 
 def _part(node: Node) -> Part:
-    maintype, subtype, _ = node.content_type
     charset = node.parameter(b"charset")
     return Part(
         node.header_start,
         node.body_start,
         node.body_end,
-        maintype.lower().decode("latin-1"),
-        subtype.lower().decode("latin-1"),
+        node.maintype.decode("latin-1"),
+        node.content_type.subtype.lower().decode("latin-1"),
         node.encoding.lower().decode("latin-1"),
         None if charset is None else charset.lower().decode("latin-1"),
         tuple(_part(child) for child in node.children),

@@ -34,7 +34,17 @@ _WINDOW = 1024 * 1024
 class Node:
     """One part while and after it is scanned; positions are octets from the start of the message."""
 
-    __slots__ = ("body_end", "body_start", "children", "content_type", "fields", "header_start", "parent")
+    __slots__ = (
+        "_first",
+        "body_end",
+        "body_start",
+        "children",
+        "content_type",
+        "fields",
+        "header_start",
+        "maintype",
+        "parent",
+    )
 
     def __init__(self, header_start: int, parent: Node | None = None) -> None:
         self.header_start = header_start
@@ -42,15 +52,25 @@ class Node:
         self.body_end = header_start
         self.parent = parent
         self.fields: Sequence[Field] = ()
-        self.content_type: ContentType = DEFAULT_TYPE
+        self._first: dict[bytes, bytes] = {}
+        self.content_type = DEFAULT_TYPE
+        self.maintype = b"text"
         self.children: list[Node] = []
+
+    def read_fields(self, header: bytes) -> None:
+        """Take the fields of the part's header block."""
+        self.fields = split_fields(header)
+        self._first = dict(reversed(self.fields))
+
+    def set_type(self, content_type: ContentType) -> None:
+        """Take the media type; `maintype` is it in lower case."""
+        self.content_type = content_type
+        self.maintype = content_type.maintype.lower()
 
     def value(self, name: bytes) -> bytes | None:
         """The first field of this lower-case name, unfolded; None when there is none."""
-        for field_name, raw in self.fields:
-            if field_name == name:
-                return field_value(raw)
-        return None
+        raw = self._first.get(name)
+        return None if raw is None else field_value(raw)
 
     def parameter(self, name: bytes) -> bytes | None:
         """A Content-Type parameter by lower-case name."""
@@ -64,12 +84,12 @@ class Node:
     @property
     def is_multipart(self) -> bool:
         """Whether this part was split at a boundary."""
-        return self.content_type.maintype.lower() == b"multipart"
+        return self.maintype == b"multipart"
 
     @property
     def is_message(self) -> bool:
         """Whether this part holds a message that was scanned."""
-        return bool(self.children) and self.content_type.maintype.lower() == b"message"
+        return bool(self.children) and self.maintype == b"message"
 
 
 class _Boundary:
@@ -126,24 +146,23 @@ class _Scanner:
             stop = self.size if found is None else max(found[1] + 1, node.header_start)
             node.body_start = header_end(self.content, node.header_start, stop)
             self._read_header(node)
-            maintype, subtype, parameters = node.content_type
-            kind = maintype.lower()
+            kind = node.maintype
             if len(self.path) < MAX_DEPTH and self.parts < MAX_PARTS:
                 if kind == b"multipart":
-                    boundary = parameter(parameters, b"boundary")
+                    boundary = node.parameter(b"boundary")
                     if boundary:
                         self.boundaries.append(_Boundary(len(self.path) - 1, boundary))
                         return node.body_start - 1
-                elif kind == b"message" and subtype.lower() in {b"rfc822", b"global"}:
+                elif kind == b"message" and node.content_type.subtype.lower() in {b"rfc822", b"global"}:
                     inner = Node(node.body_start, node)
                     node.children.append(inner)
                     self.path.append(inner)
                     node = inner
                     continue
                 if kind == b"multipart":
-                    node.content_type = DEFAULT_TYPE
+                    node.set_type(DEFAULT_TYPE)
             elif kind in {b"multipart", b"message"}:
-                node.content_type = TOO_DEEP
+                node.set_type(TOO_DEEP)
             return max(node.body_start - 1, 0)
 
     def _read_header(self, node: Node) -> None:
@@ -153,12 +172,12 @@ class _Scanner:
         if stop <= node.header_start:
             return
         self.header_octets += stop - node.header_start
-        node.fields = split_fields(self.content[node.header_start : stop])
+        node.read_fields(self.content[node.header_start : stop])
         value = node.value(b"content-type")
         content_type = None if value is None else parse_content_type(value)
         if content_type is None and value is None and in_digest(node):
             content_type = ContentType(b"message", b"rfc822")
-        node.content_type = content_type or DEFAULT_TYPE
+        node.set_type(content_type or DEFAULT_TYPE)
 
     def _next_delimiter(self, position: int) -> tuple[_Boundary, int] | None:
         """The next delimiter line of any open multipart: the first, then the longest, then the innermost."""

@@ -28,7 +28,7 @@ def search_texts(content: Content, *, header: bool = True, body: bool = True) ->
         waiting.extend(reversed(node.children))
         if header if node is root else body and node.parent is not None and node.parent.is_message:
             yield from _fields(node)
-        if body and not node.children and left > 0 and node.content_type.maintype.lower() == b"text":
+        if body and not node.children and left > 0 and node.maintype == b"text":
             stop = min(node.body_end, node.body_start + left)
             left -= stop - node.body_start
             charset = node.parameter(b"charset")
