@@ -1,0 +1,42 @@
+"""What the server says it can do (RFC 9051 section 7.2.2): less before sign-in, and no sign-in before TLS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from imap.session import Session
+
+_ALWAYS: Final = ("IMAP4rev2", "IMAP4rev1", "SASL-IR", "LITERAL+", "ID", "ENABLE")
+_SIGNED_IN: Final = (
+    "NAMESPACE",
+    "IDLE",
+    "UIDPLUS",
+    "MOVE",
+    "UNSELECT",
+    "CHILDREN",
+    "SPECIAL-USE",
+    "CREATE-SPECIAL-USE",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "STATUS=SIZE",
+    "ESEARCH",
+    "SEARCHRES",
+    "CONDSTORE",
+    "QRESYNC",
+    "MULTIAPPEND",
+    "BINARY",
+    "UTF8=ACCEPT",
+    "QUOTA",
+    "QUOTA=RES-STORAGE",
+)
+
+
+def capabilities(session: Session) -> list[str]:
+    """The capabilities of a session as it stands."""
+    if session.signed_in:
+        return [*_ALWAYS, *_SIGNED_IN, f"APPENDLIMIT={session.connection.reader.message_limit}"]
+    if session.connection.peer.tls:
+        return [*_ALWAYS, *(f"AUTH={name}" for name in session.context.backend.mechanisms())]
+    starttls = ["STARTTLS"] if session.context.ssl_context is not None else []
+    return [*_ALWAYS, *starttls, "LOGINDISABLED"]

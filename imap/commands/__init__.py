@@ -1,0 +1,1 @@
+"""What each command does: one module per command family, and one table that names them all."""

@@ -1,0 +1,74 @@
+"""Commands about the connection itself: CAPABILITY, NOOP, CHECK, LOGOUT, ID, STARTTLS, ENABLE, IDLE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from imap.errors import BadCommand
+from imap.parsing.commands import Capability, Check, Enable, Id, Idle, Logout, Noop, StartTls
+from imap.responses import Completion, bye, status
+
+if TYPE_CHECKING:
+    from imap.session import Session
+
+_ENABLED: Final = {
+    "IMAP4REV2": "IMAP4rev2",
+    "CONDSTORE": "CONDSTORE",
+    "QRESYNC": "QRESYNC",
+    "UTF8=ACCEPT": "UTF8=ACCEPT",
+}
+
+
+async def capability(session: Session, _tag: str, _command: Capability) -> Completion:
+    """CAPABILITY (RFC 9051 6.1.1)."""
+    session.put(f"* {session.capability_code()}\r\n".encode())
+    return Completion("CAPABILITY completed")
+
+
+async def noop(session: Session, _tag: str, command: Noop | Check) -> Completion:
+    """NOOP and CHECK: everything that is committed by now is told (RFC 9051 6.1.2, RFC 3501 6.4.1)."""
+    if session.view is not None:
+        await session.view.mailbox.refresh()
+    return Completion(f"{command.verb} completed")
+
+
+async def logout(session: Session, _tag: str, _command: Logout) -> Completion:
+    """LOGOUT (RFC 9051 6.1.3)."""
+    session.unselect()
+    session.ended = True
+    session.put(bye("Goodbye"))
+    return Completion("LOGOUT completed")
+
+
+async def identify(session: Session, _tag: str, _command: Id) -> Completion:
+    """ID (RFC 2971): Outlook needs the untagged answer."""
+    session.put(b'* ID ("name" "mailgate")\r\n')
+    return Completion("ID completed")
+
+
+async def starttls(session: Session, tag: str, _command: StartTls) -> None:
+    """STARTTLS: the completion goes out before TLS begins (RFC 9051 6.2.1)."""
+    if session.connection.peer.tls or session.context.ssl_context is None:
+        raise BadCommand("TLS is on already" if session.connection.peer.tls else "TLS is not offered here")
+    session.put(status(tag, "OK", "Begin TLS now"))
+    await session.flush()
+    await session.connection.start_tls()
+
+
+async def enable(session: Session, _tag: str, command: Enable) -> Completion:
+    """ENABLE (RFC 5161, RFC 9051 6.3.1): unknown names are ignored."""
+    known = [name for name in dict.fromkeys(command.capabilities) if name in _ENABLED]
+    session.enabled |= frozenset(known)
+    session.put("".join(("* ENABLED", *(f" {_ENABLED[name]}" for name in known), "\r\n")).encode())
+    if "CONDSTORE" in known or "QRESYNC" in known:
+        session.enable_condstore()
+    return Completion("ENABLE completed")
+
+
+async def idle(session: Session, tag: str, _command: Idle) -> None:
+    """IDLE, also with nothing selected (RFC 9051 6.3.13); `Session.end_idle` completes it."""
+    session.put(b"+ idling\r\n")
+    if session.view is not None:
+        await session.tell(session.view, expunge=True)
+    await session.flush()
+    session.begin_idle(tag)

@@ -1,0 +1,70 @@
+"""The table of all commands: who runs each, and in which states it is allowed (RFC 9051 section 3)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from imap.commands import client, fetch, folders, listing, quota, search, select, sign_in, status, store, transfer
+from imap.parsing import commands
+from imap.parsing.commands import Command
+from imap.responses import Completion
+
+if TYPE_CHECKING:
+    from imap.session import Session
+
+
+class State(enum.Flag):
+    """The states of RFC 9051 section 3."""
+
+    NOT_AUTHENTICATED = enum.auto()
+    AUTHENTICATED = enum.auto()
+    SELECTED = enum.auto()
+
+
+class Rule(NamedTuple):
+    """``handler(session, tag, command)`` gives the completion, or None when it has answered or will answer itself."""
+
+    states: State
+    handler: Callable[[Session, str, Any], Awaitable[Completion | None]]
+
+
+_BEFORE: Final = State.NOT_AUTHENTICATED
+_SELECTED: Final = State.SELECTED
+_SIGNED_IN: Final = State.AUTHENTICATED | State.SELECTED
+_ANY: Final = _BEFORE | _SIGNED_IN
+
+RULES: Final[dict[type[Command], Rule]] = {
+    commands.Capability: Rule(_ANY, client.capability),
+    commands.Noop: Rule(_ANY, client.noop),
+    commands.Logout: Rule(_ANY, client.logout),
+    commands.Id: Rule(_ANY, client.identify),
+    commands.StartTls: Rule(_BEFORE, client.starttls),
+    commands.Login: Rule(_BEFORE, sign_in.login),
+    commands.Authenticate: Rule(_BEFORE, sign_in.authenticate),
+    commands.Enable: Rule(_SIGNED_IN, client.enable),
+    commands.Namespace: Rule(_SIGNED_IN, listing.namespace),
+    commands.List: Rule(_SIGNED_IN, listing.list_),
+    commands.Lsub: Rule(_SIGNED_IN, listing.lsub),
+    commands.Status: Rule(_SIGNED_IN, status.status),
+    commands.Create: Rule(_SIGNED_IN, folders.create),
+    commands.Delete: Rule(_SIGNED_IN, folders.delete),
+    commands.Rename: Rule(_SIGNED_IN, folders.rename),
+    commands.Subscribe: Rule(_SIGNED_IN, folders.subscribe),
+    commands.Unsubscribe: Rule(_SIGNED_IN, folders.unsubscribe),
+    commands.Select: Rule(_SIGNED_IN, select.select),
+    commands.Append: Rule(_SIGNED_IN, transfer.append),
+    commands.Idle: Rule(_SIGNED_IN, client.idle),
+    commands.GetQuota: Rule(_SIGNED_IN, quota.get_quota),
+    commands.GetQuotaRoot: Rule(_SIGNED_IN, quota.get_quota_root),
+    commands.Check: Rule(_SELECTED, client.noop),
+    commands.Close: Rule(_SELECTED, select.close),
+    commands.Unselect: Rule(_SELECTED, select.unselect),
+    commands.Expunge: Rule(_SELECTED, store.expunge),
+    commands.Search: Rule(_SELECTED, search.search),
+    commands.Fetch: Rule(_SELECTED, fetch.fetch),
+    commands.Store: Rule(_SELECTED, store.store),
+    commands.Copy: Rule(_SELECTED, transfer.copy),
+    commands.Move: Rule(_SELECTED, transfer.move),
+}

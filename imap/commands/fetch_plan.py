@@ -1,0 +1,235 @@
+"""What one FETCH needs and how its answer is written, decided once for all messages.
+
+Each item is a piece of a format and the columns that fill it, so that a chunk of messages is formatted in one
+comprehension, whatever was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from imap.backend import Entry, Rendered, Rendering
+from imap.message import LISTING_FIELDS, filter_header
+from imap.parsing.commands import Fetch
+from imap.parsing.fetch_items import (
+    BinarySection,
+    BinarySize,
+    BodySection,
+    FetchAttribute,
+    FetchItem,
+    Partial,
+    Section,
+    SectionText,
+)
+from imap.parsing.wire import astring, internal_date
+from imap.selected.view import State, View
+
+_NOTHING: Final = Rendering(0)
+_LISTING: Final = frozenset(name.lower() for name in LISTING_FIELDS)
+_HEADER_TEXTS: Final = {SectionText.HEADER, SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT}
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some messages, all columns aligned; entries and rendered texts only where the plan needs them."""
+
+    view: View
+    states: Sequence[State]
+    entries: Sequence[Entry]
+    rendered: Sequence[Rendered]
+
+
+Columns: TypeAlias = Callable[[Chunk], Iterable[Iterable[object]]]
+SectionItem: TypeAlias = BodySection | BinarySection | BinarySize
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item that is in memory: a piece of a bytes format, and the columns for its places."""
+
+    piece: bytes
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True)
+class SectionPlan:
+    """One item that is cut out of the message's octets, with its name as the response repeats it."""
+
+    name: bytes
+    item: SectionItem
+
+
+@dataclass(slots=True)
+class Plan:
+    """A FETCH, ready to run."""
+
+    items: list[Item] = field(default_factory=list)
+    sections: list[SectionPlan] = field(default_factory=list)
+    rendering: Rendering = _NOTHING
+    needs_entries: bool = False
+    sets_seen: bool = False
+    modseq: bool = False
+    tells_flags: bool = False
+    tells_uid: bool = False
+    condstore: bool = False
+    refusals: int = 0
+    """Parts whose transfer encoding is not known."""
+
+    def rows(self, chunk: Chunk, *, with_flags: bool) -> list[bytes]:
+        """The FETCH responses; those of a plan with sections end where these go."""
+        items = list(self.items)
+        if with_flags:
+            items += self._news_items()
+        template = b"* %d FETCH (" + b" ".join(item.piece for item in items)
+        template += b")\r\n" if not self.sections else b" " if items else b""
+        columns = [column for item in items for column in item.columns(chunk)]
+        numbers = [state.number for state in chunk.states]
+        return [template % row for row in zip(numbers, *columns, strict=True)]
+
+    def _news_items(self) -> list[Item]:
+        """What reading changed: flags, and for a CONDSTORE-aware client the rest of RFC 7162 3.2.4."""
+        items = [] if self.tells_flags else [_ATTRIBUTES[FetchAttribute.FLAGS]]
+        if self.condstore and not self.modseq:
+            items.append(_ATTRIBUTES[FetchAttribute.MODSEQ])
+        if self.condstore and not self.tells_uid:
+            items.append(_ATTRIBUTES[FetchAttribute.UID])
+        return items
+
+
+def make_plan(command: Fetch, *, condstore: bool, readonly: bool) -> Plan:
+    """Decide how to answer; items that were named twice are given once."""
+    asked: dict[FetchItem, None] = dict.fromkeys(command.items)
+    if command.uid:
+        asked = {FetchAttribute.UID: None, **asked}
+    if command.changed_since is not None:
+        asked.setdefault(FetchAttribute.MODSEQ)
+    plan = Plan(condstore=condstore)
+    for item in asked:
+        if isinstance(item, FetchAttribute):
+            _add_attribute(plan, item)
+        elif isinstance(item, BodySection):
+            _add_body(plan, item)
+            plan.sets_seen |= not item.peek
+        else:
+            name = b"BINARY.SIZE" if isinstance(item, BinarySize) else b"BINARY"
+            _add_section(plan, name + _brackets(Section(item.part), getattr(item, "partial", None)), item)
+            plan.sets_seen |= isinstance(item, BinarySection) and not item.peek
+    plan.modseq = FetchAttribute.MODSEQ in asked
+    plan.tells_flags = FetchAttribute.FLAGS in asked
+    plan.tells_uid = FetchAttribute.UID in asked
+    plan.condstore |= plan.modseq
+    plan.sets_seen &= not readonly
+    return plan
+
+
+def _add_attribute(plan: Plan, attribute: FetchAttribute) -> None:
+    whole = {
+        FetchAttribute.RFC822: Section(),
+        FetchAttribute.RFC822_TEXT: Section(text=SectionText.TEXT),
+    }
+    if attribute in whole:
+        _add_section(plan, attribute.value.encode(), BodySection(whole[attribute]))
+        plan.sets_seen = True
+        return
+    plan.items.append(_ATTRIBUTES[attribute])
+    plan.rendering |= _RENDERINGS.get(attribute, _NOTHING)
+    plan.needs_entries |= attribute not in _IN_MEMORY
+
+
+def _add_body(plan: Plan, item: BodySection) -> None:
+    section = item.section
+    name = b"BODY" + _brackets(section, item.partial)
+    if section.part or section.text not in _HEADER_TEXTS:
+        _add_section(plan, name, item)
+        return
+    plan.needs_entries = True
+    wanted = frozenset(field.lower() for field in section.fields)
+    if section.text is SectionText.HEADER_FIELDS and wanted == _LISTING:
+        plan.rendering |= Rendering.LISTING
+        texts: Callable[[Rendered], bytes] = _listing
+    else:
+        plan.rendering |= Rendering.HEADER
+        texts = _header_text(section)
+    plan.items.append(_literal_item(name, texts, item.partial))
+
+
+def _add_section(plan: Plan, name: bytes, item: SectionItem) -> None:
+    plan.needs_entries = True
+    if not isinstance(item, BodySection) or item.section != Section():
+        plan.rendering |= Rendering.PARTS
+    plan.sections.append(SectionPlan(name, item))
+
+
+def _listing(rendered: Rendered) -> bytes:
+    return rendered.listing
+
+
+def _header_text(section: Section) -> Callable[[Rendered], bytes]:
+    if section.text is SectionText.HEADER:
+        return lambda rendered: rendered.header
+    exclude = section.text is SectionText.HEADER_FIELDS_NOT
+    return lambda rendered: filter_header(rendered.header, section.fields, exclude)
+
+
+def _literal_item(name: bytes, text_of: Callable[[Rendered], bytes], partial: Partial | None) -> Item:
+    cut = slice(None) if partial is None else slice(partial.start, partial.start + partial.length)
+
+    def columns(chunk: Chunk) -> Iterable[Iterable[object]]:
+        texts = [without_nul(text_of(rendered)[cut]) for rendered in chunk.rendered]
+        return map(len, texts), texts
+
+    return Item(name.replace(b"%", b"%%") + b" {%d}\r\n%b", columns)
+
+
+def without_nul(octets: bytes) -> bytes:
+    """NUL stands in no literal: the octet 0x80 takes its place, so that sizes and offsets stay true (RFC 9051 4.3)."""
+    return octets.replace(b"\0", b"\x80") if b"\0" in octets else octets
+
+
+def _brackets(section: Section, partial: Partial | None) -> bytes:
+    """The section between brackets and where a partial one starts, as the response repeats them."""
+    pieces = [".".join(map(str, section.part)).encode()] if section.part else []
+    if section.text is not None:
+        pieces.append(section.text.value.encode())
+    text = b".".join(pieces)
+    if section.fields:
+        text += b" (%b)" % b" ".join(map(astring, section.fields))
+    return b"[%b]" % text + (b"" if partial is None else b"<%d>" % partial.start)
+
+
+_internal_date = lru_cache(maxsize=4096)(internal_date)
+
+
+def _flag_texts(chunk: Chunk) -> Iterable[Iterable[object]]:
+    view = chunk.view
+    if view.recent:
+        return ([view.flag_text(state.uid, state.flags) for state in chunk.states],)
+    texts = view.mailbox.flag_texts
+    return ([texts[state.flags] for state in chunk.states],)
+
+
+_ATTRIBUTES: Final = {
+    FetchAttribute.UID: Item(b"UID %d", lambda chunk: ([state.uid for state in chunk.states],)),
+    FetchAttribute.FLAGS: Item(b"FLAGS (%b)", _flag_texts),
+    FetchAttribute.MODSEQ: Item(b"MODSEQ (%d)", lambda chunk: ([state.modseq for state in chunk.states],)),
+    FetchAttribute.INTERNALDATE: Item(
+        b"INTERNALDATE %b", lambda chunk: ([_internal_date(entry.internal_date) for entry in chunk.entries],)
+    ),
+    FetchAttribute.RFC822_SIZE: Item(b"RFC822.SIZE %d", lambda chunk: ([entry.size for entry in chunk.entries],)),
+    FetchAttribute.ENVELOPE: Item(b"ENVELOPE %b", lambda chunk: ([text.envelope for text in chunk.rendered],)),
+    FetchAttribute.BODY: Item(b"BODY %b", lambda chunk: ([text.body for text in chunk.rendered],)),
+    FetchAttribute.BODYSTRUCTURE: Item(
+        b"BODYSTRUCTURE %b", lambda chunk: ([text.bodystructure for text in chunk.rendered],)
+    ),
+    FetchAttribute.RFC822_HEADER: _literal_item(b"RFC822.HEADER", lambda rendered: rendered.header, None),
+}
+_IN_MEMORY: Final = {FetchAttribute.UID, FetchAttribute.FLAGS, FetchAttribute.MODSEQ}
+_RENDERINGS: Final = {
+    FetchAttribute.ENVELOPE: Rendering.ENVELOPE,
+    FetchAttribute.BODY: Rendering.BODY,
+    FetchAttribute.BODYSTRUCTURE: Rendering.BODYSTRUCTURE,
+    FetchAttribute.RFC822_HEADER: Rendering.HEADER,
+}

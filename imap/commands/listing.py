@@ -1,0 +1,142 @@
+"""LIST with its extensions, LSUB, NAMESPACE (RFC 9051 sections 6.3.9 and 6.3.10, RFC 5258, RFC 6154, RFC 5819)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from imap.backend import HIERARCHY_DELIMITER, MailboxStatus
+from imap.commands.status import put_status
+from imap.list_pattern import ListPattern
+from imap.parsing.commands import List, ListReturn, ListSelect, Lsub, Namespace
+from imap.parsing.wire import mailbox_name
+from imap.responses import Completion
+
+if TYPE_CHECKING:
+    from imap.session import Session
+
+
+async def namespace(session: Session, _tag: str, _command: Namespace) -> Completion:
+    """NAMESPACE: personal mailboxes only."""
+    session.put(b'* NAMESPACE (("" "/")) NIL NIL\r\n')
+    return Completion("NAMESPACE completed")
+
+
+async def list_(session: Session, _tag: str, command: List) -> Completion:
+    """LIST: one look at all mailboxes, whatever is asked."""
+    if command.patterns == ("",) and not command.extended:
+        session.put(b'* LIST (\\Noselect) "/" ""\r\n')
+        return Completion("LIST completed")
+    tree = await _read_tree(session, subscriptions=_needs_subscriptions(command))
+    patterns = [ListPattern(command.reference, pattern) for pattern in command.patterns]
+    for shown in _select(tree, command, patterns):
+        _put_list(session, shown.name, _attributes(tree, shown.name, command), child_info=shown.child_info)
+        mailbox = tree.mailboxes.get(shown.name)
+        if command.status and mailbox is not None:
+            await put_status(session, mailbox, command.status)
+        await session.spill()
+    return Completion("LIST completed")
+
+
+async def lsub(session: Session, _tag: str, command: Lsub) -> Completion:
+    """LSUB: subscribed names, and the levels above them that ``%`` stops at (RFC 3501 6.3.9)."""
+    tree = await _read_tree(session, subscriptions=True)
+    pattern = ListPattern(command.reference, command.pattern)
+    shown: dict[str, list[str]] = {}
+    for name in sorted(tree.subscribed):
+        if pattern.matches(name):
+            shown[name] = []
+            continue
+        for parent in _parents(name):
+            if parent not in tree.subscribed and pattern.matches(parent):
+                shown[parent] = ["\\Noselect"]
+    for name, attributes in shown.items():
+        _put_list(session, name, attributes, response="LSUB")
+    return Completion("LSUB completed")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """All names of an account."""
+
+    mailboxes: dict[str, MailboxStatus]
+    subscribed: frozenset[str]
+    with_children: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    name: str
+    child_info: bool = field(default=False)
+
+
+async def _read_tree(session: Session, *, subscriptions: bool) -> _Tree:
+    mailboxes = {mailbox.name: mailbox for mailbox in await session.account.mailboxes()}
+    subscribed = frozenset(await session.account.subscriptions()) if subscriptions else frozenset()
+    return _Tree(mailboxes, subscribed, frozenset(parent for name in mailboxes for parent in _parents(name)))
+
+
+def _needs_subscriptions(command: List) -> bool:
+    return ListSelect.SUBSCRIBED in command.select or ListReturn.SUBSCRIBED in command.returns
+
+
+def _select(tree: _Tree, command: List, patterns: list[ListPattern]) -> Iterator[_Shown]:
+    """The names to show, in order; RECURSIVEMATCH adds parents of names that are selected (RFC 5258 3.5)."""
+    chosen = _chosen(tree, command)
+    matching = {name for name in chosen if _matches(name, patterns)}
+    if ListSelect.RECURSIVEMATCH not in command.select:
+        yield from map(_Shown, _ordered(tree, matching))
+        return
+    above = {parent for name in chosen for parent in _parents(name)}
+    above_hidden = {parent for name in chosen - matching for parent in _parents(name)}
+    parents = {name for name in above_hidden - chosen if _matches(name, patterns)}
+    for name in _ordered(tree, matching | parents):
+        yield _Shown(name, child_info=name in above)
+
+
+def _chosen(tree: _Tree, command: List) -> set[str]:
+    """The names that the selection options choose, whatever the patterns."""
+    names = set(tree.subscribed) if ListSelect.SUBSCRIBED in command.select else set(tree.mailboxes)
+    if ListSelect.SPECIAL_USE in command.select:
+        names = {name for name in names if name in tree.mailboxes and tree.mailboxes[name].special_use}
+    return names
+
+
+def _ordered(tree: _Tree, names: set[str]) -> list[str]:
+    """In the account's order, names without a mailbox at the end."""
+    return [name for name in tree.mailboxes if name in names] + sorted(names - tree.mailboxes.keys())
+
+
+def _matches(name: str, patterns: list[ListPattern]) -> bool:
+    return any(pattern.matches(name) for pattern in patterns)
+
+
+def _attributes(tree: _Tree, name: str, command: List) -> list[str]:
+    mailbox = tree.mailboxes.get(name)
+    attributes = []
+    if mailbox is None:
+        attributes.append("\\NonExistent")
+    attributes.append("\\HasChildren" if name in tree.with_children else "\\HasNoChildren")
+    if name in tree.subscribed and _needs_subscriptions(command):
+        attributes.append("\\Subscribed")
+    if mailbox is not None and mailbox.special_use:
+        attributes.append(mailbox.special_use)
+    return attributes
+
+
+def _parents(name: str) -> Iterator[str]:
+    """The levels above a name, nearest first."""
+    while HIERARCHY_DELIMITER in name:
+        name = name.rpartition(HIERARCHY_DELIMITER)[0]
+        yield name
+
+
+def _put_list(
+    session: Session, name: str, attributes: list[str], *, response: str = "LIST", child_info: bool = False
+) -> None:
+    extended = b' ("CHILDINFO" ("SUBSCRIBED"))' if child_info else b""
+    session.put(
+        b'* %b (%b) "/" %b%b\r\n'
+        % (response.encode(), " ".join(attributes).encode(), mailbox_name(name, utf8=session.utf8), extended)
+    )

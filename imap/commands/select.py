@@ -1,0 +1,107 @@
+"""SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 sections 6.3.2, 6.3.3, 6.4.1, 6.4.2; RFC 7162 section 3.2.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imap.errors import BadCommand
+from imap.flags import SEEN
+from imap.parsing.commands import Close, QResyncParam, Select, Unselect
+from imap.parsing.sequence import SequenceSet
+from imap.parsing.wire import mailbox_name
+from imap.responses import Completion
+from imap.selected.news import flag_lines, flags_line
+from imap.selected.resync import matched_uid, vanished_since
+from imap.selected.view import View
+
+if TYPE_CHECKING:
+    from imap.session import Session
+
+
+async def select(session: Session, _tag: str, command: Select) -> Completion:
+    """SELECT and EXAMINE: a failure leaves no mailbox selected."""
+    if command.qresync is not None and not session.qresync:
+        raise BadCommand("Please ENABLE QRESYNC first")
+    if session.view is not None:
+        session.unselect()
+        session.put(b"* OK [CLOSED] Previous mailbox closed\r\n")
+    if command.condstore or command.qresync is not None:
+        session.enable_condstore()
+    account = session.account
+    status = await account.mailbox(command.name)
+    view = await session.context.registry.open(account, status.mailbox_id, status.name, readonly=command.readonly)
+    session.view = view
+    if not session.rev2:
+        await _claim_recent(view)
+    _put_state(session, view)
+    if command.qresync is not None and command.qresync.uidvalidity == view.mailbox.uidvalidity:
+        await _resynchronize(session, view, command.qresync)
+    if command.readonly:
+        return Completion("EXAMINE completed", "READ-ONLY")
+    return Completion("SELECT completed", "READ-WRITE")
+
+
+async def close(session: Session, _tag: str, _command: Close) -> Completion:
+    """CLOSE: expunges without a word, and never in a mailbox opened by EXAMINE."""
+    view = session.selected
+    session.unselect()
+    if not view.readonly and not view.mailbox.deleted:
+        modseq, gone = await session.account.expunge(view.mailbox.mailbox_id, None)
+        if gone:
+            await view.mailbox.settle(modseq, vanished=gone)
+    return Completion("CLOSE completed")
+
+
+async def unselect(session: Session, _tag: str, _command: Unselect) -> Completion:
+    """UNSELECT: leaves without expunging."""
+    session.unselect()
+    return Completion("UNSELECT completed")
+
+
+async def _claim_recent(view: View) -> None:
+    mailbox = view.mailbox
+    if view.readonly:
+        view.add_recent(range(mailbox.recent_from, mailbox.uidnext))
+    else:
+        view.add_recent(await mailbox.claim_recent())
+
+
+def _put_state(session: Session, view: View) -> None:
+    """All that a client must know before its first command (RFC 9051 6.3.2)."""
+    mailbox = view.mailbox
+    for line in flag_lines(view):
+        session.put(line)
+    view.keywords_told = len(mailbox.keywords)
+    session.put(b"* %d EXISTS\r\n" % view.count)
+    if not session.rev2:
+        session.put(b"* %d RECENT\r\n" % view.recent_count())
+        unseen = _first_unseen(view)
+        if unseen:
+            session.put(b"* OK [UNSEEN %d] First unseen\r\n" % unseen)
+    session.put(
+        b"* OK [UIDVALIDITY %d] UIDs valid\r\n* OK [UIDNEXT %d] Predicted next UID\r\n"
+        b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % (mailbox.uidvalidity, mailbox.uidnext, mailbox.highestmodseq)
+    )
+    if session.rev2:
+        session.put(b'* LIST () "/" %b\r\n' % mailbox_name(view.name, utf8=session.utf8))
+
+
+def _first_unseen(view: View) -> int:
+    """The first message without ``\\Seen``, 0 when all have it."""
+    return next((number for number, mask in enumerate(view.mailbox.flags[: view.count], 1) if not mask & SEEN), 0)
+
+
+async def _resynchronize(session: Session, view: View, known: QResyncParam) -> None:
+    """What happened since the client was last here (RFC 7162 3.2.5.1, 3.2.5.2)."""
+    uids = known.known_uids or SequenceSet(((1, max(view.mailbox.uidnext - 1, 1)),))
+    changes = await session.account.changes(view.mailbox.mailbox_id, known.modseq)
+    above = matched_uid(view, *known.seq_match) if known.seq_match is not None else 0
+    gone = vanished_since(view, changes, uids, above=above)
+    if gone:
+        session.put(b"* VANISHED (EARLIER) %b\r\n" % gone)
+    style = session.style(uid=True)
+    for span in view.positions(uids, uid=True):
+        for number, uid, mask, modseq in view.states(span):
+            if modseq > known.modseq:
+                session.put(flags_line(style, number, uid, view.flag_text(uid, mask), modseq))
+        await session.spill()

@@ -1,0 +1,337 @@
+"""One connection as the event loop sees it: octets in and out, back-pressure, time limits (RFC 9051 section 2).
+
+An idle connection has no task and no pending future: a task lives as long as one command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Final, cast
+
+from imap.backend import Peer
+from imap.parsing.literals import CommandInput
+from imap.reader import CommandReader, Continue, Overrun, Refused
+from imap.responses import CONTINUE, bye
+from imap.session import Session
+
+if TYPE_CHECKING:
+    from imap.server import ServerContext
+
+WRITE_SIZE: Final = 65_536
+"""One write to the transport: TLS memory keeps the size of the largest one for good."""
+IDLE_WRITE_SIZE: Final = 16_384
+_CLOSE_TIMEOUT: Final = 10.0
+_KEEPALIVE_IDLE: Final = 600
+
+_log = logging.getLogger(__name__)
+
+
+class Connection(asyncio.Protocol):
+    """The transport of one `Session`."""
+
+    __slots__ = (
+        "_closing",
+        "_context",
+        "_deadline",
+        "_drain_waiter",
+        "_ending",
+        "_eof",
+        "_idle_timer",
+        "_last_activity",
+        "_line_waiter",
+        "_loop",
+        "_lost",
+        "_octets",
+        "_paused_reading",
+        "_stalled",
+        "_task",
+        "_transport",
+        "peer",
+        "reader",
+        "session",
+    )
+
+    def __init__(self, context: ServerContext) -> None:
+        self._context = context
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._line_waiter: asyncio.Future[bytes] | None = None
+        self._drain_waiter: asyncio.Future[None] | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        self._last_activity = 0.0
+        self._octets = 0
+        self._eof = self._closing = self._lost = self._paused_reading = False
+        self._ending: bytes | None = None
+        self.peer = Peer("", 0, tls=False)
+        self.reader = CommandReader(context.limits)
+        self.session = Session(self, context)
+
+    # Called by the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=WRITE_SIZE)
+        self.peer = _peer(transport)
+        self._context.connections.add(self)
+        self._last_activity = self._loop.time()
+        self._deadline = self._last_activity + self._context.limits.sign_in_timeout
+        if self._context.stopping:
+            self.end("Server shutting down")
+            return
+        self.write(self.session.greeting())
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self._last_activity = self._loop.time()
+        if not self.reader.signed_in:
+            self._octets += len(data)
+            if self._octets > self._context.limits.octets_before_sign_in:
+                self.end("Too much before sign-in")
+                return
+        self.reader.feed(data)
+        if self._line_waiter is not None:
+            self._give_line(self._line_waiter)
+        elif self._task is None:
+            self._advance()
+        if self.reader.held > self._context.limits.backlog and not self._closing and self._transport is not None:
+            self._paused_reading = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._eof = True
+        if self._line_waiter is not None:
+            self._line_waiter.set_exception(ConnectionResetError("the client is gone"))
+            self._line_waiter = None
+        return self._task is not None and not self.peer.tls
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = self._closing = True
+        for timer in (self._stalled, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
+        for waiter in (self._drain_waiter, self._line_waiter):
+            if waiter is not None and not waiter.done():
+                waiter.set_exception(ConnectionResetError("the client is gone"))
+        if self._task is None:
+            self._finish()
+
+    def pause_writing(self) -> None:
+        if self._drain_waiter is None and not self._lost:
+            self._drain_waiter = self._loop.create_future()
+            # a failure that nobody waits for is no news
+            self._drain_waiter.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._stalled = self._loop.call_later(self._context.limits.write_timeout, self.abort)
+
+    def resume_writing(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+        if self._drain_waiter is not None:
+            if not self._drain_waiter.done():
+                self._drain_waiter.set_result(None)
+            self._drain_waiter = None
+        self.session.push()
+
+    # Output
+
+    @property
+    def can_write(self) -> bool:
+        """Whether the client keeps up with what it is sent."""
+        return self._drain_waiter is None and not self._closing
+
+    def write(self, data: bytes) -> None:
+        """Hand a small text to the transport."""
+        if self._transport is not None and not self._lost:
+            self._transport.write(data)
+
+    def push(self, data: bytes) -> None:
+        """Write to a client that waits, in small pieces: TLS keeps memory of the size of the largest."""
+        for start in range(0, len(data), IDLE_WRITE_SIZE):
+            self.write(data[start : start + IDLE_WRITE_SIZE])
+
+    async def send(self, data: bytes) -> None:
+        """Write in pieces, each once the client has read the one before. Raises ConnectionResetError."""
+        for start in range(0, len(data), WRITE_SIZE):
+            while self._drain_waiter is not None:
+                await asyncio.shield(self._drain_waiter)
+            if self._lost or self._transport is None:
+                raise ConnectionResetError("the client is gone")
+            self._transport.write(data[start : start + WRITE_SIZE] if len(data) > WRITE_SIZE else data)
+
+    async def ask(self, prompt: bytes) -> bytes:
+        """Send a continuation request, give the line that answers it. Raises ConnectionResetError."""
+        await self.send(prompt)
+        if self._eof or self._lost:
+            raise ConnectionResetError("the client is gone")
+        waiter = self._line_waiter = self._loop.create_future()
+        self._give_line(waiter)
+        try:
+            line: bytes = await waiter
+            return line
+        finally:
+            self._line_waiter = None
+
+    def _give_line(self, waiter: asyncio.Future[bytes]) -> None:
+        line = self.reader.line()
+        if line is None or waiter.done():
+            return
+        if isinstance(line, Overrun):
+            self.end(line.text, line.code)
+            waiter.set_exception(ConnectionResetError(line.text))
+        else:
+            waiter.set_result(line)
+
+    async def start_tls(self) -> None:
+        """Turn to TLS and forget what the client sent before (RFC 9051 11.1). Raises ConnectionResetError."""
+        transport, context = self._transport, self._context.ssl_context
+        if transport is None or context is None:
+            raise ConnectionResetError("the client is gone")
+        self.reader.clear()
+        try:
+            secured = await self._loop.start_tls(
+                transport, self, context, server_side=True, ssl_handshake_timeout=self._context.limits.sign_in_timeout
+            )
+        except (OSError, ssl.SSLError) as error:
+            transport.abort()
+            raise ConnectionResetError("no TLS") from error
+        if secured is None:
+            raise ConnectionResetError("the client is gone")
+        secured.set_write_buffer_limits(high=WRITE_SIZE)
+        self._transport = secured
+        self.peer = Peer(self.peer.host, self.peer.port, tls=True)
+
+    # The end
+
+    def end(self, text: str, code: str | None = None) -> None:
+        """Say BYE and close: at once when no command runs, else when it has ended."""
+        self._ending = bye(text, code)
+        if self._task is None:
+            self.close()
+
+    def close(self) -> None:
+        """Close once everything written is sent, or after a short while."""
+        if self._closing or self._transport is None:
+            return
+        self._closing = True
+        if self._ending is not None:
+            self._transport.write(self._ending)
+        self._transport.close()
+        if self._stalled is not None:
+            self._stalled.cancel()
+        self._stalled = self._loop.call_later(_CLOSE_TIMEOUT, self.abort)
+
+    def abort(self) -> None:
+        """Close now; what was not sent is lost."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def cancel(self) -> None:
+        """Stop the command that runs and close: the server's grace is over."""
+        self.abort()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def _finish(self) -> None:
+        self.session.end()
+        self.reader.drop()
+        self._context.connections.discard(self)
+        self._context.check_empty()
+
+    # Commands, one after the other
+
+    def _advance(self) -> None:
+        """Begin what is complete in the buffer."""
+        while self._task is None and not self._closing:
+            event = self.reader.line() if self.session.idling else self.reader.event()
+            match event:
+                case None:
+                    break
+                case bytes():
+                    self._start(self.session.end_idle(event))
+                case Continue():
+                    self.write(CONTINUE)
+                case Overrun():
+                    self.end(event.text, event.code)
+                case Refused():
+                    self._start(self.session.refuse(event))
+                case CommandInput():
+                    self._start(self.session.run(event))
+        self._resume_reading()
+        if self._eof and self._task is None:
+            self.close()
+
+    def _resume_reading(self) -> None:
+        if self._paused_reading and self._transport is not None and self.reader.held <= self._context.limits.backlog:
+            self._paused_reading = False
+            self._transport.resume_reading()
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        self._task = self._loop.create_task(self._supervise(work))
+
+    async def _supervise(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            with contextlib.suppress(ConnectionError):
+                await work
+        except Exception:
+            _log.exception("command failed outside its handler")
+            self._ending = self._ending or bye("Internal error")
+        finally:
+            self._task = None
+            self._last_activity = self._loop.time()
+            if self._lost:
+                self._finish()
+            elif self._ending is not None or self.session.ended:
+                self.close()
+            else:
+                self._advance()
+
+    # Time
+
+    def _arm(self) -> None:
+        """Look again at the next deadline, or earlier: deadlines come nearer when a command begins."""
+        limits = self._context.limits
+        look = min(self._silent_until(), self._loop.time() + limits.literal_timeout)
+        self._idle_timer = self._loop.call_at(look, self._tick)
+
+    def _silent_until(self) -> float:
+        limits = self._context.limits
+        if not self.reader.signed_in:
+            return self._deadline
+        within = self.reader.within_command and not self.session.idling
+        return self._last_activity + (limits.literal_timeout if within else limits.autologout)
+
+    def _tick(self) -> None:
+        if self._closing:
+            return
+        running = self._task is not None and self._line_waiter is None
+        if not running and self._loop.time() >= self._silent_until():
+            self.end("Too long without a word from you", "UNAVAILABLE" if not self.reader.signed_in else None)
+            if self._line_waiter is not None and not self._line_waiter.done():
+                self._line_waiter.set_exception(ConnectionResetError("no answer in time"))
+            return
+        self._last_activity = self._loop.time() if running else self._last_activity
+        self._arm()
+
+
+def _peer(transport: asyncio.BaseTransport) -> Peer:
+    """Who is there; also sets the socket's options: no delay, and probes that find a peer that is gone."""
+    address = transport.get_extra_info("peername")
+    connected = transport.get_extra_info("socket")
+    if connected is not None and connected.family in {socket.AF_INET, socket.AF_INET6}:
+        with contextlib.suppress(OSError):
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE)
+    host, port = (str(address[0]), int(address[1])) if isinstance(address, tuple) else ("", 0)
+    return Peer(host, port, tls=transport.get_extra_info("ssl_object") is not None)

@@ -1,0 +1,253 @@
+"""Octets to commands: lines and literals put together, within limits (RFC 9051 section 4.3, RFC 7888).
+
+No input or output happens here: the connection feeds octets and asks for what is complete. Octets after a complete
+command stay in the buffer until the next one is asked for, so that a pipelining client waits in its own socket.
+"""
+
+from __future__ import annotations
+
+import enum
+import io
+import tempfile
+from dataclasses import dataclass
+from typing import IO, Final, TypeAlias, cast
+
+from imap.limits import Limits
+from imap.parsing.limits import MAX_APPEND_MESSAGES
+from imap.parsing.literals import CommandInput, Literal, LiteralAnnouncement, announced_literal, peek_command
+
+_TAIL: Final = 64
+"""Enough of a line's end to hold an announced literal."""
+
+
+class Continue(enum.Enum):
+    """The client waits for leave to send its literal."""
+
+    LITERAL = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A command that will not be executed; what came with it was thrown away."""
+
+    tag: str
+    condition: str
+    code: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overrun:
+    """The client goes beyond what is worth reading: say BYE and close."""
+
+    text: str
+    code: str | None = "TOOBIG"
+
+
+Event: TypeAlias = CommandInput | Continue | Refused | Overrun
+
+
+class CommandReader:
+    """The octets of one connection. ``signed_in`` and ``message_limit`` follow the session."""
+
+    __slots__ = (
+        "_announced",
+        "_buffer",
+        "_limits",
+        "_messages",
+        "_missing",
+        "_octets",
+        "_parts",
+        "_refusal",
+        "_scanned",
+        "_sink",
+        "_size",
+        "_tag",
+        "_verb",
+        "message_limit",
+        "signed_in",
+    )
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.signed_in = False
+        self.message_limit = limits.message
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._messages: list[IO[bytes]] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        """Be ready for a new command."""
+        self._parts: list[bytes | Literal] = []
+        self._tag: str | None = None
+        self._verb: str | None = None
+        self._announced: LiteralAnnouncement | None = None
+        self._missing = 0
+        self._sink: IO[bytes] | None = None
+        self._refusal: Refused | None = None
+        self._size = 0
+        self._octets = 0
+        if self._messages:
+            self._messages = []
+
+    @property
+    def held(self) -> int:
+        """Octets in the buffer."""
+        return len(self._buffer)
+
+    @property
+    def within_command(self) -> bool:
+        """Whether a command has begun and is not complete."""
+        return bool(self._buffer or self._parts)
+
+    def feed(self, data: bytes) -> None:
+        """Take octets from the client; those of a literal go where it goes, the others wait in the buffer."""
+        if self._missing and not self._buffer:
+            data = self._absorb(data)
+        self._buffer += data
+
+    def clear(self) -> None:
+        """Forget all that was received: after STARTTLS it may be an attacker's (RFC 9051 section 11.1)."""
+        self._buffer = bytearray()
+        self._scanned = 0
+        self.drop()
+
+    def drop(self) -> None:
+        """Give up the command under way, with its files."""
+        for file in self._messages:
+            file.close()
+        self._begin()
+
+    def line(self) -> bytes | Overrun | None:
+        """The next line that is no command (an answer to a SASL challenge, DONE), without its line end."""
+        limit = self._line_limit
+        line = self._take_line()
+        if (len(self._buffer) if line is None else len(line)) > limit:
+            return Overrun("Line too long")
+        return line
+
+    def event(self) -> Event | None:
+        """The next complete thing, None while it is not there."""
+        while True:
+            if self._missing and self._buffer:
+                self._buffer = bytearray(self._absorb(bytes(self._buffer)))
+                self._scanned = 0
+            if self._missing:
+                return None
+            if self._announced is not None:
+                self._keep_literal(self._announced)
+            line = self._take_line()
+            if line is None:
+                return self._waiting()
+            event = self._take(line)
+            if event is not None:
+                return event
+
+    @property
+    def _line_limit(self) -> int:
+        return self._limits.line if self.signed_in else self._limits.line_before_sign_in
+
+    def _absorb(self, data: bytes) -> bytes:
+        """Take the current literal's octets from the front of ``data``; give the rest."""
+        taken = data[: self._missing]
+        if self._sink is not None:
+            self._sink.write(taken)
+        self._missing -= len(taken)
+        return data[len(taken) :]
+
+    def _take_line(self) -> bytes | None:
+        end = self._buffer.find(b"\n", self._scanned)
+        if end < 0:
+            self._scanned = len(self._buffer)
+            return None
+        self._scanned = 0
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line[:-1] if line.endswith(b"\r") else line
+
+    def _waiting(self) -> Overrun | None:
+        """No line end yet: of a line that is too long only the end is kept."""
+        if len(self._buffer) <= self._line_limit:
+            return None
+        if not self._parts and self._tag is None:
+            self._tag = peek_command(bytes(self._buffer[:_TAIL])).tag
+        self._size += len(self._buffer) - _TAIL
+        self._refuse("BAD", "Line too long")
+        del self._buffer[:-_TAIL]
+        self._scanned = len(self._buffer)
+        return Overrun("Line too long") if self._size > 4 * self._limits.command or not self.signed_in else None
+
+    def _take(self, line: bytes) -> Event | None:
+        """One line of a command: the whole of it, or a piece that ends in a literal."""
+        if not line and not self._parts:
+            return None
+        announced = announced_literal(line)
+        text = line if announced is None else line[: announced.start]
+        if not self._parts and self._tag is None:
+            self._tag, self._verb = peek_command(text)
+        self._parts.append(text)
+        self._size += len(line)
+        if len(line) > self._line_limit:
+            self._refuse("BAD", "Line too long")
+        elif self._size > self._limits.command:
+            self._refuse("BAD", "Command too long")
+        return self._complete() if announced is None else self._begin_literal(announced, text)
+
+    def _begin_literal(self, announced: LiteralAnnouncement, text: bytes) -> Event | None:
+        is_message = self._verb == "APPEND" and self.signed_in and (len(self._parts) > 1 or text.count(b" ") > 2)  # noqa: PLR2004
+        if is_message:
+            self._check_message(announced.size)
+        else:
+            self._check_literal(announced.size)
+        if self._refusal is not None:
+            if announced.synchronizing:
+                return self._complete()
+            if announced.size > (self._limits.swallow if self.signed_in else self._limits.octets_before_sign_in):
+                return Overrun("Literal too large")
+        elif is_message:
+            self._sink = cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=self._limits.spool))  # noqa: SIM115
+            self._messages.append(self._sink)
+        else:
+            self._sink = io.BytesIO()
+        self._announced = announced
+        self._missing = announced.size
+        return Continue.LITERAL if announced.synchronizing else None
+
+    def _check_message(self, size: int) -> None:
+        self._octets += size
+        if size > self.message_limit or self._octets > self._limits.append:
+            self._refuse("NO", f"A message has {self.message_limit} octets at most")
+        elif len(self._messages) >= MAX_APPEND_MESSAGES:
+            self._refuse("BAD", "Too many messages")
+
+    def _check_literal(self, size: int) -> None:
+        self._size += size
+        limit = self._limits.literal if self.signed_in else self._limits.literal_before_sign_in
+        if size > limit or self._size > self._limits.command:
+            self._refuse("BAD", f"A literal here has {limit} octets at most")
+
+    def _keep_literal(self, announced: LiteralAnnouncement) -> None:
+        """The current literal is complete."""
+        sink, self._sink, self._announced = self._sink, None, None
+        if sink is None:
+            return
+        if isinstance(sink, io.BytesIO):
+            self._parts.append(Literal(announced.size, sink.getvalue(), announced.binary))
+        else:
+            sink.seek(0)
+            self._parts.append(Literal(announced.size, sink, announced.binary))
+
+    def _refuse(self, condition: str, text: str) -> None:
+        """Not to be executed: the first reason stands."""
+        if self._refusal is None:
+            self._refusal = Refused(self._tag or "*", condition, "TOOBIG", text)
+
+    def _complete(self) -> Event:
+        refusal = self._refusal
+        if refusal is not None:
+            self.drop()
+            return refusal
+        command = CommandInput(tuple(self._parts))
+        self._begin()
+        return command

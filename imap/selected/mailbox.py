@@ -1,0 +1,234 @@
+"""A selected mailbox as its sessions share it: compact columns, brought forward by modification sequence.
+
+The columns always show the newest state this process knows. What each session has told its client is in its `View`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from imap.backend import Account, Change, Changes, Snapshot
+from imap.errors import MailboxNotFound
+from imap.selected.flag_text import FlagTexts
+
+if TYPE_CHECKING:
+    from imap.selected.view import View
+
+
+class SharedMailbox:
+    """One mailbox of one account in this process.
+
+    ``uids`` is never shortened in place: an expunge makes a new array, so that a view that has not announced it keeps
+    the old one. New messages are appended in place; a view looks no further than its own count.
+    """
+
+    def __init__(self, account: Account, mailbox_id: int) -> None:
+        self.account = account
+        self.mailbox_id = mailbox_id
+        self.views: set[View] = set()
+        self.deleted = False
+        """The mailbox is gone: it then shows no message."""
+        self.uidvalidity = 0
+        self.uidnext = 1
+        self.highestmodseq = 0
+        self.recent_from = 1
+        """Messages from this UID on are recent to the first session that announces them."""
+        self.uids = array("I")
+        self.flags = array("q")
+        self.modseqs = array("Q")
+        self.flag_texts = FlagTexts(())
+        self._recent_kept = 1
+        self._asked = 0
+        self._answered = 0
+        self._lock = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The mailbox's keyword table."""
+        return self.flag_texts.keywords
+
+    async def load(self) -> None:
+        """Read the whole mailbox for the first view. Raises MailboxNotFound."""
+        async with self._lock:
+            if self.uidvalidity:
+                return
+            snapshot = await self.account.snapshot(self.mailbox_id)
+            self._take(snapshot)
+
+    def _take(self, snapshot: Snapshot) -> None:
+        self.uids = array("I", snapshot.uids)
+        self.flags = array("q", snapshot.flags)
+        self.modseqs = array("Q", snapshot.modseqs)
+        self.uidnext = snapshot.uidnext
+        self.highestmodseq = snapshot.highestmodseq
+        self.recent_from = self._recent_kept = snapshot.recent_from
+        self.flag_texts = FlagTexts(snapshot.keywords)
+        self.uidvalidity = snapshot.uidvalidity
+
+    def index(self, uid: int) -> int:
+        """Where the UID stands in the columns, -1 when it is not there any more."""
+        position = bisect_left(self.uids, uid)
+        return position if position < len(self.uids) and self.uids[position] == uid else -1
+
+    # Bringing forward
+
+    def hint(self) -> None:
+        """News may be there: look soon, once for all hints that come meanwhile."""
+        self._asked += 1
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._follow())
+
+    async def _follow(self) -> None:
+        try:
+            while self._answered < self._asked:
+                await self._catch_up()
+        finally:
+            self._task = None
+
+    async def refresh(self) -> None:
+        """Bring the state to what was committed when this was called, or later."""
+        self._asked += 1
+        goal = self._asked
+        while self._answered < goal:
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        async with self._lock:
+            if self._answered >= self._asked or self.deleted:
+                self._answered = self._asked
+                return
+            asked = self._asked
+            try:
+                changes = await self.account.changes(self.mailbox_id, self.highestmodseq)
+            except MailboxNotFound:
+                self.mark_deleted()
+            else:
+                if not changes.complete:
+                    await self._compare()
+                else:
+                    self.apply(changes)
+            self._answered = asked
+
+    async def _compare(self) -> None:
+        """The expunge log does not reach back: find what vanished by reading all UIDs again."""
+        snapshot = await self.account.snapshot(self.mailbox_id)
+        present = set(snapshot.uids)
+        changed = [
+            change
+            for change in map(Change._make, zip(snapshot.uids, snapshot.flags, snapshot.modseqs, strict=True))
+            if change.modseq > self.highestmodseq
+        ]
+        vanished = [uid for uid in self.uids if uid not in present]
+        self.apply(Changes(snapshot.highestmodseq, snapshot.uidnext, snapshot.keywords, changed, vanished))
+
+    async def settle(
+        self,
+        modseq: int,
+        *,
+        changed: Sequence[Change] = (),
+        vanished: Sequence[int] = (),
+        keywords: tuple[str, ...] | None = None,
+        origin: View | None = None,
+    ) -> None:
+        """Take the result of one's own write: at once when it is the very next change, else by asking for all changes.
+
+        The flags in ``changed`` are then known to ``origin``: they are no news to it.
+        """
+        if modseq == self.highestmodseq + 1:
+            self.apply(
+                Changes(modseq, self.uidnext, self.keywords if keywords is None else keywords, changed, vanished),
+            )
+        elif modseq > self.highestmodseq:
+            await self.refresh()
+        if origin is not None:
+            origin.forget_news(change.uid for change in changed if self._is_at(change.uid, modseq))
+
+    def _is_at(self, uid: int, modseq: int) -> bool:
+        index = self.index(uid)
+        return index >= 0 and self.modseqs[index] == modseq
+
+    def apply(self, changes: Changes) -> None:
+        """Bring the columns forward and tell the views; applying the same changes twice does nothing."""
+        if changes.keywords != self.keywords and len(changes.keywords) >= len(self.keywords):
+            self.flag_texts = FlagTexts(changes.keywords)
+        before = self.highestmodseq
+        vanished = self._remove(changes.vanished)
+        changed = self._change(changes.changed)
+        self.uidnext = max(self.uidnext, changes.uidnext)
+        self.highestmodseq = max(before, changes.highestmodseq)
+        for view in tuple(self.views):
+            view.note(changed, vanished, before)
+
+    def mark_deleted(self) -> None:
+        """The mailbox was deleted: to its sessions all messages are expunged."""
+        self.deleted = True
+        before = self.highestmodseq
+        vanished = self._remove(self.uids)
+        for view in tuple(self.views):
+            view.note([], vanished, before)
+
+    def _remove(self, uids: Iterable[int]) -> list[int]:
+        positions = sorted({index for index in map(self.index, uids) if index >= 0})
+        if not positions:
+            return []
+        gone = [self.uids[position] for position in positions]
+        self.uids = _without(self.uids, positions)
+        self.flags = _without(self.flags, positions)
+        self.modseqs = _without(self.modseqs, positions)
+        return gone
+
+    def _change(self, changes: Iterable[Change]) -> list[int]:
+        """Apply new flags and messages; give the UIDs of messages whose flags are newer than before."""
+        changed = []
+        for uid, flags, modseq in changes:
+            index = self.index(uid)
+            if index >= 0:
+                if modseq > self.modseqs[index]:
+                    self.flags[index] = flags
+                    self.modseqs[index] = modseq
+                    changed.append(uid)
+            elif not self.uids or uid > self.uids[-1]:
+                self.uids.append(uid)
+                self.flags.append(flags)
+                self.modseqs.append(modseq)
+                self.uidnext = max(self.uidnext, uid + 1)
+        return changed
+
+    async def claim_recent(self) -> range:
+        """The UIDs that a session selecting the mailbox now may call ``\\Recent``; no other session will."""
+        uidnext = self.uidnext
+        if self.recent_from >= uidnext:
+            return range(0)
+        first = await self.account.claim_recent(self.mailbox_id, uidnext)
+        self._recent_kept = max(self._recent_kept, uidnext)
+        claimed = range(max(first, self.recent_from), uidnext)
+        self.recent_from = max(self.recent_from, uidnext)
+        return claimed
+
+    async def keep_recent(self) -> None:
+        """Write down what sessions announced as recent since they selected the mailbox."""
+        if self.recent_from > self._recent_kept and not self.deleted:
+            await self.account.claim_recent(self.mailbox_id, self.recent_from)
+            self._recent_kept = self.recent_from
+
+    async def close(self) -> None:
+        """End the work in the background."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+
+def _without(column: array[int], positions: Sequence[int]) -> array[int]:
+    """A copy of the column without these ascending positions."""
+    kept = array(column.typecode)
+    start = 0
+    for position in positions:
+        kept += column[start:position]
+        start = position + 1
+    kept += column[start:]
+    return kept

@@ -1,0 +1,107 @@
+"""Untagged responses that tell a session what happened in its mailbox (RFC 9051 7.4, 7.5; RFC 7162 3.2.10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import nsmallest
+
+from imap.flags import SYSTEM_FLAGS
+from imap.parsing.wire import uid_set
+from imap.selected.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class NewsStyle:
+    """How this client wants its news."""
+
+    vanished: bool = False
+    """VANISHED instead of EXPUNGE: QRESYNC is enabled."""
+    modseq: bool = False
+    """MODSEQ in each FETCH: the client is CONDSTORE-aware."""
+    uid: bool = False
+    """UID in each FETCH (RFC 9051 6.4.9, RFC 7162 3.2.4)."""
+    recent: bool = True
+    """RECENT, for a client that did not enable IMAP4rev2."""
+
+
+def take_news(view: View, style: NewsStyle, *, expunge: bool, most: int) -> bytes:
+    """The responses that bring the client up to date; the view then counts them as told.
+
+    Expunges only where the command allows them (RFC 9051 7.5.1), new messages only once no expunge waits, flags of
+    ``most`` messages at a time: call again while `View.has_news`.
+    """
+    lines: list[bytes] = []
+    if view.vanished and expunge:
+        lines += _expunged(view, style)
+    if view.vanished:
+        if style.modseq and not expunge:
+            lines.append(b"* OK [HIGHESTMODSEQ %d] Expunges are still to come\r\n" % view.floor)
+    elif not view.in_step or view.count != len(view.mailbox.uids):
+        lines += _arrived(view, style)
+    if view.keywords_told != len(view.mailbox.keywords):
+        view.keywords_told = len(view.mailbox.keywords)
+        lines += flag_lines(view)
+    lines += _flags(view, style, most)
+    return b"".join(lines)
+
+
+def flag_lines(view: View) -> list[bytes]:
+    """FLAGS and PERMANENTFLAGS (RFC 9051 7.3.5)."""
+    flags = " ".join((*SYSTEM_FLAGS, *view.mailbox.keywords)).encode()
+    permanent = b"" if view.readonly else flags + b" \\*"
+    return [b"* FLAGS (%b)\r\n" % flags, b"* OK [PERMANENTFLAGS (%b)] Flags kept\r\n" % permanent]
+
+
+def _expunged(view: View, style: NewsStyle) -> list[bytes]:
+    gone = sorted(view.vanished)
+    positions = [view.position(uid) for uid in gone]
+    view.vanished = []
+    view.uids = view.mailbox.uids
+    view.count -= len(gone)
+    if style.vanished:
+        return [b"* VANISHED %b\r\n" % uid_set(gone)]
+    return [b"* %d EXPUNGE\r\n" % (position + 1) for position in reversed(positions)]
+
+
+def _arrived(view: View, style: NewsStyle) -> list[bytes]:
+    mailbox = view.mailbox
+    told = view.count
+    view.uids = mailbox.uids
+    view.count = len(mailbox.uids)
+    if view.count == told:
+        return []
+    first = mailbox.uids[told]
+    view.changed = {uid for uid in view.changed if uid < first}
+    lines = [b"* %d EXISTS\r\n" % view.count]
+    if style.recent:
+        view.add_recent(range(max(first, mailbox.recent_from), mailbox.uidnext))
+        if not view.readonly:
+            mailbox.recent_from = max(mailbox.recent_from, mailbox.uidnext)
+        lines.append(b"* %d RECENT\r\n" % view.recent_count())
+    return lines
+
+
+def _flags(view: View, style: NewsStyle, most: int) -> list[bytes]:
+    if not view.changed:
+        return []
+    chosen = sorted(view.changed) if len(view.changed) <= most else nsmallest(most, view.changed)
+    view.changed.difference_update(chosen)
+    lines = []
+    for uid in chosen:
+        position, index = view.position(uid), view.mailbox.index(uid)
+        if position >= 0 and index >= 0:
+            text = view.flag_text(uid, view.mailbox.flags[index])
+            lines.append(flags_line(style, position + 1, uid, text, view.mailbox.modseqs[index]))
+    return lines
+
+
+def flags_line(style: NewsStyle, number: int, uid: int, flags: bytes | None, modseq: int) -> bytes:
+    """One FETCH response of flags that changed; without FLAGS for a STORE that asked for silence."""
+    items = []
+    if style.uid:
+        items.append(b"UID %d" % uid)
+    if flags is not None:
+        items.append(b"FLAGS (%b)" % flags)
+    if style.modseq:
+        items.append(b"MODSEQ (%d)" % modseq)
+    return b"* %d FETCH (%b)\r\n" % (number, b" ".join(items))

@@ -1,0 +1,93 @@
+"""Which mailboxes are selected in this process, each held once however many sessions select it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+
+from imap.backend import Account, Hint
+from imap.errors import ImapError
+from imap.selected.mailbox import SharedMailbox
+from imap.selected.view import View
+
+_log = logging.getLogger(__name__)
+
+
+class _AccountWatch:
+    """One watch for all selected mailboxes of one account."""
+
+    def __init__(self, account: Account) -> None:
+        self.mailboxes: dict[int, SharedMailbox] = {}
+        self.users: dict[int, int] = {}
+        self.end: Callable[[], None] = account.watch(self._notify)
+
+    def _notify(self, hint: Hint) -> None:
+        ids = self.mailboxes.keys() if hint.mailbox_ids is None or hint.mailboxes_changed else hint.mailbox_ids
+        for mailbox_id in tuple(ids):
+            mailbox = self.mailboxes.get(mailbox_id)
+            if mailbox is not None and mailbox.uidvalidity:
+                mailbox.hint()
+
+
+class Registry:
+    """The selected mailboxes of all sessions of one server."""
+
+    def __init__(self) -> None:
+        self._watches: dict[int, _AccountWatch] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self, account: Account, mailbox_id: int, name: str, *, readonly: bool) -> View:
+        """Select: a view of the newest state; end it with `close`. Raises MailboxNotFound."""
+        watch = self._watches.get(account.account_id)
+        if watch is None:
+            watch = self._watches[account.account_id] = _AccountWatch(account)
+        mailbox = watch.mailboxes.get(mailbox_id)
+        if mailbox is None:
+            mailbox = watch.mailboxes[mailbox_id] = SharedMailbox(account, mailbox_id)
+        watch.users[mailbox_id] = watch.users.get(mailbox_id, 0) + 1
+        try:
+            await (mailbox.refresh() if mailbox.uidvalidity else mailbox.load())
+            return View(mailbox, name, readonly=readonly)
+        except BaseException:
+            self._leave(mailbox)
+            raise
+
+    def close(self, view: View) -> None:
+        """Unselect."""
+        view.notify = None
+        view.mailbox.views.discard(view)
+        self._leave(view.mailbox)
+
+    def _leave(self, mailbox: SharedMailbox) -> None:
+        account_id, mailbox_id = mailbox.account.account_id, mailbox.mailbox_id
+        watch = self._watches[account_id]
+        watch.users[mailbox_id] -= 1
+        if watch.users[mailbox_id]:
+            return
+        del watch.users[mailbox_id], watch.mailboxes[mailbox_id]
+        self._spawn(_retire(mailbox))
+        if not watch.mailboxes:
+            watch.end()
+            del self._watches[account_id]
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drain(self) -> None:
+        """Wait for the work in the background of mailboxes that were left."""
+        while self._tasks:
+            await asyncio.wait(tuple(self._tasks))
+
+
+async def _retire(mailbox: SharedMailbox) -> None:
+    """Keep which messages were shown as recent; a failure only shows them as recent once more."""
+    await mailbox.close()
+    try:
+        await mailbox.keep_recent()
+    except ImapError as error:
+        _log.info("recent messages not kept: %s", error.code)
+    except Exception:
+        _log.exception("recent messages not kept")

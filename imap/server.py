@@ -1,0 +1,109 @@
+"""The IMAP server: listeners, their connections, and a stop that lets running commands finish."""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.sslproto
+import socket
+import ssl
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from imap.backend import Backend
+from imap.connection import Connection
+from imap.limits import Limits
+from imap.selected.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TLS_BUFFER: Final = 16_384
+
+
+class ServerContext:
+    """What all connections of one listener share."""
+
+    def __init__(
+        self, backend: Backend, limits: Limits, ssl_context: ssl.SSLContext | None, registry: Registry
+    ) -> None:
+        self.backend = backend
+        self.limits = limits
+        self.ssl_context = ssl_context
+        self.registry = registry
+        self.connections: set[Connection] = set()
+        self.stopping = False
+        self.empty = asyncio.Event()
+
+    def check_empty(self) -> None:
+        """Tell a stop that waits when the last connection is gone."""
+        if self.stopping and not self.connections:
+            self.empty.set()
+
+
+class ImapServer:
+    """IMAP on any number of listening sockets.
+
+    ``ssl_context`` serves implicit TLS and STARTTLS; loading a new certificate into it takes effect with the next
+    connection. Without it there is no TLS and no sign-in.
+    """
+
+    def __init__(self, backend: Backend, *, ssl_context: ssl.SSLContext | None, limits: Limits | None = None) -> None:
+        self._context = ServerContext(backend, limits or Limits(), ssl_context, Registry())
+        self._ssl_context = ssl_context
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._context.connections)
+
+    async def start(self, sockets: Iterable[socket.socket], starttls: Iterable[socket.socket] = ()) -> None:
+        """Serve implicit TLS on ``sockets`` and plain text with STARTTLS on ``starttls``; both are bound already.
+
+        Raises ValueError for implicit TLS without a context.
+        """
+        loop = asyncio.get_running_loop()
+        _shrink_tls_buffers()
+        for listening in sockets:
+            if self._ssl_context is None:
+                raise ValueError("implicit TLS needs a certificate")
+            self._servers.append(
+                await loop.create_server(
+                    self._connection,
+                    sock=listening,
+                    ssl=self._ssl_context,
+                    ssl_handshake_timeout=self._context.limits.sign_in_timeout,
+                )
+            )
+        for listening in starttls:
+            self._servers.append(await loop.create_server(self._connection, sock=listening))
+
+    def _connection(self) -> Connection:
+        return Connection(self._context)
+
+    @property
+    def addresses(self) -> Sequence[tuple[str, int]]:
+        """Host and port of each listener, in the order they were given."""
+        return [server.sockets[0].getsockname()[:2] for server in self._servers]
+
+    async def stop(self, grace: float = 10.0) -> None:
+        """Accept no more, say BYE to all, and wait ``grace`` seconds at most for commands that run."""
+        context = self._context
+        context.stopping = True
+        for server in self._servers:
+            server.close()
+        for connection in tuple(context.connections):
+            connection.end("Server shutting down")
+        context.check_empty()
+        try:
+            await asyncio.wait_for(context.empty.wait(), grace)
+        except TimeoutError:
+            await asyncio.gather(*(connection.cancel() for connection in tuple(context.connections)))
+        await context.registry.drain()
+
+
+def _shrink_tls_buffers() -> None:
+    """asyncio holds a receive buffer of 256 KiB per TLS connection; one TLS record is all it needs."""
+    protocol = asyncio.sslproto.SSLProtocol
+    if getattr(protocol, "max_size", 0) > _TLS_BUFFER:
+        protocol.max_size = _TLS_BUFFER

@@ -1,0 +1,300 @@
+"""One client's session: its state, what it enabled, and how each command is run and answered (RFC 9051 section 3)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from imap.backend import Account
+from imap.capabilities import capabilities
+from imap.commands.dispatch import RULES, State
+from imap.errors import AuthenticationFailed, BadCommand, ImapError
+from imap.parsing.commands import Command, Fetch, Search, Store
+from imap.parsing.literals import CommandInput, Literal, peek_command
+from imap.parsing.parser import parse_command
+from imap.reader import Refused
+from imap.responses import status
+from imap.selected.news import NewsStyle, take_news
+from imap.selected.view import View
+
+if TYPE_CHECKING:
+    from imap.connection import Connection
+    from imap.server import ServerContext
+
+_NEWS_AT_ONCE: Final = 256
+_SPILL: Final = 65_536
+
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """What the server knows of one client. Handlers in `imap.commands` work on it, one command at a time."""
+
+    __slots__ = (
+        "_account",
+        "_bad_in_a_row",
+        "_before_sign_in",
+        "_idle_tag",
+        "_out",
+        "_out_size",
+        "condstore",
+        "connection",
+        "context",
+        "enabled",
+        "ended",
+        "failed_sign_ins",
+        "view",
+    )
+
+    def __init__(self, connection: Connection, context: ServerContext) -> None:
+        self.connection = connection
+        self.context = context
+        self.view: View | None = None
+        self.enabled: frozenset[str] = frozenset()
+        """What ENABLE switched on (RFC 5161), in capitals."""
+        self.condstore = False
+        """The client is CONDSTORE-aware (RFC 7162 3.1)."""
+        self.ended = False
+        """Close after the command that runs."""
+        self.failed_sign_ins = 0
+        self._account: Account | None = None
+        self._before_sign_in = 0
+        self._bad_in_a_row = 0
+        self._idle_tag: str | None = None
+        self._out: list[bytes] = []
+        self._out_size = 0
+
+    # State
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        if self._account is None:
+            return State.NOT_AUTHENTICATED
+        return State.AUTHENTICATED if self.view is None else State.SELECTED
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether the client has signed in."""
+        return self._account is not None
+
+    @property
+    def account(self) -> Account:
+        """The signed-in account. Raises BadCommand before sign-in."""
+        if self._account is None:
+            raise BadCommand("Sign in first")
+        return self._account
+
+    @property
+    def selected(self) -> View:
+        """The view of the selected mailbox. Raises BadCommand when none is selected."""
+        if self.view is None:
+            raise BadCommand("Select a mailbox first")
+        return self.view
+
+    @property
+    def rev2(self) -> bool:
+        """Whether the client enabled IMAP4rev2."""
+        return "IMAP4REV2" in self.enabled
+
+    @property
+    def utf8(self) -> bool:
+        """Whether mailbox names are UTF-8 on the wire, not modified UTF-7."""
+        return self.rev2 or "UTF8=ACCEPT" in self.enabled
+
+    @property
+    def qresync(self) -> bool:
+        """Whether the client enabled QRESYNC."""
+        return "QRESYNC" in self.enabled
+
+    @property
+    def idling(self) -> bool:
+        """Whether an IDLE command is in progress."""
+        return self._idle_tag is not None
+
+    def greeting(self) -> bytes:
+        """The first line (RFC 9051 7.1)."""
+        return status("*", "OK", "mailgate ready", self.capability_code())
+
+    def capability_code(self) -> str:
+        """``CAPABILITY`` and what this session may use now."""
+        return "CAPABILITY " + " ".join(capabilities(self))
+
+    def sign_in(self, account: Account) -> None:
+        """The client is who it says."""
+        self._account = account
+        reader = self.connection.reader
+        reader.signed_in = True
+        reader.message_limit = min(self.context.limits.message, account.append_limit or self.context.limits.message)
+        _log.info("signed in", extra={"account_id": account.account_id})
+
+    def enable_condstore(self) -> None:
+        """The client becomes CONDSTORE-aware; a mailbox already selected tells where it stands (RFC 7162 3.1)."""
+        if self.condstore:
+            return
+        self.condstore = True
+        if self.view is not None:
+            known = self.view.floor if self.view.vanished else self.view.mailbox.highestmodseq
+            self.put(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % known)
+
+    def unselect(self) -> None:
+        """Leave the selected mailbox, if any."""
+        if self.view is not None:
+            self.context.registry.close(self.view)
+            self.view = None
+
+    def end(self) -> None:
+        """The connection is gone."""
+        self._idle_tag = None
+        self.unselect()
+
+    # Output
+
+    def put(self, data: bytes) -> None:
+        """Add to the answer; it goes out with `spill` or at the end of the command."""
+        self._out.append(data)
+        self._out_size += len(data)
+
+    async def spill(self) -> None:
+        """Send what was put when it is much: call this between the pieces of a long answer."""
+        if self._out_size >= _SPILL:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send everything that was put, as fast as the client reads."""
+        if self._out:
+            data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+            self._out.clear()
+            self._out_size = 0
+            await self.connection.send(data)
+
+    # Commands
+
+    async def run(self, given: CommandInput) -> None:
+        """Parse, execute and answer one command."""
+        tag = peek_command(_first_text(given)).tag or "*"
+        try:
+            await self._answer(tag, given)
+        except ImapError as error:
+            self._refused(tag, error)
+        except ConnectionError:
+            self._out.clear()
+            raise
+        except Exception:
+            _log.exception("internal error", extra={"verb": peek_command(_first_text(given)).verb})
+            self.put(status(tag, "NO", "Internal error", "SERVERBUG"))
+        finally:
+            _close_files(given)
+        self._count_before_sign_in()
+        await self.flush()
+
+    async def _answer(self, tag: str, given: CommandInput) -> None:
+        name, command = parse_command(given, utf8=self.utf8)
+        rule = RULES[type(command)]
+        if not self.state & rule.states:
+            raise BadCommand(_wrong_state(self.state))
+        try:
+            completion = await rule.handler(self, name, command)
+        except ImapError:
+            await self._tell_news(command)
+            raise
+        self._bad_in_a_row = 0
+        if completion is not None:
+            await self._tell_news(command)
+            self.put(status(tag, completion.condition, completion.text, completion.code))
+
+    def _refused(self, tag: str, error: ImapError) -> None:
+        self.put(status(tag, error.condition, error.text, error.code))
+        if isinstance(error, BadCommand):
+            self._count_bad()
+        elif isinstance(error, AuthenticationFailed):
+            self.failed_sign_ins += 1
+            _log.info("sign-in refused", extra={"peer": self.connection.peer.host})
+            if self.failed_sign_ins >= self.context.limits.failed_sign_ins:
+                self.connection.end("Too many failed sign-ins")
+
+    async def refuse(self, refused: Refused) -> None:
+        """Answer a command that the reader refused."""
+        self.put(status(refused.tag, refused.condition, refused.text, refused.code))
+        self._count_bad()
+        self._count_before_sign_in()
+        await self.flush()
+
+    def _count_bad(self) -> None:
+        self._bad_in_a_row += 1
+        if self._bad_in_a_row >= self.context.limits.bad_commands:
+            self.connection.end("Too many bad commands")
+
+    def _count_before_sign_in(self) -> None:
+        if self._account is None:
+            self._before_sign_in += 1
+            if self._before_sign_in >= self.context.limits.commands_before_sign_in:
+                self.connection.end("Too many commands before sign-in")
+
+    # News
+
+    def style(self, *, uid: bool = False) -> NewsStyle:
+        """How FETCH responses that nobody asked for look to this client."""
+        return NewsStyle(vanished=self.qresync, modseq=self.condstore, uid=uid or self.condstore, recent=not self.rev2)
+
+    async def _tell_news(self, command: Command) -> None:
+        """What other sessions did, as far as this command lets it be told (RFC 9051 7.5.1)."""
+        if self.view is not None:
+            await self.tell(self.view, expunge=not _forbids_expunge(command), uid=bool(getattr(command, "uid", False)))
+
+    async def tell(self, view: View, *, expunge: bool, uid: bool = False) -> None:
+        """Put all news of the view."""
+        style = self.style(uid=uid)
+        self.put(take_news(view, style, expunge=expunge, most=_NEWS_AT_ONCE))
+        while view.changed:
+            await self.spill()
+            self.put(take_news(view, style, expunge=expunge, most=_NEWS_AT_ONCE))
+
+    def begin_idle(self, tag: str) -> None:
+        """IDLE from now on: news goes out as it comes (RFC 9051 6.3.13)."""
+        self._idle_tag = tag
+        if self.view is not None:
+            self.view.notify = self.push
+
+    def push(self) -> None:
+        """Send news to an idle client, unless it is behind with reading: then later, when it has caught up."""
+        view = self.view
+        if self._idle_tag is None or view is None:
+            return
+        while view.has_news and self.connection.can_write:
+            self.connection.push(take_news(view, self.style(), expunge=True, most=_NEWS_AT_ONCE))
+
+    async def end_idle(self, line: bytes) -> None:
+        """The line that ends IDLE."""
+        tag, self._idle_tag = self._idle_tag or "*", None
+        if self.view is not None:
+            self.view.notify = None
+            await self.tell(self.view, expunge=True)
+        if line.strip().upper() == b"DONE":
+            self.put(status(tag, "OK", "IDLE completed"))
+        else:
+            self.put(status(tag, "BAD", "Expected DONE"))
+            self._count_bad()
+        await self.flush()
+
+
+def _forbids_expunge(command: Command) -> bool:
+    """FETCH, STORE and SEARCH by message number must not see their numbers move (RFC 9051 7.5.1)."""
+    return isinstance(command, Fetch | Store | Search) and not command.uid
+
+
+def _wrong_state(state: State) -> str:
+    if state is State.NOT_AUTHENTICATED:
+        return "Sign in first"
+    return "Select a mailbox first" if state is State.AUTHENTICATED else "Not now"
+
+
+def _first_text(given: CommandInput) -> bytes:
+    first = given.parts[0]
+    return first if isinstance(first, bytes) else b""
+
+
+def _close_files(given: CommandInput) -> None:
+    for part in given.parts:
+        if isinstance(part, Literal) and not isinstance(part.data, bytes):
+            part.data.close()
