@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     Table,
     Text,
     bindparam,
@@ -112,6 +113,8 @@ entry: Final = Table(
     _number("saved_at"),
     _number("size"),
     _octets("message_id"),
+    # PostgreSQL reads a whole mailbox from this index alone, not from one page of the table for each message.
+    PrimaryKeyConstraint("account_id", "mailbox_id", "uid", postgresql_include=["flags", "modseq"]),
     Index(None, "account_id", "mailbox_id", "modseq"),
     comment="One message in one mailbox; arrived is the modseq it came with; flags as in imap.flags",
     **_CLUSTERED,
