@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 _SHIFTED: Final = re.compile(r"[^\x20-\x7e]+|&")
-_ENCODED: Final = re.compile(rb"&([^-]*)-")
+_ENCODED: Final = re.compile(rb"&([^&-]*)-")
 
 
 def encode(name: str) -> bytes:
