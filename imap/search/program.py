@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Final
 
-from imap.backend import Account, Entry, Rendered, Rendering
+from imap.backend import Entry, Rendered, Rendering
 from imap.message import LISTING_FIELDS
 from imap.message.scanner import MAX_HEADER
 from imap.message.text import MAX_TEXT
@@ -14,7 +14,7 @@ from imap.parsing.search_keys import SearchKey
 from imap.search.facts import Facts, FoldedTexts, Header, Level
 from imap.search.plan import Plan, make_plan
 from imap.search.texts import WholeMessage, read_parts
-from imap.search.view import SearchView
+from imap.search.view import MessageSource, SearchView
 
 _BATCHES: Final = {Level.MEMORY: 20_000, Level.ENTRY: 5_000, Level.HEADER: 500, Level.CONTENT: 200}
 """Messages decided at once."""
@@ -28,7 +28,7 @@ _WORK_IN_LOOP: Final = 20_000
 _LISTING: Final = frozenset(name.lower() for name in LISTING_FIELDS)
 
 
-async def search(key: SearchKey, view: SearchView, account: Account, mailbox_id: int) -> list[int]:
+async def search(key: SearchKey, view: SearchView, source: MessageSource, mailbox_id: int) -> list[int]:
     """The UIDs of the messages that fit, ascending.
 
     Messages that were expunged meanwhile are left out where their content would have to be read. Cancelling is safe:
@@ -37,7 +37,7 @@ async def search(key: SearchKey, view: SearchView, account: Account, mailbox_id:
     plan = await asyncio.to_thread(make_plan, key, view) if len(view.uids) > _WORK_IN_LOOP else make_plan(key, view)
     found: list[int] = []
     doubt: Sequence[int] = range(len(view.uids))
-    loader = _Loader(plan, view, account, mailbox_id)
+    loader = _Loader(plan, view, source, mailbox_id)
     for level in sorted(plan.levels):
         still_in_doubt: list[int] = []
         for start in range(0, len(doubt), _BATCHES[level]):
@@ -56,10 +56,10 @@ async def search(key: SearchKey, view: SearchView, account: Account, mailbox_id:
 class _Loader:
     """Reads the facts of a level for messages in doubt."""
 
-    def __init__(self, plan: Plan, view: SearchView, account: Account, mailbox_id: int) -> None:
+    def __init__(self, plan: Plan, view: SearchView, source: MessageSource, mailbox_id: int) -> None:
         self.plan = plan
         self.view = view
-        self.account = account
+        self.source = source
         self.mailbox_id = mailbox_id
 
     async def load(self, level: Level, positions: Sequence[int]) -> AsyncIterator[tuple[Sequence[int], Facts]]:
@@ -84,7 +84,7 @@ class _Loader:
     async def _entries(self, positions: Sequence[int]) -> dict[int, Entry]:
         uids = self.view.uids
         by_uid = {uids[position]: position for position in positions}
-        entries = await self.account.entries(self.mailbox_id, list(by_uid))
+        entries = await self.source.entries(self.mailbox_id, list(by_uid))
         return {by_uid[entry.uid]: entry for entry in entries}
 
     async def _headers(self, entries: Mapping[int, Entry]) -> dict[int, Header]:
@@ -95,21 +95,21 @@ class _Loader:
         return {position: Header(rendered.header) for position, rendered in found.items()}
 
     async def _rendered(self, entries: Mapping[int, Entry], which: Rendering) -> dict[int, Rendered]:
-        found = await self.account.rendered({entry.message_id for entry in entries.values()}, which)
+        found = await self.source.rendered({entry.message_id for entry in entries.values()}, which)
         return {p: found[entry.message_id] for p, entry in entries.items() if entry.message_id in found}
 
     async def _texts(self, entries: Mapping[int, Entry]) -> dict[int, FoldedTexts]:
         texts: dict[int, FoldedTexts] = {}
         small = {position: entry.message_id for position, entry in entries.items() if entry.size <= _WHOLE}
         if small:
-            contents = await self.account.read_whole(set(small.values()))
+            contents = await self.source.read_whole(set(small.values()))
             for position, message_id in small.items():
                 if message_id in contents:
                     texts[position] = FoldedTexts(WholeMessage(contents[message_id]))
         large = {position: entry for position, entry in entries.items() if entry.size > _WHOLE}
         if large:
             for position, rendered in (await self._rendered(large, Rendering.HEADER | Rendering.PARTS)).items():
-                parts = await read_parts(self.account, large[position], rendered.header, rendered.parts)
+                parts = await read_parts(self.source, large[position], rendered.header, rendered.parts)
                 texts[position] = FoldedTexts(parts)
         return texts
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from imap.backend import Account, Entry
+from imap.backend import Entry
 from imap.message.header import decode_field, field_value, split_fields
 from imap.message.parts import Part, PartTable
 from imap.message.text import MAX_TEXT, part_text, search_texts
+from imap.search.view import MessageSource
 
 _READ: Final = 256 * 1024
 """What `Account.read` gives at once."""
@@ -54,17 +55,17 @@ def _fields(header: bytes) -> Iterator[str]:
         yield f"{name.decode('latin-1')}: {decode_field(field_value(raw))}"
 
 
-async def read_parts(account: Account, entry: Entry, header: bytes, table: bytes) -> MessageParts:
+async def read_parts(source: MessageSource, entry: Entry, header: bytes, table: bytes) -> MessageParts:
     """Read what can be searched of a message, `MAX_TEXT` octets at most; attachments stay where they are."""
     left = MAX_TEXT
     inner_headers: list[bytes] = []
     parts: list[tuple[Part, bytes]] = []
     for part, within in islice(_walk(PartTable.decode(table).root), _MAX_PARTS):
         if within:
-            inner_headers.append(await _read(account, entry, part.header_start, part.body_start, left))
+            inner_headers.append(await _read(source, entry, part.header_start, part.body_start, left))
             left -= len(inner_headers[-1])
         if part.media_type == "text":
-            parts.append((part, await _read(account, entry, part.body_start, part.body_end, left)))
+            parts.append((part, await _read(source, entry, part.body_start, part.body_end, left)))
             left -= len(parts[-1][1])
     return MessageParts(header, inner_headers, parts)
 
@@ -78,7 +79,7 @@ def _walk(root: Part) -> Iterator[tuple[Part, bool]]:
         waiting.extend((child, part.message is not None) for child in reversed(part.children))
 
 
-async def _read(account: Account, entry: Entry, start: int, stop: int, most: int) -> bytes:
+async def _read(source: MessageSource, entry: Entry, start: int, stop: int, most: int) -> bytes:
     stop = min(stop, start + most)
-    pieces = [await account.read(entry.message_id, at, min(at + _READ, stop)) for at in range(start, stop, _READ)]
+    pieces = [await source.read(entry.message_id, at, min(at + _READ, stop)) for at in range(start, stop, _READ)]
     return b"".join(pieces)

@@ -1,10 +1,11 @@
-"""What SEARCH asks of the selected mailbox."""
+"""What SEARCH asks of the selected mailbox and of the account."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+from imap.backend import Entry, Rendered, Rendering
 from imap.parsing.sequence import SequenceSet
 
 
@@ -38,3 +39,15 @@ class SearchView(Protocol):
     def positions(self, messages: SequenceSet, *, uid: bool) -> list[range]:
         """The positions that a set of sequence numbers or UIDs names, ``$`` too: disjoint, ascending, in bounds."""
         ...
+
+
+class MessageSource(Protocol):
+    """The four methods of `imap.backend.Account` that read messages."""
+
+    async def entries(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[Entry]: ...
+
+    async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]: ...
+
+    async def read(self, message_id: bytes, start: int, stop: int) -> bytes: ...
+
+    async def read_whole(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]: ...
