@@ -122,13 +122,24 @@ class _Relative:
     mobiles: str
     postal: str
 
-    def agrees(self, other: _Relative) -> str:
-        """What shows that both records are one person: mail or mobile; empty when nothing does."""
-        if _woman(self.title) != _woman(other.title) and self.title and other.title:
-            return ""
-        if self.mail and self.mail == other.mail:
-            return "same mail"
-        return "same mobile" if set(self.mobiles.split()) & set(other.mobiles.split()) else ""
+    def evidence(self, other: _Relative) -> list[str]:
+        """What shows that both records are one person: mail, mobile."""
+        mobile = set(self.mobiles.split()) & set(other.mobiles.split())
+        return [name for name, same in (("mail", self.mail and self.mail == other.mail), ("mobile", mobile)) if same]
+
+    def contradicts(self, other: _Relative) -> bool:
+        """Whether the titles differ, or more of mail, mobile and postal address differs than agrees.
+
+        A wrong merge shows one family's messages to another; a missed one only leaves two accounts.
+        """
+        if self.title and other.title and _woman(self.title) != _woman(other.title):
+            return True
+        known = sum(bool(mine and theirs) for mine, theirs in self._beside(other))
+        agreeing = len(self.evidence(other)) + bool(self.postal and self.postal == other.postal)
+        return known > 2 * agreeing
+
+    def _beside(self, other: _Relative) -> tuple[tuple[str, str], ...]:
+        return (self.mail, other.mail), (self.mobiles, other.mobiles), (self.postal, other.postal)
 
 
 def _woman(title: str) -> bool:
@@ -191,11 +202,12 @@ def _same_people(
         return seq
 
     for one, other in combinations(homonyms, 2):
-        if why := one.agrees(other):
-            evidence.setdefault(other.seq, why)
+        shown = one.evidence(other)
+        if shown and not one.contradicts(other):
+            evidence.setdefault(other.seq, f"same {shown[0]}")
             same[root(other.seq)] = root(one.seq)
-        elif one.postal and one.postal == other.postal and one.person_id != other.person_id:
-            _propose(report, one, other, "same name and postal address")
+        elif one.person_id != other.person_id and (shown or (one.postal and one.postal == other.postal)):
+            _propose(report, one, other, f"same name and {shown[0] if shown else 'postal address'}")
     together: dict[int, list[_Relative]] = {}
     for one in homonyms:
         together.setdefault(root(one.seq), []).append(one)

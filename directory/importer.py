@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import Connection, and_, delete, exists, false, select
+from sqlalchemy import Connection, and_, delete, exists, false, func, select
 
 from directory.identity import identify
 from directory.lists import refresh_lists
@@ -35,6 +35,8 @@ Progress = Callable[[str, int], None]
 """Called with the name of the step and the number of records read so far."""
 
 _STEP = 1_000
+_LOCK = 0x6D61696C67617465
+"""The advisory lock of imports on PostgreSQL: any number that nothing else takes."""
 
 __all__ = ["ImportReport", "ImportSettings", "import_directory"]
 
@@ -58,6 +60,8 @@ def import_directory(
     started = time.monotonic()
     tell = progress or (lambda _step, _count: None)
     report = ImportReport(dry_run=dry_run)
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))  # one import at a time
     # Python's SQLite driver begins a transaction at the first writing statement only, and a savepoint needs one.
     connection.execute(delete(person).where(false()))
     savepoint = connection.begin_nested()

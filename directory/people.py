@@ -256,6 +256,11 @@ def note_changes(connection: Connection, report: ImportReport) -> None:
 
 
 def _note(connection: Connection, rows: Select[Any], counts: Counter[str], ids: array[int]) -> None:
-    for person_id, profile in connection.execute(rows, execution_options={"yield_per": _ROWS}):
-        counts[profile] += 1
-        ids.append(person_id)
+    """Count people (number, profile) by profile and keep their numbers, page by page."""
+    key = rows.selected_columns.person_id
+    last = 0
+    while page := connection.execute(rows.where(key > last).order_by(key).limit(_ROWS)).all():
+        for person_id, profile in page:
+            counts[profile] += 1
+            ids.append(person_id)
+        last = page[-1].person_id

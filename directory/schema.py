@@ -249,6 +249,15 @@ staff_function = Table(
     Index(None, "school_id", "code"),
 )
 
+attachment = Table(
+    "attachment",
+    metadata,
+    _part("person_id", "person.person_id"),
+    _part("school_id", "school.school_id"),
+    Index(None, "school_id"),
+)
+"""Schools of people who are in no academy file. It makes them members of no list."""
+
 list_ = Table(
     "list",
     metadata,
