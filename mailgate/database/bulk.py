@@ -26,6 +26,8 @@ Spread: TypeAlias = Callable[[Any], dict[str, object]]
 
 _INT64 = 2**63
 _JSON_SAFE = frozenset({int, bool, float, str, type(None)})
+_LENGTH_BITS = 31
+_LENGTH_MASK = 2**31 - 1
 _NUL = b"\\u0000"
 
 
@@ -96,15 +98,26 @@ def _rows_postgresql(element: _Rows, compiler: SQLCompiler, **_: object) -> str:
 
 @compiles(_Member, "sqlite")
 def _member_sqlite(element: _Member, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    cells, document = _document([element.element.type], element.name, compiler, _single)
-    return f"{compiler.process(element.element, **options)} IN (SELECT {cells[0]} FROM json_each({document}))"  # noqa: S608 names only, no values
+    document, heap, binary = _document([element.element.type], element.name, compiler.dialect, _single)
+    cell = _cell("value", compiler.process(heap) if binary[0] else None)
+    values = f"SELECT {cell} FROM json_each({compiler.process(document)})"  # noqa: S608 names only, no values
+    return f"{compiler.process(element.element, **options)} IN ({values})"
 
 
 @compiles(_Rows, "sqlite")
 def _rows_sqlite(element: _Rows, compiler: SQLCompiler, **_: object) -> str:
-    cells, document = _document(list(element.types.values()), element.parameter, compiler, _transposed)
-    named = zip(cells, map(compiler.preparer.quote, element.types), strict=True)
-    return f"(SELECT {', '.join(f'{cell} AS {key}' for cell, key in named)} FROM json_each({document}))"  # noqa: S608 names only, no values
+    types = list(element.types.values())
+    document, heap, binary = _document(types, element.parameter, compiler.dialect, _transposed)
+    cells = [
+        f"{_cell(f'(value ->> {i})', compiler.process(heap) if is_binary else None)} AS {compiler.preparer.quote(key)}"
+        for i, (key, is_binary) in enumerate(zip(element.types, binary, strict=True))
+    ]
+    return f"(SELECT {', '.join(cells)} FROM json_each({compiler.process(document)}))"  # noqa: S608 names only, no values
+
+
+def _cell(value: str, heap: str | None) -> str:
+    """Give the SQL of a value; that of bytes is its start in the heap, then its length in 31 bits."""
+    return value if heap is None else f"substr({heap}, {value} >> {_LENGTH_BITS}, {value} & {_LENGTH_MASK})"
 
 
 def _single(values: Iterable[Any], _: int) -> list[Column]:
@@ -147,50 +160,47 @@ def _arrays(
 def _document(
     types: Sequence[TypeEngine[Any]],
     source: str,
-    compiler: SQLCompiler,
+    dialect: Dialect,
     split: Callable[[Any, int], list[Column]],
-) -> tuple[list[str], str]:
-    """Give the SQL of each column's cell, and of the document that json_each() walks."""
-    dialect = compiler.dialect
+) -> tuple[Derived, Derived, list[bool]]:
+    """Give the parameter that json_each() walks, that of the bytes, and which columns are bytes."""
     processors = _processors(types, dialect)
     binary = [isinstance(type_.dialect_impl(dialect), LargeBinary) for type_ in types]
-    text_name, bytes_name = f"{source}__json", f"{source}__bytes"
+    text_name, heap_name = f"{source}__json", f"{source}__bytes"
+    flat = split is _single
 
     def spread(values: Collection[Any]) -> dict[str, object]:
-        text, heap = _packed(_processed(split(values, len(types)), processors), binary)
-        return {text_name: text, bytes_name: heap}
+        cells, heap = _heaped(_processed(split(values, len(types)), processors), binary)
+        return {text_name: _json(cells, flat=flat), heap_name: heap}
 
-    document = compiler.process(Derived(text_name, Text(), source, spread))
-    heap = Derived(bytes_name, LargeBinary(), source, spread)
-    cells: list[str] = []
-    index = 0
-    for is_binary in binary:
-        if is_binary:
-            cells.append(f"substr({compiler.process(heap)}, value ->> {index}, value ->> {index + 1})")
-        else:
-            cells.append(f"value ->> {index}")
-        index += 2 if is_binary else 1
-    return cells, document
+    document = Derived(text_name, Text(), source, spread)
+    return document, Derived(heap_name, LargeBinary(), source, spread), binary
 
 
-def _packed(columns: list[Column], binary: Sequence[bool]) -> tuple[str, bytes]:
+def _heaped(columns: list[Column], binary: Sequence[bool]) -> tuple[list[Column], bytes]:
+    """Move bytes to one heap."""
     heap = [b"\0"]  # substr() of an empty BLOB would be NULL
-    end = 1
+    end = 2
     cells: list[Column] = []
     for values, is_binary in zip(columns, binary, strict=True):
         if is_binary:
-            lengths = [None if value is None else len(value) for value in values]
-            starts = list(accumulate((length or 0 for length in lengths), initial=end))
+            starts = list(accumulate((len(value or b"") for value in values), initial=end))
             end = starts.pop()
             heap.extend(value for value in values if value)
-            cells += [[start + 1 for start in starts], lengths]
+            pairs = zip(starts, values, strict=True)
+            cells.append([None if value is None else start << _LENGTH_BITS | len(value) for start, value in pairs])
         else:
-            _check(values)
             cells.append(values)
-    text = msgspec.json.encode(list(zip(*cells, strict=True)))
-    if _NUL in text and any("\0" in value for values in cells for value in values if isinstance(value, str)):
+    return cells, b"".join(heap)
+
+
+def _json(columns: list[Column], *, flat: bool) -> str:
+    for values in columns:
+        _check(values)
+    text = msgspec.json.encode(columns[0] if flat else list(zip(*columns, strict=True)))
+    if _NUL in text and any("\0" in value for values in columns for value in values if isinstance(value, str)):
         raise ValueError("a text value holds a NUL character")
-    return text.decode(), b"".join(heap)
+    return text.decode()
 
 
 def _check(values: Column) -> None:

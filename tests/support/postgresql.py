@@ -98,10 +98,10 @@ class PostgresqlServer:
             self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "fast", "-w", "stop")
         shutil.rmtree(self._folder)
 
-    def create_database(self) -> str:
-        """Make a fresh database and give its URL."""
+    def create_database(self, *options: str) -> str:
+        """Make a fresh database, with options of createdb, and give its URL."""
         name = f"test_{secrets.token_hex(6)}"
-        self._run("createdb", "-h", str(self._folder), "-p", str(self.port), "-U", _ADMINISTRATOR, name)
+        self._run("createdb", "-h", str(self._folder), "-p", str(self.port), "-U", _ADMINISTRATOR, *options, name)
         return f"postgresql://{_ADMINISTRATOR}:{self._password}@127.0.0.1:{self.port}/{name}"
 
     def drop_database(self, url: str) -> None:
