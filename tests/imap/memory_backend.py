@@ -1,0 +1,460 @@
+"""An application in memory that follows `imap.backend` to the letter: the double for tests of the engine."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from imap import flags
+from imap.backend import (
+    Appended,
+    Change,
+    Changes,
+    Copied,
+    Entry,
+    FlagAction,
+    Hint,
+    MailboxStatus,
+    NewMessage,
+    Peer,
+    Quota,
+    Rendered,
+    Rendering,
+    Snapshot,
+    Stored,
+)
+from imap.errors import (
+    AuthenticationFailed,
+    InvalidMailboxName,
+    MailboxExists,
+    MailboxHasChildren,
+    MailboxInUse,
+    MailboxNotFound,
+    MessageTooLarge,
+    OverQuota,
+    TooManyKeywords,
+)
+from imap.message import RenderedMessage, render
+
+SPECIAL_USES = {
+    "Sent": "\\Sent",
+    "Drafts": "\\Drafts",
+    "Trash": "\\Trash",
+    "Junk": "\\Junk",
+    "Archive": "\\Archive",
+}
+
+
+@dataclass
+class Message:
+    """One copy in one mailbox."""
+
+    uid: int
+    content: bytes
+    flags: int
+    modseq: int
+    date: int
+    key: bytes
+
+
+@dataclass
+class Mailbox:
+    """Messages by UID, and the expunge log."""
+
+    mailbox_id: int
+    name: str
+    uidvalidity: int
+    special_use: str | None = None
+    uidnext: int = 1
+    highestmodseq: int = 1
+    recent_from: int = 1
+    keywords: tuple[str, ...] = ()
+    messages: dict[int, Message] = field(default_factory=dict)
+    expunged: list[tuple[int, int]] = field(default_factory=list)
+    """(modseq, UID) pairs."""
+    log_from: int = 0
+    """The expunge log is complete after this modification sequence."""
+
+    def add(self, content: bytes, mask: int, keywords: Sequence[str], date: int, key: bytes) -> int:
+        self.highestmodseq += 1
+        uid = self.uidnext
+        self.uidnext += 1
+        mask |= self.keyword_mask(keywords)
+        self.messages[uid] = Message(uid, content, mask, self.highestmodseq, date, key)
+        return uid
+
+    def keyword_mask(self, names: Sequence[str]) -> int:
+        mask = 0
+        for name in names:
+            known = {keyword.upper(): index for index, keyword in enumerate(self.keywords)}
+            index = known.get(name.upper(), len(self.keywords))
+            if index == flags.MAX_KEYWORDS:
+                raise TooManyKeywords("Too many keywords")
+            if index == len(self.keywords):
+                self.keywords += (name,)
+            mask |= 1 << (flags.KEYWORD_SHIFT + index)
+        return mask
+
+    def remove(self, uids: Sequence[int]) -> None:
+        if uids:
+            self.highestmodseq += 1
+        for uid in uids:
+            del self.messages[uid]
+            self.expunged.append((self.highestmodseq, uid))
+
+    def status(self) -> MailboxStatus:
+        masks = [message.flags for message in self.messages.values()]
+        return MailboxStatus(
+            self.mailbox_id,
+            self.name,
+            self.special_use,
+            self.uidvalidity,
+            self.uidnext,
+            self.highestmodseq,
+            len(masks),
+            sum(not mask & flags.SEEN for mask in masks),
+            sum(bool(mask & flags.DELETED) for mask in masks),
+            sum(uid >= self.recent_from for uid in self.messages),
+            sum(len(message.content) for message in self.messages.values()),
+        )
+
+
+class MemoryAccount:
+    """One person's mailboxes; ``calls`` counts the looks at the store by method name."""
+
+    def __init__(self, account_id: int, username: str, password: str) -> None:
+        self.account_id = account_id
+        self.username = username
+        self.password = password
+        self.append_limit = 0
+        self.quota_limit = 0
+        self.boxes: dict[int, Mailbox] = {}
+        self.subscribed: set[str] = set()
+        self.calls: dict[str, int] = {}
+        self._contents: dict[bytes, tuple[bytes, RenderedMessage]] = {}
+        self._keys: dict[bytes, bytes] = {}
+        self._watchers: list[Callable[[Hint], None]] = []
+        self._next_id = 1
+        self._new("INBOX")
+        for name, use in SPECIAL_USES.items():
+            self._new(name, use)
+
+    # For tests: what happens outside any session
+
+    def deliver(self, content: bytes, mailbox: str = "INBOX", mask: int = 0, keywords: Sequence[str] = ()) -> int:
+        """A message arrives; give its UID."""
+        uid = self.find(mailbox).add(content, mask, keywords, int(time.time()), self._key(content))
+        self._tell(mailbox)
+        return uid
+
+    def find(self, name: str) -> Mailbox:
+        """The mailbox. Raises MailboxNotFound."""
+        for box in self.boxes.values():
+            if box.name == name:
+                return box
+        raise MailboxNotFound(f"No mailbox {name}")
+
+    @property
+    def watchers(self) -> int:
+        """How many watches are on."""
+        return len(self._watchers)
+
+    def _tell(self, *names: str, structure: bool = False) -> None:
+        ids = frozenset(box.mailbox_id for box in self.boxes.values() if box.name in names)
+        for notify in tuple(self._watchers):
+            notify(Hint(ids, structure))
+
+    def _key(self, content: bytes) -> bytes:
+        if content not in self._keys:
+            self._keys[content] = b"%d" % len(self._keys)
+            self._contents[self._keys[content]] = (content, render(content))
+        return self._keys[content]
+
+    def _new(self, name: str, special_use: str | None = None) -> Mailbox:
+        box = Mailbox(self._next_id, name, 1_700_000_000 + self._next_id, special_use)
+        self.boxes[box.mailbox_id] = box
+        self._next_id += 1
+        self.subscribed.add(name)
+        return box
+
+    def _box(self, mailbox_id: int) -> Mailbox:
+        if mailbox_id not in self.boxes:
+            raise MailboxNotFound("The mailbox was deleted")
+        return self.boxes[mailbox_id]
+
+    def _count(self, method: str) -> None:
+        self.calls[method] = self.calls.get(method, 0) + 1
+
+    # imap.backend.Account
+
+    async def mailboxes(self) -> Sequence[MailboxStatus]:
+        self._count("mailboxes")
+        return [box.status() for box in sorted(self.boxes.values(), key=lambda box: (box.name != "INBOX", box.name))]
+
+    async def mailbox(self, name: str) -> MailboxStatus:
+        return self.find(name).status()
+
+    async def subscriptions(self) -> Collection[str]:
+        return frozenset(self.subscribed)
+
+    async def create(self, name: str, special_use: str | None = None) -> MailboxStatus:
+        names = {box.name for box in self.boxes.values()}
+        if not name or "//" in name or name.startswith("/"):
+            raise InvalidMailboxName("No mailbox can have this name")
+        if name in names:
+            raise MailboxExists("The mailbox exists")
+        levels = name.split("/")
+        for depth in range(1, len(levels)):
+            if "/".join(levels[:depth]) not in names:
+                self._new("/".join(levels[:depth]))
+        box = self._new(name, special_use)
+        self._tell(structure=True)
+        return box.status()
+
+    async def delete(self, name: str) -> None:
+        box = self.find(name)
+        if name == "INBOX" or box.special_use:
+            raise MailboxInUse("This mailbox stays")
+        if any(other.name.startswith(name + "/") for other in self.boxes.values()):
+            raise MailboxHasChildren("The mailbox has children")
+        del self.boxes[box.mailbox_id]
+        self._tell(structure=True)
+
+    async def rename(self, old: str, new: str) -> None:
+        box = self.find(old)
+        if any(other.name == new for other in self.boxes.values()):
+            raise MailboxExists("The mailbox exists")
+        if old == "INBOX":
+            target = self._new(new)
+            await self.move(box.mailbox_id, list(box.messages), target.name)
+            return
+        if box.special_use:
+            raise MailboxInUse("This mailbox stays")
+        for other in self.boxes.values():
+            if other.name == old or other.name.startswith(old + "/"):
+                other.name = new + other.name[len(old) :]
+        self._tell(structure=True)
+
+    async def subscribe(self, name: str) -> None:
+        self.subscribed.add(name)
+
+    async def unsubscribe(self, name: str) -> None:
+        self.subscribed.discard(name)
+
+    async def snapshot(self, mailbox_id: int) -> Snapshot:
+        self._count("snapshot")
+        box = self._box(mailbox_id)
+        messages = list(box.messages.values())
+        return Snapshot(
+            box.uidvalidity,
+            box.uidnext,
+            box.highestmodseq,
+            box.recent_from,
+            box.keywords,
+            [message.uid for message in messages],
+            [message.flags for message in messages],
+            [message.modseq for message in messages],
+        )
+
+    async def changes(self, mailbox_id: int, since: int) -> Changes:
+        self._count("changes")
+        box = self._box(mailbox_id)
+        changed = [Change(m.uid, m.flags, m.modseq) for m in box.messages.values() if m.modseq > since]
+        vanished = sorted(uid for modseq, uid in box.expunged if modseq > since)
+        complete = since >= box.log_from
+        return Changes(
+            box.highestmodseq, box.uidnext, box.keywords, changed, vanished if complete else [], complete=complete
+        )
+
+    async def claim_recent(self, mailbox_id: int, uidnext: int) -> int:
+        self._count("claim_recent")
+        box = self._box(mailbox_id)
+        first, box.recent_from = box.recent_from, max(box.recent_from, uidnext)
+        return first
+
+    async def entries(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[Entry]:
+        self._count("entries")
+        messages = self._box(mailbox_id).messages
+        found = [messages[uid] for uid in uids if uid in messages]
+        return [Entry(m.uid, m.key, m.date, len(m.content)) for m in found]
+
+    async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
+        self._count("rendered")
+        return {key: _only(self._contents[key][1], which) for key in message_ids}
+
+    async def read(self, message_id: bytes, start: int, stop: int) -> bytes:
+        self._count("read")
+        assert stop - start <= 262_144
+        return self._contents[message_id][0][start:stop]
+
+    async def read_whole(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
+        self._count("read_whole")
+        return {key: self._contents[key][0] for key in message_ids}
+
+    async def store(
+        self,
+        mailbox_id: int,
+        uids: Sequence[int],
+        action: FlagAction,
+        flags: int,
+        keywords: Sequence[str],
+        unchanged_since: int | None = None,
+    ) -> Stored:
+        self._count("store")
+        box = self._box(mailbox_id)
+        mask = flags | box.keyword_mask(keywords)
+        changed, conflicts = [], []
+        modseq = box.highestmodseq + 1
+        for uid in uids:
+            message = box.messages.get(uid)
+            if message is None:
+                continue
+            if unchanged_since is not None and message.modseq > unchanged_since:
+                conflicts.append(uid)
+                continue
+            new = {
+                FlagAction.REPLACE: mask,
+                FlagAction.ADD: message.flags | mask,
+                FlagAction.REMOVE: message.flags & ~mask,
+            }[action]
+            if new != message.flags:
+                message.flags, message.modseq = new, modseq
+                changed.append(Change(uid, new, modseq))
+        if changed:
+            box.highestmodseq = modseq
+            self._tell(box.name)
+        return Stored(box.highestmodseq, box.keywords, changed, conflicts)
+
+    async def expunge(self, mailbox_id: int, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
+        box = self._box(mailbox_id)
+        wanted = box.messages.keys() if uids is None else set(uids)
+        gone = [uid for uid, m in box.messages.items() if uid in wanted and m.flags & flags.DELETED]
+        box.remove(gone)
+        if gone:
+            self._tell(box.name)
+        return box.highestmodseq, gone
+
+    async def copy(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
+        return self._transfer(self._box(mailbox_id), uids, self.find(target))
+
+    async def move(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
+        source = self._box(mailbox_id)
+        copied = self._transfer(source, uids, self.find(target))
+        source.remove(copied.source)
+        self._tell(source.name)
+        return Copied(copied.uidvalidity, copied.source, copied.target, source.highestmodseq)
+
+    def _transfer(self, source: Mailbox, uids: Sequence[int], target: Mailbox) -> Copied:
+        pairs = []
+        for uid in uids:
+            message = source.messages.get(uid)
+            if message is not None:
+                names = flags.flag_names(message.flags & ~flags.SYSTEM_MASK, source.keywords)
+                mask = message.flags & flags.SYSTEM_MASK
+                pairs.append((uid, target.add(message.content, mask, names, message.date, message.key)))
+        self._tell(target.name)
+        return Copied(target.uidvalidity, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+
+    async def append(self, target: str, messages: Sequence[NewMessage]) -> Appended:
+        box = self.find(target)
+        contents = [message.content.read() for message in messages]
+        if self.append_limit and any(len(content) > self.append_limit for content in contents):
+            raise MessageTooLarge("The message is too large")
+        used = sum(box.status().size for box in self.boxes.values())
+        if self.quota_limit and used + sum(map(len, contents)) > self.quota_limit:
+            raise OverQuota("The mailbox is full")
+        now = int(time.time())
+        uids = [
+            box.add(
+                content,
+                message.flags,
+                message.keywords,
+                now if message.internal_date is None else message.internal_date,
+                self._key(content),
+            )
+            for content, message in zip(contents, messages, strict=True)
+        ]
+        self._tell(target)
+        return Appended(box.uidvalidity, uids)
+
+    async def quota(self) -> Quota:
+        boxes = [box.status() for box in self.boxes.values()]
+        return Quota(sum(box.size for box in boxes), self.quota_limit, sum(box.messages for box in boxes))
+
+    def watch(self, notify: Callable[[Hint], None]) -> Callable[[], None]:
+        self._watchers.append(notify)
+        return lambda: self._watchers.remove(notify)
+
+
+def _only(rendered: RenderedMessage, which: Rendering) -> Rendered:
+    """Texts that were not asked for stay empty, so that a handler that forgets one is found out."""
+    return Rendered(
+        **{member.name.lower(): getattr(rendered, member.name.lower()) for member in which if member.name is not None}
+    )
+
+
+class _Plain:
+    """SASL PLAIN (RFC 4616)."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        self._backend = backend
+        self.account: MemoryAccount | None = None
+
+    async def step(self, response: bytes | None) -> bytes | None:
+        if response is None:
+            return b""
+        pieces = response.split(b"\0")
+        if len(pieces) != 3:
+            raise AuthenticationFailed("Sign-in failed")
+        self.account = self._backend.check(pieces[1].decode(), pieces[2].decode())
+        return None
+
+
+class _Login:
+    """The old LOGIN exchange: two challenges."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        self._backend = backend
+        self._username: str | None = None
+        self.account: MemoryAccount | None = None
+
+    async def step(self, response: bytes | None) -> bytes | None:
+        if response is None:
+            return b"Username:"
+        if self._username is None:
+            self._username = response.decode()
+            return b"Password:"
+        self.account = self._backend.check(self._username, response.decode())
+        return None
+
+
+class MemoryBackend:
+    """Some accounts in memory."""
+
+    def __init__(self, *accounts: MemoryAccount) -> None:
+        self.accounts = {account.username: account for account in accounts}
+        self.peers: list[Peer] = []
+
+    def check(self, username: str, password: str) -> MemoryAccount:
+        account = self.accounts.get(username)
+        if account is None or account.password != password:
+            raise AuthenticationFailed("Sign-in failed")
+        return account
+
+    def mechanisms(self) -> Sequence[str]:
+        return ("PLAIN", "LOGIN")
+
+    def sasl(self, mechanism: str, peer: Peer) -> _Plain | _Login:
+        self.peers.append(peer)
+        return _Plain(self) if mechanism == "PLAIN" else _Login(self)
+
+    async def login(self, username: str, password: str, peer: Peer) -> MemoryAccount:
+        self.peers.append(peer)
+        return self.check(username, password)
+
+
+def plain_response(username: str, password: str) -> str:
+    """What a client sends for SASL PLAIN."""
+    return base64.b64encode(f"\0{username}\0{password}".encode()).decode()
