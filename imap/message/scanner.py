@@ -20,7 +20,7 @@ MAX_DEPTH = 50
 """Parts within parts; a multipart or a message deeper than this is a leaf."""
 MAX_PARTS = 10_000
 """Parts of one message; the last one keeps the octets that follow."""
-MAX_HEADER = 1024 * 1024
+MAX_HEADER = 512 * 1024
 """Octets of one header block that are looked at."""
 MAX_HEADERS = 4 * MAX_HEADER
 """Octets of all header blocks together that are looked at."""

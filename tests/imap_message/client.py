@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from types import TracebackType
+from typing import Self
 
 from tests.imap_message.grammar import Reader, Value, body, envelope
 from tests.support.dovecot import PASSWORD, Dovecot
@@ -24,7 +25,7 @@ class Client:
         self.command(b"LOGIN %b %b" % (user.encode(), PASSWORD.encode()))
         self.command(b"SELECT INBOX")
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -36,7 +37,7 @@ class Client:
     def command(self, text: bytes) -> list[bytes]:
         """Send a command; give its untagged responses. Raises RuntimeError when the answer is not OK."""
         self._socket.sendall(b"t " + text + b"\r\n")
-        responses = []
+        responses: list[bytes] = []
         while True:
             response = self._response()
             if response.startswith(b"t OK"):

@@ -25,7 +25,9 @@ class Reader:
 
     def expect(self, token: bytes) -> None:
         if not self.looking_at(token):
-            raise GrammarError(f"{token!r} expected at {self.position}: {self.text[self.position : self.position + 60]!r}")
+            raise GrammarError(
+                f"{token!r} expected at {self.position}: {self.text[self.position : self.position + 60]!r}"
+            )
         self.position += len(token)
 
     def looking_at(self, token: bytes) -> bool:

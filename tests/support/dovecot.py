@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 PASSWORD = "secret"
 """The password of every user."""
@@ -88,7 +89,7 @@ class Dovecot:
         self._extra = extra
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Dovecot:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
