@@ -6,7 +6,7 @@ import datetime
 import ipaddress
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -122,7 +122,7 @@ async def client(gateway: Gateway) -> Client:
 
 
 @pytest.fixture
-def talk(gateway: Gateway) -> Iterator[Talk]:
+def talk(gateway: Gateway) -> Talk:
     """Run a transcript: ``A: …`` is sent by A, ``A< …`` is the very next line that A reads, ``…`` stands for anything.
 
     ``A* …`` skips lines until one fits. Each letter is a connection, signed in when it is first named.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from imap import flags
 from imap.backend import (
+    Account,
     Appended,
     Change,
     Changes,
@@ -400,7 +401,7 @@ class _Plain:
 
     def __init__(self, backend: MemoryBackend) -> None:
         self._backend = backend
-        self.account: MemoryAccount | None = None
+        self.account: Account | None = None
 
     async def step(self, response: bytes | None) -> bytes | None:
         if response is None:
@@ -418,7 +419,7 @@ class _Login:
     def __init__(self, backend: MemoryBackend) -> None:
         self._backend = backend
         self._username: str | None = None
-        self.account: MemoryAccount | None = None
+        self.account: Account | None = None
 
     async def step(self, response: bytes | None) -> bytes | None:
         if response is None:
