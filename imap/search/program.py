@@ -34,7 +34,7 @@ async def search(key: SearchKey, view: SearchView, source: MessageSource, mailbo
     Messages that were expunged meanwhile are left out where their content would have to be read. Cancelling is safe:
     a batch under way in a thread ends by itself.
     """
-    plan = await asyncio.to_thread(make_plan, key, view) if len(view.uids) > _WORK_IN_LOOP else make_plan(key, view)
+    plan = make_plan(key, view)
     found: list[int] = []
     doubt: Sequence[int] = range(len(view.uids))
     loader = _Loader(plan, view, source, mailbox_id)
