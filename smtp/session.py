@@ -37,6 +37,13 @@ class Session(Connection):
         self._messages = 0
         self._idle_commands = 0
 
+    async def run(self, refusal: SmtpError | None) -> None:
+        """Serve the client, and leave nothing behind."""
+        try:
+            await super().run(refusal)
+        finally:
+            self._reset()
+
     def _lookup(self, verb: str) -> Callable[[str], Awaitable[None]] | None:
         method = COMMANDS.get(verb)
         return None if method is None else method.__get__(self)
