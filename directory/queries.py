@@ -187,8 +187,3 @@ def people(connection: Connection) -> list[PersonView]:
         )
         for row in connection.execute(PEOPLE)
     ]
-
-
-def list_addresses(connection: Connection) -> list[str]:
-    """The addresses of every list in use, sorted."""
-    return list(connection.scalars(select(list_.c.address).where(list_.c.active).order_by(list_.c.address)))
