@@ -42,6 +42,7 @@ async def echo_server(tls: ServerTls) -> AsyncIterator[int]:
         open_writers.add(writer)
         while line := await reader.readline():
             writer.write(line)
+        open_writers.discard(writer)
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls.context)
@@ -84,7 +85,8 @@ async def take_over(tls: ServerTls, files: CertificateFiles) -> None:
         renew(files)
         assert tls.reload_if_changed()
         new = await Client.connect(port, context)
-        by_address = await Client.connect(port, context, "127.0.0.1")  # without a server name (RFC 6066 section 3)
+        # An address is not sent as a server name (RFC 6066 section 3).
+        by_address = await Client.connect(port, context, "127.0.0.1")
         assert old.serial != new.serial == by_address.serial
         assert await old.echo(b"still here\r\n") == b"still here\r\n"
         assert await new.echo(b"here too\r\n") == b"here too\r\n"
@@ -98,7 +100,7 @@ async def test_new_connections_get_the_new_certificate_while_an_old_one_lives(fi
 
 def test_so_it_is_on_uvloop(files: CertificateFiles) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(take_over(ServerTls(files), files))
+        runner.run(asyncio.wait_for(take_over(ServerTls(files), files), 30))
 
 
 @pytest.mark.parametrize(
