@@ -15,7 +15,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LONGEST = 254
 
 
-class AddressTaken(ValueError):
+class TakenAddressError(ValueError):
     """The address is, or once was, that of a person or a list."""
 
 
@@ -32,7 +32,7 @@ def add_person(
     """Add a person with an address of his or her own, and give its number. `school` is a UAI.
 
     Raises:
-        AddressTaken: a person or a list has, or had, this address.
+        TakenAddressError: a person or a list has, or had, this address.
         ValueError: a malformed address or name, an unknown profile or school.
     """
     wanted = address.strip().lower()
@@ -70,7 +70,7 @@ def add_person(
 def _check_free(connection: Connection, wanted: str) -> None:
     for table in (address, list_):
         if connection.scalar(select(table.c.address).where(table.c.address == wanted)):
-            raise AddressTaken(f"{wanted} is taken, or was once: an address is never given again")
+            raise TakenAddressError(f"{wanted} is taken, or was once: an address is never given again")
 
 
 def _school_id(connection: Connection, uai: str) -> int:
