@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+MAX_MAILBOX_NAME: Final = 4_096
+"""Octets of a mailbox name or pattern; its normalisation may take quadratic time."""
 MAX_RANGES: Final = 32_768
 """Ranges in one sequence set: more do not fit a line of 64 KiB."""
 MAX_NESTING: Final = 100

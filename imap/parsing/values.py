@@ -14,7 +14,7 @@ from imap.flags import SYSTEM_FLAGS
 from imap.parsing import utf7
 from imap.parsing.commands import FlagList
 from imap.parsing.lexer import LIST_ATOM, Cursor
-from imap.parsing.limits import MAX_FLAG_LENGTH, MAX_FLAGS, MAX_RANGES
+from imap.parsing.limits import MAX_FLAG_LENGTH, MAX_FLAGS, MAX_MAILBOX_NAME, MAX_RANGES
 from imap.parsing.sequence import STAR, SequenceSet
 
 # RFC 6855 section 3: C0, DEL, C1, LINE SEPARATOR, PARAGRAPH SEPARATOR
@@ -46,6 +46,8 @@ def list_mailbox(cursor: Cursor) -> str:
 
 def mailbox_name(cursor: Cursor, encoded: bytes) -> str:
     """A name from its octets on the wire. Raises BadCommand when they break the rules of RFC 6855 or RFC 3501 5.1.3."""
+    if len(encoded) > MAX_MAILBOX_NAME:
+        raise BadCommand(f"A mailbox name has {MAX_MAILBOX_NAME} octets at most")
     if cursor.utf8:
         name = cursor.decode(encoded, "a mailbox name")
     else:

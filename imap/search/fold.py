@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+_PIECE: Final = 1024
+_ASCII: Final = re.compile(r"[\x00-\x7f]")
+_SEAM: Final = 64
 
 
 def fold(text: str) -> str:
@@ -13,4 +20,15 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", text.casefold())
+    return "".join(unicodedata.normalize("NFKC", piece) for piece in _pieces(text.casefold()))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut before an ASCII letter, where nothing composes: long runs of combining marks take quadratic time."""
+    start = 0
+    while len(text) - start > _PIECE + _SEAM:
+        seam = _ASCII.search(text, start + _PIECE, start + _PIECE + _SEAM)
+        stop = seam.start() if seam else start + _PIECE
+        yield text[start:stop]
+        start = stop
+    yield text[start:]

@@ -84,6 +84,7 @@ MALFORMED = [
     b"A CREATE x (USE \\Sent)",
     b"A CREATE x (USE (Sent))",
     b"A CREATE x (FOO)",
+    b"A CREATE " + b"a" * 4_097,
     b"A RENAME a",
     b"A DELETE",
     b"A STATUS a",
