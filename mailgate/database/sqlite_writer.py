@@ -129,7 +129,7 @@ class Writer:
                     group.append(job)
                     self._run(job)
             self._connection.execute("COMMIT")
-        except (sqlite3.Error, _TransactionLost) as error:
+        except Exception as error:
             self._recover(error, group, waiting)
         else:
             self._in_loop(self._settle, group)
@@ -152,7 +152,8 @@ class Writer:
     def _recover(self, error: Exception, group: list[_Job], waiting: deque[_Job]) -> None:
         """After the loss of a transaction: each unit of its group alone, so that only the guilty one fails."""
         if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
         if len(group) > 1:
             for job in group:
                 self._commit(deque([job]))

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from mailgate.database import Database, DatabaseUnavailable, Statement, Tx
+from mailgate.database import Database, DatabaseUnavailable, Statement, Tx, open_database
 from tests.database.tables import ADD, BUMP, COUNT, COUNTERS, NEW_COUNTER, WAIT, add, ids
 
 _END_SELF = Statement(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -104,10 +104,12 @@ async def test_a_connection_lost_in_commit_is_not_tried_again(postgresql: Databa
         await postgresql.write(partial(add, number=1))
 
 
-async def test_a_statement_that_takes_too_long_is_stopped(postgresql: Database) -> None:
+async def test_a_statement_that_takes_too_long_is_stopped(postgresql_url: str) -> None:
+    database = await open_database(postgresql_url, statement_timeout=0.2)
     sleep = Statement(text("SELECT pg_sleep(60)"))
     with pytest.raises(DatabaseUnavailable, match="took too long"):
-        await postgresql.read(lambda tx: tx.one(sleep))
+        await database.read(lambda tx: tx.one(sleep))
+    await database.close()
 
 
 async def test_a_cancelled_unit_rolls_back_and_frees_its_connection(postgresql: Database) -> None:
