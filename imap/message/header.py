@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import itertools
 import re
@@ -12,9 +11,9 @@ from typing import TypeAlias
 
 _FOLD = re.compile(rb"\n(?![ \t])")
 _EMPTY = frozenset({b"", b"\r"})
+_EMPTY_LINES = frozenset({b"", b"\n", b"\r\n", b"\r"})
 _SPACE = b" \t\r\n"
 _ENCODED_WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([BbQq])\?([^?]*)\?=")
-_BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[^?\s]+\?[BbQq]\?)")
 
 _NOT_CHARSETS = {  # punycode and idna take quadratic time; the others are no charsets
     "base64_codec",
@@ -91,7 +90,7 @@ def filter_header(header: bytes, fields: Collection[str], exclude: bool = False)
     ends = (match.end() for match in _FOLD.finditer(header))
     for end in itertools.chain(ends, (len(header),)):
         field = header[start:end]
-        if field in {b"", b"\n", b"\r\n"}:
+        if field in _EMPTY_LINES:
             break
         if (field_name(field) in names) is not exclude:
             kept += field
@@ -104,15 +103,43 @@ def filter_header(header: bytes, fields: Collection[str], exclude: bool = False)
 def decode_field(raw: bytes) -> str:
     """A field's value as text: unfolded, encoded words decoded (RFC 2047), raw UTF-8 accepted (RFC 6532).
 
-    Never raises: octets that fit no charset are read as latin-1, an encoded word that cannot be read stays as it is.
+    Never raises: octets that do not fit their charset are read as latin-1, a broken encoded word stays as it is.
     """
     if b"\n" in raw:
         raw = unfold(raw)
     text = decode_charset(raw, "utf-8")
-    if "=?" not in text:
-        return text.strip()
-    text = _BETWEEN_WORDS.sub(r"\1", text)
-    return _ENCODED_WORD.sub(_decode_word, text).strip()
+    return (_decode_words(text) if "=?" in text else text).strip()
+
+
+def _decode_words(text: str) -> str:
+    """Decode encoded words; those of one charset side by side as one, since some writers split characters."""
+    pieces: list[str] = []
+    octets, charset, position = bytearray(), "", 0
+    for match in _ENCODED_WORD.finditer(text):
+        word = _word_octets(match)
+        if word is None:
+            continue
+        between = text[position : match.start()]
+        if between.strip() or not position:
+            pieces += (decode_charset(bytes(octets), charset), between)
+            octets.clear()
+        elif match[1].lower() != charset:
+            pieces.append(decode_charset(bytes(octets), charset))
+            octets.clear()
+        octets += word
+        charset, position = match[1].lower(), match.end()
+    return "".join((*pieces, decode_charset(bytes(octets), charset), text[position:]))
+
+
+def _word_octets(match: re.Match[str]) -> bytes | None:
+    """What an encoded word holds, None when its encoding is broken."""
+    text = match[3].encode("utf-8")
+    try:
+        if match[2] in "Qq":
+            return binascii.a2b_qp(text, header=True)
+        return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
+    except ValueError:
+        return None
 
 
 def decode_charset(octets: bytes, charset: str) -> str:
@@ -131,15 +158,3 @@ def charset_codec(charset: str) -> str | None:
     """
     name = charset.strip("\"' ").lower().replace("-", "_")
     return _CODECS.get(name) or _CODECS.get(name.removeprefix("x_"))
-
-
-def _decode_word(match: re.Match[str]) -> str:
-    charset, encoding, text = match.groups()
-    try:
-        if encoding in "Qq":
-            octets = binascii.a2b_qp(text.replace("_", " ").encode("latin-1", "replace"), header=True)
-        else:
-            octets = base64.b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:
-        return match.group()
-    return decode_charset(octets, charset)
