@@ -1,0 +1,60 @@
+"""The directory's tables: in memory for what is only read, on each engine for what writes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Protocol, TypeVar
+
+import pytest
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from directory.readers.aaf import read_aaf
+from directory.report import ImportReport
+from directory.schema import metadata
+from tests.directory.academy import DEMO, take
+
+T = TypeVar("T")
+
+
+class Transaction(Protocol):
+    """Runs a function on a connection, in a transaction that commits when it returns."""
+
+    async def __call__(self, work: Callable[[Connection], T]) -> T: ...
+
+
+@pytest.fixture
+async def transaction(database_url: str) -> AsyncIterator[Transaction]:
+    """An empty directory, on each engine in turn."""
+    scheme, _, rest = database_url.partition("://")
+    driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}[scheme.partition("+")[0]]
+    engine = create_async_engine(f"{driver}://{rest}")
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+
+    async def run(work: Callable[[Connection], T]) -> T:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    yield run
+    await engine.dispose()
+
+
+@pytest.fixture
+def connection() -> Iterator[Connection]:
+    """An empty directory in memory."""
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        yield connection
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[tuple[Connection, ImportReport]]:
+    """The demo academy in memory, to be read only, and the report of its import."""
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        yield connection, take(connection, read_aaf(DEMO))
+    engine.dispose()
