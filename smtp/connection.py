@@ -106,7 +106,7 @@ class Connection(SMTP):
         except Disconnected:
             pass
         except asyncio.CancelledError:
-            self._wire.abort()
+            self._abort()
             raise
         finally:
             await self._close()
@@ -120,13 +120,18 @@ class Connection(SMTP):
     async def _close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if self._gone.is_set():
+            return
         self._wire.close()
         try:
             async with asyncio.timeout(self._limits.close_timeout):
                 await self._gone.wait()
         except TimeoutError:
-            pass
-        finally:
+            self._abort()
+
+    def _abort(self) -> None:
+        # asyncio's TLS transport raises AttributeError when aborted after its end.
+        if not self._gone.is_set():
             self._wire.abort()
 
     async def _upgrade(self) -> None:
@@ -276,7 +281,7 @@ class Connection(SMTP):
         elif self._writable.is_set():
             self._inbound.fail(Closing(GOODBYE, "4.4.2", "Nothing came from you for too long"))
         else:
-            self._wire.abort()
+            self._abort()
 
     async def _brake(self, seconds: float) -> None:
         """Let a client that guesses wait, for as long as it stays."""

@@ -72,12 +72,14 @@ class SubmissionServer:
         A delivery still running is cancelled.
         """
         listeners, self._listeners = self._listeners, {}
-        for listener, sock in listeners.items():
+        for listener in listeners:
             listener.cancel()
-            await asyncio.wait([listener])
-            sock.close()
         for session in self._sessions.values():
             session.stop()
+        if listeners:
+            await asyncio.wait(listeners)
+        for sock in listeners.values():
+            sock.close()
         if self._sessions:
             await asyncio.wait(self._sessions, timeout=grace)
         late = list(self._sessions)

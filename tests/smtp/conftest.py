@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import ipaddress
 import socket
@@ -27,6 +28,7 @@ from smtp.server import SubmissionServer
 
 USER = "prof@ecole.example"
 PASSWORD = "motdepasse"
+PATIENCE = 20
 PLAIN = b64encode(f"\0{USER}\0{PASSWORD}".encode())
 MESSAGE = b"From: <prof@ecole.example>\r\nSubject: Sortie\r\n\r\nBonjour\r\n"
 
@@ -158,11 +160,12 @@ class Wire:
     async def reply(self) -> str:
         """One whole reply, its lines joined by LF."""
         lines = []
-        while True:
-            line = await self.reader.readuntil(b"\r\n")
-            lines.append(line[:-2].decode("ascii"))
-            if line[3:4] == b" ":
-                return "\n".join(lines)
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                line = await self.reader.readuntil(b"\r\n")
+                lines.append(line[:-2].decode("ascii"))
+                if line[3:4] == b" ":
+                    return "\n".join(lines)
 
     async def ask(self, command: str | bytes) -> str:
         await self.send((command if isinstance(command, bytes) else command.encode()) + b"\r\n")
@@ -170,7 +173,8 @@ class Wire:
 
     async def rest(self) -> str:
         """All that comes until the server closes."""
-        return (await self.reader.read()).decode("ascii")
+        async with asyncio.timeout(PATIENCE):
+            return (await self.reader.read()).decode("ascii")
 
     async def sign_in(self) -> None:
         assert (await self.reply()).startswith("220 ")
@@ -238,7 +242,9 @@ async def start(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> Async
     for running in started:
         running.school.proceed.set()
         for writer in running.clients:
-            writer.transport.abort()
+            # asyncio's TLS transport does not like to be aborted after its end.
+            with contextlib.suppress(AttributeError):
+                writer.transport.abort()
         await running.server.stop(grace=5)
 
 

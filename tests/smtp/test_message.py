@@ -1,0 +1,223 @@
+"""What is read and mended in a header, whose address From is, and the Received field."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.utils import parseaddr
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtp.addresses import parse_addresses
+from smtp.handler import Envelope, Peer, Sender, SmtpError
+from smtp.message import Prepared, from_addresses, prepare, read_header
+from smtp.trace import received
+
+NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
+TRACE = b"Received: from a by b; c\r\n"
+
+
+def envelope(**changes: object) -> Envelope:
+    values: dict[str, object] = {
+        "peer": Peer("203.0.113.7", 50_000, "TLSv1.3 TLS_AES_256_GCM_SHA384"),
+        "helo": "PC-DE-MARIE",
+        "sender": Sender(1, "marie"),
+        "mail_from": "marie@ecole.example",
+    }
+    return Envelope(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def mend(message: bytes, **changes: object) -> tuple[Prepared, bytes]:
+    content = io.BytesIO(message)
+    prepared = prepare(content, envelope(**changes), hostname="mail.ecole.example", received=TRACE, now=NOW)
+    return prepared, b"".join(prepared.blocks(content))
+
+
+def test_a_complete_message_gets_a_trace_and_keeps_its_octets() -> None:
+    message = b"From: Marie <marie@ecole.example>\r\nDate: x\r\nMessage-ID: <1@x>\r\nSubject: a\r\n b\r\n"
+    message += b"\r\nbody\r\n\r\nend\r\n"
+    prepared, whole = mend(message)
+    assert whole == TRACE + message
+    assert prepared.authors == ("marie@ecole.example",)
+    assert prepared.message_id == "<1@x>"
+    assert prepared.sender is None
+
+
+def test_what_is_missing_is_added() -> None:
+    prepared, whole = mend(b"Subject: a\r\n\r\nbody\r\n")
+    parsed = message_from_bytes(whole)
+    assert parsed["From"] == "<marie@ecole.example>"
+    assert parsed["Date"] == "Sun, 22 Nov 2026 10:30:00 +0000"
+    assert re.fullmatch(r"<[0-9a-f]{32}@mail\.ecole\.example>", prepared.message_id)
+    assert parsed["Message-ID"] == prepared.message_id
+    assert whole.endswith(b"\r\n\r\nbody\r\n")
+
+
+def test_hidden_recipients_are_removed() -> None:
+    message = (
+        b"From: a@b\r\nBCC: x@y,\r\n z@y\r\nTo: c@d\r\nResent-Bcc : q@y\r\nReturn-Path: <r@y>\r\n\r\nBcc: body\r\n"
+    )
+    _, whole = mend(message)
+    header, _, body = whole.partition(b"\r\n\r\n")
+    assert b"@y" not in header
+    assert b"To: c@d" in header
+    assert body == b"Bcc: body\r\n"
+
+
+def test_empty_and_doubled_fields_are_mended() -> None:
+    prepared, whole = mend(b"From:\r\nFrom: a@b\r\nDate: \r\nDate: x\r\nDate: y\r\nMessage-ID:\r\n\r\n")
+    assert prepared.authors == ("a@b",)
+    parsed = message_from_bytes(whole)
+    assert parsed.get_all("Date") == ["x"]
+    assert parsed.get_all("From") == ["a@b"]
+    assert parsed.get_all("Message-ID") == [prepared.message_id]
+
+
+@pytest.mark.parametrize(
+    ("message", "header", "body"),
+    [
+        (b"", b"", b""),
+        (b"\r\n", b"", b""),
+        (b"\r\nbody", b"", b"body"),
+        (b"A: b", b"A: b\r\n", b""),
+        (b"A: b\r\n", b"A: b\r\n", b""),
+        (b"A: b\r\n\r\n", b"A: b\r\n", b""),
+        (b"A: b\r\nno field\r\nC: d\r\n\r\nbody", b"A: b\r\n", b"no field\r\nC: d\r\n\r\nbody"),
+        (b"no field\r\n", b"", b"no field\r\n"),
+        (b" folded\r\nA: b\r\n", b"", b" folded\r\nA: b\r\n"),
+        (b"no end", b"", b"no end"),
+    ],
+)
+def test_where_a_header_ends(message: bytes, header: bytes, body: bytes) -> None:
+    found = read_header(io.BytesIO(message))
+    assert found.block == header
+    assert message[found.body_offset :] == body
+
+
+@pytest.mark.parametrize("line", [b"A: b\r\n", b"A: b\r\n" + b" c\r\n" * 400, b"A: " + b"x" * 1_500 + b"\r\n"])
+def test_a_header_over_the_limit_is_refused(line: bytes) -> None:
+    with pytest.raises(SmtpError, match=r"^554 5\.6\.0"):
+        read_header(io.BytesIO(line * 1_000), limit=1_000)
+
+
+def test_a_body_that_looks_endless_is_no_header() -> None:
+    assert read_header(io.BytesIO(b"A: b\r\nbody\r\n" + b"x" * 5_000), limit=1_000).block == b"A: b\r\n"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"From: a@b\r\nFrom: c@d\r\n",
+        b"From: a@b\r\nfrom : c@d\r\n",
+        b"From: a@b c@d\r\n",
+        b"From: a@b <c@d> e@f\r\n",
+        b"From: Dupont, Jean <a@b>\r\n",
+        b"From: <a@b\r\n",
+        b"From: a@b>\r\n",
+        b'From: "a <a@b>\r\n',
+        b"From: a(b@c\r\n",
+        b"From: a b@c\r\n",
+        b"From: a@b@c\r\n",
+        b"From: a\xff@b\r\n",
+        b"From: a\0@b\r\n",
+        b"From: undisclosed:;\r\n",
+        b"From: nobody\r\n",
+        b"From: <>\r\n",
+        b"From: a@b\r\nSender: c@d\r\nSender: e@f\r\n",
+        b"From: a@b\r\nSender: c@d, e@f\r\n",
+        b"From: \\a@b\r\n",
+    ],
+)
+def test_an_author_in_doubt_is_refused(header: bytes) -> None:
+    with pytest.raises(SmtpError, match=r"^554 5\.6\.0"):
+        mend(header + b"\r\n")
+
+
+def test_no_author_at_all_is_refused() -> None:
+    with pytest.raises(SmtpError, match="no author"):
+        mend(b"Subject: a\r\n\r\n", mail_from="")
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("a@b", ["a@b"]),
+        ("Marie <a@b>", ["a@b"]),
+        ('"victime@x" <a@b>', ["a@b"]),
+        ("=?utf-8?q?victime=40x?= <a@b>", ["a@b"]),
+        ("a@b (victime@x)", ["a@b"]),
+        ("a@b (un (deux \\) <c@d>) trois)", ["a@b"]),
+        ("victime@x <a@b>", ["victime@x", "a@b"]),
+        ("M. Hôte [CPE] <a@b>, B <c@d>,, e@f", ["a@b", "c@d", "e@f"]),
+        ("Classe: a@b, C <c@d>;, e@f", ["a@b", "c@d", "e@f"]),
+        ("Classe: a@b", ["a@b"]),
+        ('"a"@b', ["a@b"]),
+        ('"a b"@c', ['"a b"@c']),
+        (' a . "b" @ c . d ', ["a.b@c.d"]),
+        ("<@x,@y:a@b>", ["a@b"]),
+        ("a@[192.0.2.1]", ["a@[192.0.2.1]"]),
+        ("=?utf-8?q?a?=@b", ["=?utf-8?q?a?=@b"]),
+        ("élève@école.example", ["élève@école.example"]),
+        ("", []),
+        ("Groupe:;", []),
+    ],
+)
+def test_addresses_of_a_field(text: str, addresses: list[str]) -> None:
+    assert parse_addresses(text) == addresses
+    assert from_addresses(f"From: {text}\r\n".encode()) == addresses
+
+
+@given(st.text(alphabet=st.sampled_from('ab@.,;:<>()[]\\" \té')))
+def test_no_from_field_makes_the_parser_fall_or_hides_the_address_others_see(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        found = parse_addresses(text)
+        shown = parseaddr(text)[1]
+        # Python's own reader is one of the mail programs that must not be made to show another author.
+        if re.fullmatch(r"[a-zé]+@[a-zé]+", shown):
+            assert shown in found
+
+
+@given(st.binary(max_size=300))
+def test_no_message_makes_the_preparation_fall(message: bytes) -> None:
+    with contextlib.suppress(SmtpError):
+        mend(message.replace(b"\n", b"\r\n"))
+        mend(b"From: " + message)
+
+
+def test_a_deep_comment_is_no_deep_call() -> None:
+    assert parse_addresses("(" * 100_000 + ")" * 100_000 + "a@b") == ["a@b"]
+
+
+def test_the_trace_keeps_the_writer_s_address_private() -> None:
+    field = received(envelope(), hostname="mail.ecole.example", identity="4f2a", when=NOW)
+    assert field == (
+        b"Received: from [127.0.0.1] (localhost [127.0.0.1])\r\n"
+        b"\tby mail.ecole.example with ESMTPSA id 4f2a\r\n"
+        b"\ttls TLS_AES_256_GCM_SHA384;\r\n"
+        b"\tSun, 22 Nov 2026 10:30:00 +0000\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("helo", "host", "origin"),
+    [
+        ("pc.ecole.example", "203.0.113.7", "pc.ecole.example ([203.0.113.7])"),
+        ("PC_MARIE", "203.0.113.7", "[203.0.113.7] ([203.0.113.7])"),
+        ("[127.0.0.1]", "2001:db8::1", "[IPv6:2001:db8::1] ([IPv6:2001:db8::1])"),
+        ("x\r\nBcc: a@b", "fe80::1%eth0", "[IPv6:fe80::1] ([IPv6:fe80::1])"),
+    ],
+)
+def test_the_trace_tells_all_where_it_may_and_is_never_injected(helo: str, host: str, origin: str) -> None:
+    seen = envelope(helo=helo, peer=Peer(host, 1, "TLSv1.2 ECDHE-RSA-AES256-GCM-SHA384"), smtputf8=True)
+    field = received(seen, hostname="mail.ecole.example", identity="4f2a", when=NOW, disclose=True).decode()
+    assert field.startswith(
+        f"Received: from {origin}\r\n\tby mail.ecole.example with UTF8SMTPSA id 4f2a\r\n\t(TLSv1.2 ECDHE"
+    )
+    assert field.count("\r\n") == 4
+    with pytest.raises(ValueError, match="identity"):
+        received(seen, hostname="mail", identity="a\r\nb", when=NOW)
