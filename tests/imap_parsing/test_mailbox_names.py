@@ -14,7 +14,7 @@ from imap.parsing.commands import Delete, List
 from imap.parsing.wire import mailbox_name
 from tests.imap_parsing.framing import parse
 
-NAMES = st.text(st.characters(exclude_categories=["Cs"]))
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
 @pytest.mark.parametrize(
