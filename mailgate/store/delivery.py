@@ -64,11 +64,13 @@ async def deliver(
     """Put a content into every INBOX, and with ``\\Seen`` into the sender's Sent mailbox. Raises AccountNotFound."""
     await write_message(tx, content)
     accounts = sorted(account_ids)
-    locked = [tuple(row) for row in await tx.all(_LOCK, accounts=accounts, sender=sent_copy_for)]
-    wanted = len(account_ids) + (sent_copy_for is not None)
-    if len(locked) != wanted:
-        everyone = account_ids | ({sent_copy_for} if sent_copy_for is not None else set())
-        raise AccountNotFound(everyone - {account_id for account_id, _ in locked})
+    touched = [(account_id, INBOX_ID) for account_id in accounts]
+    if sent_copy_for is not None:
+        touched.append((sent_copy_for, SENT_ID))
+    await announce(tx, touched)
+    locked = await tx.all(_LOCK, accounts=accounts, sender=sent_copy_for)
+    if len(locked) != len(touched):
+        raise AccountNotFound({account_id for account_id, _ in touched} - {row[0] for row in locked})
     row = {
         "internal_date": internal_date,
         "now": content.stored_at,
@@ -81,4 +83,3 @@ async def deliver(
     if sent_copy_for is not None:
         await tx.run(_COUNT_SENT, sender=sent_copy_for, octets=content.size)
         await tx.run(_ENTER_SENT, sender=sent_copy_for, flags=SEEN, **row)
-    await announce(tx, locked)

@@ -66,7 +66,7 @@ async def write_message(tx: Tx, content: Prepared) -> None:
             return
         # The collector deleted it between the two statements.
     compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
-    for number, start in enumerate(range(0, content.size, CHUNK)):
+    for number, start in enumerate(range(0, max(content.size, 1), CHUNK)):
         data = compressor.compress(content.buffer[start : start + CHUNK])
         await tx.run(_INSERT_CHUNK, message_id=content.message_id, chunk=number, data=data)
 

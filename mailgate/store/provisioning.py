@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, Literal
 
 import sqlalchemy
-from sqlalchemy import BigInteger, Text, bindparam, literal, select, union_all, update
+from sqlalchemy import BigInteger, Text, bindparam, literal, select, true, union_all, update
 
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, rows
@@ -50,11 +50,14 @@ _without = (
     .where(mailbox.c.account_id == account.c.account_id, mailbox.c.mailbox_id == INBOX_ID)
     .exists()
 )
+_everyone = account.join(_special, true())
 _made = account.c.account_id.between(bindparam("first"), bindparam("last"))
 
 _INSERT_SUBSCRIPTIONS = (
     insert(subscription)
-    .from_select(names(subscription), select(account.c.account_id, _special.c.name).where(_made, _without))
+    .from_select(
+        names(subscription), select(account.c.account_id, _special.c.name).select_from(_everyone).where(_made, _without)
+    )
     .on_conflict_do_nothing()
 )
 """Before the mailboxes, whose absence tells which accounts are new."""
@@ -71,7 +74,9 @@ _INSERT_MAILBOXES = (
             account.c.created_at + _special.c.mailbox_id,
             *(literal(value, BigInteger) for value in (1, _FIRST_MODSEQ, 0, 0, 0, 0, 0, 1)),
             literal("", Text),
-        ).where(_made, _without),
+        )
+        .select_from(_everyone)
+        .where(_made, _without),
     )
     .on_conflict_do_nothing()
 )

@@ -1,0 +1,46 @@
+"""A store with its tables and a few accounts, on each engine in turn."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from imap.backend import Account
+from mailgate.database import Database
+from mailgate.database.open import async_engine
+from mailgate.store import MailStore
+from mailgate.store.schema import metadata
+
+ACCOUNTS = range(1, 31)
+
+
+@pytest.fixture
+async def tables(database_url: str) -> None:
+    """The store's tables in the fresh database."""
+    engine = async_engine(database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def store(database: Database, tables: None) -> AsyncIterator[MailStore]:
+    """A started store with the accounts 1 to 30, without quota."""
+    opened = MailStore(database)
+    await opened.start()
+    await opened.create_accounts([(account_id, 0) for account_id in ACCOUNTS])
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def alice(store: MailStore) -> Account:
+    """Account 1."""
+    return store.account(1, "alice@example.org")
+
+
+@pytest.fixture
+def bob(store: MailStore) -> Account:
+    """Account 2."""
+    return store.account(2, "bob@example.org")

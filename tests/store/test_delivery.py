@@ -1,0 +1,147 @@
+"""One delivery reaches every INBOX in one transaction, and is stored once."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import tracemalloc
+
+import pytest
+from sqlalchemy import func, select
+
+from imap.backend import Account, Rendering
+from imap.flags import SEEN
+from imap.message import PartTable
+from mailgate.database import Database, Statement
+from mailgate.store import AccountNotFound, MailStore
+from mailgate.store.schema import body_chunk
+from mailgate.store.schema import message as message_table
+from tests.store.messages import INBOX, Hints, message, rows, status, whole
+
+CONTENTS = Statement(select(func.count(message_table.c.message_id)))
+CHUNKS = Statement(select(body_chunk.c.chunk, func.length(body_chunk.c.data)).order_by(body_chunk.c.chunk))
+
+
+async def contents(database: Database) -> int:
+    row = await database.read(lambda tx: tx.one(CONTENTS))
+    assert row is not None
+    return int(row[0])
+
+
+async def test_a_delivery_to_many_is_one_content_and_one_row_each(store: MailStore, database: Database) -> None:
+    await store.deliver(message(), range(1, 21), internal_date=1_700_000_000)
+    for account_id in (1, 7, 20):
+        account = store.account(account_id, "")
+        inbox = await status(account, "INBOX")
+        assert (inbox.messages, inbox.unseen, inbox.recent, inbox.deleted) == (1, 1, 1, 0)
+        assert (inbox.uidnext, inbox.highestmodseq, inbox.size) == (2, 2, len(message()))
+        [entry] = await account.entries(INBOX, [1])
+        assert (entry.internal_date, entry.size) == (1_700_000_000, len(message()))
+        assert await whole(account) == {1: message()}
+    assert (await status(store.account(21, ""), "INBOX")).messages == 0
+    assert await contents(database) == 1
+
+
+async def test_the_same_content_delivered_again_is_stored_once_and_shown_twice(
+    store: MailStore, database: Database, alice: Account
+) -> None:
+    await store.deliver(message(), [1])
+    await store.deliver(message(), [1, 2])
+    assert await whole(alice) == {1: message(), 2: message()}
+    assert await contents(database) == 1
+
+
+async def test_the_senders_copy_is_seen_and_in_sent(store: MailStore, alice: Account) -> None:
+    await store.deliver(message(), [1, 2], sent_copy_for=1)
+    sent = await status(alice, "Sent")
+    assert (sent.messages, sent.unseen, sent.special_use) == (1, 0, "\\Sent")
+    assert rows(await alice.snapshot(sent.mailbox_id)) == [(1, SEEN, 2)]
+    assert (await status(alice, "INBOX")).unseen == 1
+
+
+async def test_a_message_to_outside_only_still_leaves_the_senders_copy(store: MailStore, alice: Account) -> None:
+    await store.deliver(message(), [], sent_copy_for=1)
+    assert (await status(alice, "Sent")).messages == 1
+    assert (await status(alice, "INBOX")).messages == 0
+
+
+async def test_an_unknown_account_means_that_nobody_gets_the_message(
+    store: MailStore, database: Database, alice: Account
+) -> None:
+    with pytest.raises(AccountNotFound) as refused:
+        await store.deliver(message(), [1, 2, 998, 999], sent_copy_for=1)
+    assert refused.value.account_ids == {998, 999}
+    assert (await status(alice, "INBOX")).messages == 0
+    assert await contents(database) == 0
+
+
+async def test_what_imap_shows_was_rendered_at_delivery(store: MailStore, alice: Account) -> None:
+    await store.deliver(message("x"), [1])
+    [entry] = await alice.entries(INBOX, [1])
+    both = Rendering.ENVELOPE | Rendering.HEADER
+    shown = (await alice.rendered([entry.message_id], both))[entry.message_id]
+    assert b"anne" in shown.envelope
+    assert shown.header.endswith(b"\r\n\r\n")
+    assert shown.bodystructure == shown.listing == shown.parts == b""
+    parts = (await alice.rendered([entry.message_id, b"\0" * 20], Rendering.PARTS))[entry.message_id].parts
+    assert PartTable.decode(parts).section(()) == (0, len(message("x")))
+
+
+async def test_watchers_hear_of_their_own_account_only(store: MailStore, alice: Account, bob: Account) -> None:
+    hers, his = Hints(alice), Hints(bob)
+    await store.deliver(message(), [2, 3])
+    await his.until(lambda hint: hint.mailbox_ids is None or INBOX in hint.mailbox_ids)
+    assert hers.pending() == []
+    await store.deliver(message(), [1])
+    [*_, hint] = await hers.until(lambda hint: hint.mailbox_ids is None or INBOX in hint.mailbox_ids)
+    assert not hint.mailboxes_changed
+    hers.stop()
+    his.stop()
+
+
+async def test_a_fan_out_tells_every_recipient(store: MailStore, database: Database) -> None:
+    await store.create_accounts([(account_id, 0) for account_id in range(1000, 1700)])
+    hints = [Hints(store.account(account_id, "")) for account_id in range(1000, 1700)]
+    await store.deliver(message(), range(1000, 1700))
+    await asyncio.gather(*(hint.until(lambda hint: INBOX in (hint.mailbox_ids or ())) for hint in hints))
+
+
+@pytest.mark.parametrize("rolled", [False, True])
+async def test_a_file_is_taken_from_memory_or_disk(store: MailStore, alice: Account, rolled: bool) -> None:  # noqa: FBT001
+    with tempfile.SpooledTemporaryFile(max_size=100 if rolled else 10_000_000) as file:
+        file.write(message(size=5000))
+        await store.deliver(file, [1])
+    assert await whole(alice) == {1: message(size=5000)}
+
+
+async def test_an_empty_message_is_a_message(store: MailStore, alice: Account) -> None:
+    with tempfile.TemporaryFile() as file:
+        await store.deliver(file, [1])
+    assert await whole(alice) == {1: b""}
+
+
+async def test_a_large_message_takes_little_memory(store: MailStore, database: Database, alice: Account) -> None:
+    size = 30 * 1024 * 1024
+    with tempfile.TemporaryFile() as file:
+        file.write(message())
+        block = bytes(range(33, 109)) + b"\r\n"
+        file.writelines(b"%d" % number + block * 400 for number in range(size // 31200))
+        total = file.tell()
+        tracemalloc.start()
+        try:
+            await store.deliver(file, [1, 2])
+            _, peak = tracemalloc.get_traced_memory()
+            assert peak < 8 * 1024 * 1024
+            [entry] = await alice.entries(INBOX, [1])
+            assert entry.size == total
+            tracemalloc.reset_peak()
+            start = 17 * 1024 * 1024 + 5
+            part = await alice.read(entry.message_id, start, start + 100_000)
+            _, peak = tracemalloc.get_traced_memory()
+            assert peak < 4 * 1024 * 1024
+        finally:
+            tracemalloc.stop()
+        file.seek(start)
+        assert part == file.read(100_000)
+    chunks = await database.read(lambda tx: tx.all(CHUNKS))
+    assert [row[0] for row in chunks] == list(range(-(-total // (256 * 1024))))
