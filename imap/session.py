@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from imap.backend import Account
 from imap.capabilities import capabilities
 from imap.commands.dispatch import RULES, State
-from imap.errors import AuthenticationFailed, BadCommand, ImapError
+from imap.errors import AuthenticationFailed, BadCharset, BadCommand, ImapError
 from imap.parsing.commands import Command, Fetch, Search, Store
 from imap.parsing.literals import CommandInput, Literal, peek_command
 from imap.parsing.parser import parse_command
@@ -205,6 +205,8 @@ class Session:
 
     def _refused(self, tag: str, error: ImapError) -> None:
         self.put(status(tag, error.condition, error.text, error.code))
+        if isinstance(error, BadCharset) and error.saves and self.view is not None:
+            self.view.saved = ()
         if isinstance(error, BadCommand):
             self._count_bad()
         elif isinstance(error, AuthenticationFailed):

@@ -139,12 +139,13 @@ class SharedMailbox:
 
         The flags in ``changed`` are then known to ``origin``: they are no news to it.
         """
+        table = self.keywords if keywords is None else keywords
         if modseq == self.highestmodseq + 1:
-            self.apply(
-                Changes(modseq, self.uidnext, self.keywords if keywords is None else keywords, changed, vanished),
-            )
+            self.apply(Changes(modseq, self.uidnext, table, changed, vanished))
         elif modseq > self.highestmodseq:
             await self.refresh()
+        else:
+            self._learn_keywords(table)
         if origin is not None:
             origin.forget_news(change.uid for change in changed if self._is_at(change.uid, modseq))
 
@@ -154,8 +155,7 @@ class SharedMailbox:
 
     def apply(self, changes: Changes) -> None:
         """Bring the columns forward and tell the views; applying the same changes twice does nothing."""
-        if changes.keywords != self.keywords and len(changes.keywords) >= len(self.keywords):
-            self.flag_texts = FlagTexts(changes.keywords)
+        self._learn_keywords(changes.keywords)
         before = self.highestmodseq
         vanished = self._remove(changes.vanished)
         changed = self._change(changes.changed)
@@ -163,6 +163,11 @@ class SharedMailbox:
         self.highestmodseq = max(before, changes.highestmodseq)
         for view in tuple(self.views):
             view.note(changed, vanished, before)
+
+    def _learn_keywords(self, keywords: tuple[str, ...]) -> None:
+        """The table only grows: a shorter one is older."""
+        if len(keywords) > len(self.keywords):
+            self.flag_texts = FlagTexts(keywords)
 
     def mark_deleted(self) -> None:
         """The mailbox was deleted: to its sessions all messages are expunged."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -98,3 +99,10 @@ def fits(expected: str, line: bytes) -> bool:
     """Whether a line is as expected, where ``…`` stands for anything."""
     pattern = ".*".join(map(re.escape, expected.split("…")))
     return re.fullmatch(pattern, line.decode("utf-8", "replace"), re.DOTALL) is not None
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for what the server does without telling anyone."""
+    async with asyncio.timeout(TIMEOUT):
+        while not condition():  # noqa: ASYNC110 (no event tells)
+            await asyncio.sleep(0.01)
