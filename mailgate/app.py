@@ -89,12 +89,11 @@ class Gateway:
 
         imap_server = ImapServer(
             ImapSignIn(accounts, store.account),
-            self._tls.context,
+            ssl_context=self._tls.context,
             limits=imap.limits.Limits(message=settings.imap.max_message_size),
         )
         self._parts.push_async_callback(imap_server.stop, grace)
-        await imap_server.start(sockets.imap)
-        await imap_server.start(sockets.imap_starttls, starttls=True)
+        await imap_server.start(sockets.imap, starttls=sockets.imap_starttls)
 
         submission = SubmissionServer(
             Submission(database, store, accounts, settings),

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import tarfile
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +17,7 @@ from sqlalchemy import Connection
 from certs import CertificateFiles, ensure_demo
 from certs.files import PRIVATE, write_atomically
 from directory.importer import Progress
-from directory.queries import list_addresses, people
+from directory.queries import LISTS, people
 from directory.readers.aaf import read_aaf
 from mailgate import migrations
 from mailgate.accounts import Accounts
@@ -31,6 +29,8 @@ from mailgate.directory_import import import_and_provision, import_settings
 HOST: Final = "127.0.0.1"
 IMAPS_PORT: Final = 10993
 SMTPS_PORT: Final = 10465
+SHIPPED: Final = Path(__file__).with_name("demo_academy.tar.xz")
+"""The AAF delivery that comes with the program."""
 
 
 class DemoPerson(msgspec.Struct, frozen=True):
@@ -72,13 +72,14 @@ def prepare(state: Path, *, store: str | None, directory: Path | None, free_port
     """
     state = state.absolute()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    certificates = ensure_demo(state / "tls", ["localhost"])
+    # The first name is the common name too: mbsync looks for an IP address nowhere else.
+    certificates = ensure_demo(state / "tls", [HOST])
     settings = _settings(state, store or f"sqlite:///{state / 'mailgate.db'}", certificates, free_ports=free_ports)
     write_atomically(state / "mailgate.toml", _settings_file(settings), PRIVATE)
     kept = state / "academy.json"
     academy = _known(kept, settings)
     if academy is None:
-        academy = asyncio.run(_import(settings, directory or _unpacked(state / "aaf"), progress))
+        academy = asyncio.run(_import(settings, directory or SHIPPED, progress))
         write_atomically(kept, msgspec.json.encode(academy), PRIVATE)
     return Demo(settings, certificates, academy)
 
@@ -100,7 +101,7 @@ def _settings(state: Path, store: str, certificates: CertificateFiles, *, free_p
 
 def _settings_file(settings: Settings) -> bytes:
     """The settings that differ from the defaults, so that every other command works on the demo too."""
-    tree = {
+    tree: dict[str, dict[str, object]] = {
         "database": {"url": settings.database.url},
         "tls": {"certificate": str(settings.tls.certificate), "key": str(settings.tls.key)},
         "imap": {"listen": settings.imap.listen},
@@ -130,15 +131,6 @@ async def _version(settings: Settings) -> migrations.SchemaVersion:
         await engine.dispose()
 
 
-def _unpacked(target: Path) -> Path:
-    """The demo academy that comes with the program, as an AAF delivery in a folder."""
-    if not target.exists():
-        packed = resources.files("mailgate").joinpath("demo_academy.tar.xz")
-        with packed.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:xz") as archive:
-            archive.extractall(target, filter="data")
-    return target
-
-
 async def _import(settings: Settings, delivery: Path, progress: Progress) -> Academy:
     today = datetime.datetime.now().astimezone().date()
 
@@ -157,7 +149,7 @@ async def _import(settings: Settings, delivery: Path, progress: Progress) -> Aca
         async with engine.begin() as connection:
             await connection.run_sync(work)
             found = await connection.run_sync(people)
-            lists = await connection.run_sync(list_addresses)
+            lists = (await connection.execute(LISTS)).all()
     finally:
         await engine.dispose()
     passwords = await _passwords(settings, [person.person_id for person in found])
@@ -168,13 +160,13 @@ async def _import(settings: Settings, delivery: Path, progress: Progress) -> Aca
                 address=person.address,
                 password=password,
                 profile=person.profile,
-                school=person.school,
+                school=person.schools[0] if person.schools else "",
                 classes=person.classes,
                 source_id=int(person.source_id) if person.source_id.isdigit() else person.source_id,
             )
             for person, password in zip(found, passwords, strict=True)
         ),
-        lists=tuple(lists),
+        lists=tuple(row.address for row in lists),
     )
 
 

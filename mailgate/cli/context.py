@@ -13,16 +13,17 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Connection
 
 from certs import TlsUnusable
-from directory.local import AddressTaken
+from directory.local import TakenAddressError
 from directory.model import DirectoryError
 from mailgate import migrations
-from mailgate.accounts import AccountsError
+from mailgate.accounts import Accounts, AccountsError
 from mailgate.config import ConfigError, Settings, load
-from mailgate.database import Database, open_database
+from mailgate.database import open_database
 from mailgate.database.errors import DatabaseError
 from mailgate.database.open import async_engine
 
@@ -32,6 +33,8 @@ DEFAULT_CONFIG = Path("/etc/mailgate/mailgate.toml")
 
 console = Console(highlight=False)
 progress_console = Console(stderr=True, highlight=False)
+
+_WIDE = 200
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
 
@@ -57,7 +60,7 @@ _OPERATOR_ERRORS: tuple[tuple[type[Exception], ExitCode], ...] = (
     (TlsUnusable, ExitCode.CONFIGURATION),
     (DatabaseError, ExitCode.FAILED),
     (AccountsError, ExitCode.FAILED),
-    (AddressTaken, ExitCode.FAILED),
+    (TakenAddressError, ExitCode.FAILED),
     (CommandFailed, ExitCode.FAILED),
     (OSError, ExitCode.FAILED),
 )
@@ -94,35 +97,47 @@ def settings_of(context: typer.Context) -> Settings:
 
 
 @asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    """The database, open, with a schema that is checked first."""
+async def accounts(settings: Settings) -> AsyncIterator[Accounts]:
+    """The care of passwords, on a database whose schema is checked first."""
     engine = async_engine(settings.database.url)
     try:
-        version = await migrations.version(engine)
+        _require(await migrations.version(engine))
     finally:
         await engine.dispose()
-    if not version.ready:
-        raise CommandFailed(
-            "the database is empty: run `mailgate directory import` first"
-            if version.current is None
-            else f"the database has schema {version.current}, this program needs {version.newest}: run `mailgate serve`"
-        )
     opened = await open_database(settings.database.url, pool_size=2)
+    care = Accounts(opened)
     try:
-        yield opened
+        yield care
     finally:
+        care.close()
         await opened.close()
 
 
-async def in_transaction(settings: Settings, work: Callable[[Connection], T]) -> T:
-    """Run batch work over one SQLAlchemy connection, all or nothing, on a schema that is brought up to date."""
+async def in_transaction(settings: Settings, work: Callable[[Connection], T], *, upgrade: bool = False) -> T:
+    """Run batch work over one SQLAlchemy connection, all or nothing.
+
+    `upgrade` brings the schema up to date first; without it a schema that is not there, or older, is an error.
+    """
     engine = async_engine(settings.database.url)
     try:
-        await migrations.upgrade(engine)
+        if upgrade:
+            await migrations.upgrade(engine)
+        else:
+            _require(await migrations.version(engine))
         async with engine.begin() as connection:
             return await connection.run_sync(work)
     finally:
         await engine.dispose()
+
+
+def _require(version: migrations.SchemaVersion) -> None:
+    if version.current is None:
+        raise CommandFailed("the database is empty: run `mailgate directory import` first")
+    if not version.ready:
+        raise CommandFailed(
+            f"the database has schema {version.current}, this program needs {version.newest}: "
+            "`mailgate serve` and `mailgate directory import` bring it up to date"
+        )
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -136,8 +151,10 @@ def print_json(value: object) -> None:
 
 
 def print_table(*columns: str, rows: list[tuple[str, ...]]) -> None:
-    """A table for people."""
-    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    """A table for people; a password or an address is never cut, however narrow the terminal."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=True)
     for row in rows:
-        table.add_row(*row)
-    console.print(table)
+        table.add_row(*map(escape, row))
+    console.print(table, width=max(console.width, _WIDE), soft_wrap=True)

@@ -91,17 +91,19 @@ Stop with Ctrl-C.
 
 
 def examples(people: tuple[DemoPerson, ...]) -> list[DemoPerson]:
-    """A few people of each profile, those with classes first."""
+    """A few people of each profile, those of the youngest classes first: they share one."""
     chosen: list[DemoPerson] = []
     for profile, count in SHOWN.items():
-        of_profile = sorted((one for one in people if one.profile == profile), key=lambda one: not one.classes)
-        chosen += of_profile[:count]
+        of_profile = [one for one in people if one.profile == profile]
+        chosen += sorted(of_profile, key=lambda one: not any(map(_is_first_year, one.classes)))[:count]
     return chosen
 
 
 def example_list(lists: tuple[str, ...]) -> str:
-    """A list of the parents of one class."""
-    of_classes = [
-        address for address in lists if ".parents@" in address and not address.startswith(("niveau", "groupe"))
-    ]
-    return (of_classes or list(lists) or ["(no list)"])[0]
+    """A list of the parents of one class, of the youngest if there is one."""
+    of_classes = [text for text in lists if ".parents@" in text and not text.startswith(("niveau", "groupe"))]
+    return min(of_classes or lists, key=lambda text: (not _is_first_year(text), text), default="(no list)")
+
+
+def _is_first_year(class_name: str) -> bool:
+    return class_name.startswith("6")

@@ -12,13 +12,11 @@ from sqlalchemy import Connection
 from directory.importer import Progress as Report
 from directory.model import Records
 from directory.readers.aaf import read_aaf
-from directory.readers.sdet_ldap import read_ldap
 from directory.report import ImportReport
 from mailgate.cli.context import CommandFailed, Json, console, in_transaction, print_json, run, settings_of
 from mailgate.cli.progress import bar
 from mailgate.config import Settings
 from mailgate.directory_import import import_and_provision, import_settings
-from mailgate.ldap import connection_settings
 
 app = typer.Typer(help="The school directory: pupils, relatives, staff, classes, groups.", no_args_is_help=True)
 
@@ -49,7 +47,7 @@ def import_(
         )
 
     with bar() as report:
-        done = run(in_transaction(settings, lambda connection: work(connection, report)))
+        done = run(in_transaction(settings, lambda connection: work(connection, report), upgrade=True))
     if json:
         print_json(done.to_json())
     else:
@@ -59,6 +57,8 @@ def import_(
 def source(settings: Settings, path: Path | None, *, ldap: bool) -> Records:
     """The records that the command line or the settings name. Raises CommandFailed when neither does."""
     if ldap:
+        from mailgate.ldap import connection_settings, read_ldap  # noqa: PLC0415 - ldap3 costs every start 0.2 s
+
         return read_ldap(connection_settings(settings.directory))
     path = path or settings.directory.aaf
     if path is None:

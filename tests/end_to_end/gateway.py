@@ -51,7 +51,9 @@ class Gateway:
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        assert line, errors.read_text()
+        if not line:
+            self.kill()
+            raise AssertionError(errors.read_text())
         self._ready = json.loads(line)
         self.people = {
             person["source_id"]: Person(
