@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from typing import Final
 import structlog
 
 from mailgate.accounts import management
-from mailgate.accounts.app_passwords import ITERATIONS, compact, derive, generate
+from mailgate.accounts.app_passwords import ITERATIONS, compact, derive, generate, salt_for, subject_of
 from mailgate.accounts.chosen_passwords import ChosenPasswords, check_policy
 from mailgate.accounts.credentials import AppPassword, Credentials, load_secret, look_up, note_use
 from mailgate.accounts.errors import SignInRefused, SignInUnavailable
@@ -25,7 +24,6 @@ from mailgate.database import Database, DatabaseError
 
 _log = structlog.get_logger(__name__)
 
-_SALT_LENGTH: Final = 16
 _NO_KEYS: Final = ((secrets.token_bytes(32), secrets.token_bytes(32)),)
 """Keys that no proof fits, for an account without app passwords."""
 
@@ -64,8 +62,8 @@ class Accounts:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._chosen = chosen or ChosenPasswords(monotonic)
-        self._throttle = throttle or Throttle(monotonic)
+        self._chosen = ChosenPasswords(monotonic) if chosen is None else chosen
+        self._throttle = Throttle(monotonic) if throttle is None else throttle
         self._secret: bytes | None = None
 
     def close(self) -> None:
@@ -124,7 +122,7 @@ class Accounts:
             UnknownAccount, LabelRejected, TooManyPasswords: nothing was made.
         """
         labelled = [(account_id, management.check_label(label)) for account_id, label in wanted]
-        salts = {account_id: await self._salt(f"#{account_id}") for account_id, _ in labelled}
+        salts = {account_id: await self._salt(subject_of(account_id)) for account_id, _ in labelled}
         passwords = [generate() for _ in labelled]
 
         def derive_all() -> list[NewAppPassword]:
@@ -192,11 +190,10 @@ class Accounts:
             raise SignInUnavailable from error
 
     async def _salt(self, subject: str) -> bytes:
-        """The SCRAM salt of an account or of an unknown name: always the same, and telling nothing."""
         if self._secret is None:
             try:
                 self._secret = await load_secret(self._database)
             except DatabaseError as error:
                 _log.error("sign_in_secret_failed", error=type(error).__name__)
                 raise SignInUnavailable from error
-        return hashlib.blake2b(subject.encode(), key=self._secret, digest_size=_SALT_LENGTH).digest()
+        return salt_for(self._secret, subject)

@@ -22,6 +22,8 @@ LENGTH: Final = GROUPS * GROUP_LENGTH
 ITERATIONS: Final = 4096
 """RFC 7677 section 4; more would buy nothing against 138 bits."""
 
+SALT_LENGTH: Final = 16
+
 _IGNORED = str.maketrans("", "", " -\N{NO-BREAK SPACE}\N{EN DASH}\N{NON-BREAKING HYPHEN}")
 _CHARACTERS = frozenset(ALPHABET)
 
@@ -56,6 +58,16 @@ def compact(password: str) -> str | None:
 def fast_digest(salt: bytes, characters: str) -> bytes:
     """The salted digest of a password in its compact form."""
     return hashlib.blake2b(characters.encode(), key=salt, digest_size=32).digest()
+
+
+def salt_for(secret: bytes, subject: str) -> bytes:
+    """The salt of an account, or of a name that nobody has: always the same, and telling nothing without `secret`."""
+    return hashlib.blake2b(subject.encode(), key=secret, digest_size=SALT_LENGTH).digest()
+
+
+def subject_of(account_id: int) -> str:
+    """What an account is called where the name of somebody unknown may stand as well."""
+    return f"#{account_id}"
 
 
 def derive(password: str, salt: bytes, iterations: int = ITERATIONS) -> AppPasswordKeys:

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import and_, bindparam, or_, select, update
 
 from directory.schema import address
-from mailgate.accounts.app_passwords import AppPasswordKeys, fast_digest
+from mailgate.accounts.app_passwords import AppPasswordKeys, fast_digest, subject_of
 from mailgate.accounts.schema import app_password, chosen_password, sign_in_secret
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import insert
@@ -85,7 +85,7 @@ class Credentials:
     @property
     def subject(self) -> str:
         """Whose failures are counted: the account, whichever of its addresses is tried; else the unknown name."""
-        return self.name if self.account_id is None else f"#{self.account_id}"
+        return self.name if self.account_id is None else subject_of(self.account_id)
 
     def matching(self, characters: str) -> AppPassword | None:
         """The app password that has these characters, tried against all of them."""

@@ -49,14 +49,16 @@ class _Exchange:
         self._accounts = accounts
         self._peer_host = peer_host
         self._next: _Step = self._begin
+        self._started = False
 
     async def step(self, response: bytes | None) -> bytes | None:
         current, self._next = self._next, self._over
         if response is None:
-            if current != self._begin:
+            if self._started:
                 raise SignInMalformed("A response is missing.")
-            self._next = current
+            self._started, self._next = True, current
             return self.first_challenge
+        self._started = True
         if len(response) > MAX_RESPONSE:
             raise SignInMalformed("The response is too long.")
         return await current(response)
