@@ -45,9 +45,9 @@ def show(context: typer.Context, address: Address, *, json: Json = False) -> Non
         print_json(found)
         return
     for key, value in found.items():
-        console.print(
-            f"{key.replace('_', ' '):12} {', '.join(value) if isinstance(value, list) else value}", markup=False
-        )
+        lines = value if isinstance(value, list) else [str(value)]
+        for number, line in enumerate(lines):
+            console.print(f"{'' if number else key:12} {line}", markup=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: mailgate account add copieur@ent.example.org --name 'Copieur du CDI'")

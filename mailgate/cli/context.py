@@ -12,9 +12,9 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 from sqlalchemy import Connection
 
 from certs import TlsUnusable
@@ -33,8 +33,6 @@ DEFAULT_CONFIG = Path("/etc/mailgate/mailgate.toml")
 
 console = Console(highlight=False)
 progress_console = Console(stderr=True, highlight=False)
-
-_WIDE = 200
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
 
@@ -152,9 +150,7 @@ def print_json(value: object) -> None:
 
 def print_table(*columns: str, rows: list[tuple[str, ...]]) -> None:
     """A table for people; a password or an address is never cut, however narrow the terminal."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    for row in rows:
-        table.add_row(*map(escape, row))
-    console.print(table, width=max(console.width, _WIDE), soft_wrap=True)
+    widths = [max(map(cell_len, cells)) for cells in zip(columns, *rows, strict=True)]
+    for number, row in enumerate([columns, *rows]):
+        cells = (set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True))
+        console.print(Text("  ".join(cells).rstrip(), style="" if number else "bold"), soft_wrap=True)
