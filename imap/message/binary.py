@@ -7,7 +7,7 @@ import re
 
 IDENTITY = frozenset({"", "7bit", "8bit", "binary"})
 
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
 class UnknownEncodingError(ValueError):
@@ -33,7 +33,7 @@ def _decode_base64(raw: bytes) -> bytes:
     try:
         return binascii.a2b_base64(raw)
     except binascii.Error:
-        clean = _NOT_BASE64.sub(b"", raw).rstrip(b"=")
+        clean = _NOT_BASE64.sub(b"", raw)
         if len(clean) % 4 == 1:
             clean = clean[:-1]
         return binascii.a2b_base64(clean + b"=" * (-len(clean) % 4))

@@ -67,7 +67,9 @@ def field_name(raw: bytes) -> bytes:
 
 
 def field_value(raw: bytes) -> bytes:
-    """What follows the colon, unfolded: one space for each fold, none at the ends (RFC 5322 2.2.3)."""
+    """What follows the colon without NUL, unfolded: one space for each fold, none at the ends (RFC 5322 2.2.3)."""
+    if b"\0" in raw:
+        raw = raw.replace(b"\0", b"")
     value = raw.partition(b":")[2].strip(_SPACE)
     return unfold(value) if b"\n" in value else value
 

@@ -128,7 +128,7 @@ def _normalised(message_id: bytes) -> str:
     local, at, domain = message_id.rpartition(b"@")
     if local[:1] == b'"' and local[-1:] == b'"':
         local = re.sub(rb"\\(.)", rb"\1", local[1:-1])
-    return (local + at + domain).decode("utf-8", "replace").replace("\0", "")[:MAX_KEY]
+    return (local + at + domain).decode("utf-8", "replace")[:MAX_KEY]
 
 
 def _mailbox(addresses: Iterable[Address]) -> str:

@@ -34,6 +34,7 @@ def test_quoted_printable(raw: bytes, decoded: bytes) -> None:
         (b"aGVsbG8", b"hello"),
         (b"aGVs!bG8=\r\n--", b"hello"),
         (b"aGVsb", b"hel"),
+        (b"=/", b""),
     ],
 )
 def test_base64_is_read_as_far_as_it_can_be(raw: bytes, decoded: bytes) -> None:

@@ -134,6 +134,7 @@ def test_eight_bit_text_is_a_literal() -> None:
 def test_nul_and_bare_cr_never_stand_in_a_quoted_string() -> None:
     shown = envelope(b"Subject: a\0b\rc\r\nFrom: x\0y\r@z.example\r\n")
     assert shown["subject"] == b"ab\rc"
+    assert envelope(b"From: \0\r\n")["from"] is None
     assert b"\0" not in rendered(b"Subject: a\0b\r\n\r\n").envelope
 
 

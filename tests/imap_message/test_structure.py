@@ -100,8 +100,10 @@ def test_digest_holds_messages_by_default() -> None:
     [
         (b'URL*0=ftp://; URL*1="cs.utk.edu/x"', [b"URL", b"ftp://cs.utk.edu/x"]),
         (
-            b"title*0*=us-ascii'en'This%20is%20even%20more%20; "
-            b'title*1*=%2A%2A%2Afun%2A%2A%2A%20; title*2="isn\'t it!"',
+            (
+                b"title*0*=us-ascii'en'This%20is%20even%20more%20; "
+                b'title*1*=%2A%2A%2Afun%2A%2A%2A%20; title*2="isn\'t it!"'
+            ),
             [b"title*", b"us-ascii'en'This%20is%20even%20more%20%2A%2A%2Afun%2A%2A%2A%20isn%27t%20it!"],
         ),
         (b"title*=us-ascii'en-us'This%20is%20%2A", [b"title*", b"us-ascii'en-us'This%20is%20%2A"]),
