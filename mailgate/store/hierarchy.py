@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, func, or_, select, update
 
+from imap.backend import HIERARCHY_DELIMITER
 from imap.errors import (
     CommandRefused,
     InvalidMailboxName,
@@ -15,7 +16,7 @@ from imap.errors import (
     MailboxNotFound,
 )
 from mailgate.database import Statement, Tx
-from mailgate.database.statement import insert
+from mailgate.database.statement import insert, member
 from mailgate.store import copies
 from mailgate.store.counters import lock_account, lock_mailbox
 from mailgate.store.feed import MAILBOX_LIST, announce
@@ -51,6 +52,12 @@ _SET_COUNTERS: Final = Statement(
     update(account)
     .where(account.c.account_id == bindparam("account"))
     .values(next_mailbox_id=bindparam("next_id"), last_uidvalidity=bindparam("last"))
+)
+_LOCK: Final = Statement(
+    select(mailbox.c.mailbox_id)
+    .where(mailbox.c.account_id == bindparam("account_id"), member(mailbox.c.mailbox_id, "ids"))
+    .order_by(mailbox.c.mailbox_id)
+    .with_for_update()
 )
 _RENAME: Final = Statement(
     update(mailbox)
@@ -141,11 +148,12 @@ async def rename(tx: Tx, account_id: int, old: str, new: str, now: int) -> None:
     parents = [name for name in ancestors(new) if name not in taken]
     if parents:
         await _create(tx, account_id, parents[-1], taken, now)
+    await tx.all(_LOCK, account_id=account_id, ids=[taken[name] for name in moved])
     await tx.run(
         _RENAME,
         account=account_id,
         old=old,
-        prefix=old + "/",
+        prefix=old + HIERARCHY_DELIMITER,
         prefix_length=len(old) + 1,
         new=new,
         rest_from=len(old) + 1,

@@ -53,7 +53,8 @@ async def test_the_quota_holds_against_appends_at_once(store: MailStore) -> None
     await store.create_accounts([(100, 5 * size)])
     account = store.account(100, "")
     outcomes = await asyncio.gather(
-        *(account.append("INBOX", [new_message(str(number))]) for number in range(9)), return_exceptions=True
+        *(account.append(box, [new_message(str(number))]) for number, box in enumerate(["INBOX", "Sent", "Junk"] * 3)),
+        return_exceptions=True,
     )
     assert sum(isinstance(outcome, OverQuota) for outcome in outcomes) == 4
     quota = await account.quota()

@@ -29,6 +29,10 @@ def test_payloads_stay_below_the_limit_and_carry_all(pairs: list[tuple[int, int]
     assert heard == set(pairs)
 
 
+def test_the_longest_pairs_fit() -> None:
+    assert all(len(payload) < 8000 for payload in payloads([(2**63 - 1, 2**63 - 1)] * 1000))
+
+
 def test_a_missed_notification_may_concern_everyone() -> None:
     heard: list[tuple[str, Hint]] = []
     watchers = Watchers()

@@ -43,9 +43,11 @@ async def test_inbox_comes_first_and_the_others_by_name(alice: Account) -> None:
 
 async def test_making_an_account_again_changes_nothing(store: MailStore, alice: Account) -> None:
     await store.deliver(message(), [1])
+    await alice.unsubscribe("Junk")
     before = await alice.mailboxes()
     await store.create_accounts([(1, 5), (500, 7)])
     assert await alice.mailboxes() == before
+    assert "Junk" not in await alice.subscriptions()
     assert (await alice.quota()).limit == 0
     assert (await store.account(500, "").quota()).limit == 7
 
