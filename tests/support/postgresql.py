@@ -65,16 +65,25 @@ class PostgresqlServer:
         if self._user is not None:
             for path in (self._folder, password_file):
                 os.chown(path, self._user.pw_uid, self._user.pw_gid)
-        data = str(self._folder / "data")
         self._run(
-            *("initdb", "-D", data, "-U", _ADMINISTRATOR, f"--pwfile={password_file}", "--no-sync"),
+            *("initdb", "-D", str(self.data), "-U", _ADMINISTRATOR, f"--pwfile={password_file}", "--no-sync"),
             *("--encoding=UTF8", "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=scram-sha-256"),
         )
         self.resume()
 
+    @property
+    def data(self) -> Path:
+        """The folder of the cluster."""
+        return self._folder / "data"
+
+    @property
+    def pid(self) -> int:
+        """The number of the server's main process."""
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
     def pause(self) -> None:
         """Stop the server at once, as a failure would, keeping its data."""
-        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
+        self._run("pg_ctl", "-D", str(self.data), "-m", "immediate", "-w", "stop")
 
     def resume(self) -> None:
         """Bring the server up, on the port that it had."""
@@ -90,12 +99,12 @@ class PostgresqlServer:
             settings |= {"fsync": "off", "full_page_writes": "off"}
         options = " ".join(f"-c {key}={value}" for key, value in settings.items())
         log = str(self._folder / "log")
-        self._run("pg_ctl", "-D", str(self._folder / "data"), "-l", log, "-o", options, "-w", "start")
+        self._run("pg_ctl", "-D", str(self.data), "-l", log, "-o", options, "-w", "start")
 
     def stop(self) -> None:
         """Stop the server and remove its folder."""
-        if (self._folder / "data" / "postmaster.pid").exists():
-            self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "fast", "-w", "stop")
+        if (self.data / "postmaster.pid").exists():
+            self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop")
         shutil.rmtree(self._folder)
 
     def create_database(self, *options: str) -> str:
