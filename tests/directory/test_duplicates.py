@@ -118,6 +118,24 @@ def test_only_legal_guardians_have_accounts(connection: Connection) -> None:
     assert report.without_account == {"contact": 1, "person in charge": 1, "self": 1, "no child": 1}
 
 
+def test_a_contact_of_one_child_is_no_parent_of_it_though_guardian_of_another(connection: Connection) -> None:
+    first = pupil(1, "A Roy", links=(guardian_of(11),))
+    second = pupil(2, "B Roy", in_class="6B", links=(Link("11", 39, 0),))
+    _take(connection, first, second, relative(11, "Éva Roy"))
+    found = members(connection)
+    assert found["6a.parents@clg-jules-ferry.ent.example.org"] == {11}
+    assert "6b.parents@clg-jules-ferry.ent.example.org" not in found
+
+
+def test_an_adult_pupil_is_not_his_own_parent_though_guardian_of_another(connection: Connection) -> None:
+    adult = pupil(1, "A Roy", links=(Link("11", 70, 1),))
+    brother = pupil(2, "B Roy", in_class="6B", links=(guardian_of(11),))
+    _take(connection, adult, brother, relative(11, "A Roy"))
+    found = members(connection)
+    assert found["6b.parents@clg-jules-ferry.ent.example.org"] == {11}
+    assert "6a.parents@clg-jules-ferry.ent.example.org" not in found
+
+
 def test_guardians_follow_only_when_no_child_is_left(connection: Connection) -> None:
     both = [replace(child, links=(guardian_of(11),)) for child in CHILDREN]
     _take(connection, *both, relative(11, "Éva Roy"))
