@@ -112,6 +112,7 @@ class SubmissionServer:
     async def _serve(
         self, session: Session, sock: socket.socket, tls: ssl.SSLContext | None, refusal: SmtpError | None
     ) -> None:
+        # asyncio does so itself only for sockets that name their protocol, and these do not.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         timeouts = {}
         if tls is not None:

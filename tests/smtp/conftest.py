@@ -134,6 +134,8 @@ class School:
             raise SmtpError(550, "5.1.1", "Élève inconnu")
         if recipient.address.startswith("panne"):
             raise RuntimeError("secret in an exception")
+        if recipient.address.startswith("lent"):
+            await self.proceed.wait()
 
     async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
         self.delivering.set()

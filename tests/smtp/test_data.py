@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from smtp.content import DotDecoder
 from smtp.limits import Limits
-from tests.smtp.conftest import MESSAGE, USER, Running, Start
+from tests.smtp.conftest import MESSAGE, PATIENCE, USER, Running, Start
 
 SMUGGLED = b"MAIL FROM:<autre@ecole.example>\r\nRCPT TO:<victime@ecole.example>\r\nDATA\r\nfaux\r\n.\r\n"
 LOOK_ALIKES = [
@@ -149,6 +150,19 @@ async def test_a_half_closed_client_still_gets_its_answers(running: Running) -> 
     wire.writer.write_eof()
     answers = (await wire.rest()).split("\r\n")
     assert answers[-2:] == ["250 2.0.0 OK", ""]
+
+
+async def test_a_message_whose_sender_has_left_before_its_turn_is_not_delivered(running: Running) -> None:
+    running.school.proceed.clear()
+    wire = await running.signed_in()
+    await wire.begin()
+    await wire.send(b"RCPT TO:<lent@ecole.example>\r\nDATA\r\n" + MESSAGE + b".\r\n")
+    wire.writer.close()
+    [(task, session)] = running.server._sessions.items()
+    await session._gone.wait()
+    running.school.proceed.set()
+    await asyncio.wait([task], timeout=PATIENCE)
+    assert running.school.delivered == []
 
 
 async def test_a_client_that_leaves_during_delivery_does_not_undo_it(running: Running) -> None:
