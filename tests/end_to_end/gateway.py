@@ -12,7 +12,9 @@ import ssl
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.utils import make_msgid
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +132,7 @@ def compose(sender: Person, to: str, subject: str, text: str = "Bonjour,\n\nÀ b
     message["From"] = sender.address
     message["To"] = to
     message["Subject"] = subject
-    message["Message-ID"] = f"<{subject.replace(' ', '.')}@client.example>"
+    message["Message-ID"] = make_msgid(domain="client.example")
     message.set_content(text)
     return message
 
