@@ -137,10 +137,11 @@ class SharedMailbox:
     ) -> None:
         """Take the result of one's own write: at once when it is the very next change, else by asking for all changes.
 
-        The flags in ``changed`` are then known to ``origin``: they are no news to it.
+        A write that changed nothing reports a modification sequence that may be another's. The flags in ``changed``
+        are then known to ``origin``: they are no news to it.
         """
         table = self.keywords if keywords is None else keywords
-        if modseq == self.highestmodseq + 1:
+        if modseq == self.highestmodseq + 1 and (changed or vanished):
             self.apply(Changes(modseq, self.uidnext, table, changed, vanished))
         elif modseq > self.highestmodseq:
             await self.refresh()

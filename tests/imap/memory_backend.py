@@ -146,7 +146,7 @@ class MemoryAccount:
 
     def deliver(self, content: bytes, mailbox: str = "INBOX", mask: int = 0, keywords: Sequence[str] = ()) -> int:
         """A message arrives; give its UID."""
-        uid = self.find(mailbox).add(content, mask, keywords, int(time.time()), self._key(content))
+        uid = self.find(mailbox).add(content, mask, keywords, int(time.time()), self.key(content))
         self._tell(mailbox)
         return uid
 
@@ -167,7 +167,8 @@ class MemoryAccount:
         for notify in tuple(self._watchers):
             notify(Hint(ids, structure))
 
-    def _key(self, content: bytes) -> bytes:
+    def key(self, content: bytes) -> bytes:
+        """The content's key, rendering it when it is new."""
         if content not in self._keys:
             self._keys[content] = b"%d" % len(self._keys)
             self._contents[self._keys[content]] = (content, render(content))
@@ -373,7 +374,7 @@ class MemoryAccount:
                 message.flags,
                 message.keywords,
                 now if message.internal_date is None else message.internal_date,
-                self._key(content),
+                self.key(content),
             )
             for content, message in zip(contents, messages, strict=True)
         ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
 
+from imap.backend import Appended, NewMessage
 from imap.limits import Limits
 from tests.imap.conftest import Gateway, Tls, message
 from tests.imap.memory_backend import MemoryAccount, MemoryBackend
@@ -150,6 +152,27 @@ async def test_a_client_that_never_reads_costs_little_and_is_dropped(strict: Gat
     assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
     tracemalloc.stop()
     await eventually(lambda: strict.server.connections == 1)
+
+
+async def test_a_large_append_takes_no_memory(client: Client, account: MemoryAccount) -> None:
+    sizes = []
+
+    async def count(target: str, messages: Sequence[NewMessage]) -> Appended:
+        assert target == "INBOX"
+        sizes.extend(one.content.seek(0, os.SEEK_END) for one in messages)
+        return Appended(1, [1])
+
+    account.append = count  # type: ignore[method-assign]
+    piece = b"0123456789abcdef" * 4096
+    tracemalloc.start()
+    await client.send(b"1 APPEND INBOX {%d+}\r\n" % (600 * len(piece)))
+    for _ in range(600):
+        await client.send(piece)
+    await client.send(b"\r\n")
+    assert (await client.line()).startswith(b"1 OK ")
+    assert tracemalloc.get_traced_memory()[1] < 8 * 1024 * 1024
+    tracemalloc.stop()
+    assert sizes == [600 * len(piece)]
 
 
 async def test_an_idle_client_that_never_reads_is_dropped(strict: Gateway) -> None:

@@ -3,19 +3,62 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imap import flags
+from imap.backend import Hint
 from tests.imap.client_model import ClientModel
 from tests.imap.conftest import Gateway, Tls, message
 from tests.imap.memory_backend import MemoryAccount, MemoryBackend
 from tests.imap.wire import Client
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _KINDS = ("plain", "condstore", "qresync", "rev2")
 _ENABLE = {"condstore": "ENABLE CONDSTORE", "qresync": "ENABLE QRESYNC", "rev2": "ENABLE IMAP4rev2"}
+
+
+class HesitantAccount(MemoryAccount):
+    """A store that answers late: others act between a commit and its answer, and news comes when it comes."""
+
+    def __init__(self, account_id: int, username: str, password: str, pauses: Sequence[int]) -> None:
+        super().__init__(account_id, username, password)
+        self._pauses = itertools.cycle(pauses or [0])
+
+    async def _hesitate(self) -> None:
+        for _ in range(next(self._pauses)):
+            await asyncio.sleep(0)
+
+    def _late(self, answer: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            await self._hesitate()
+            value = await answer(*args, **kwargs)
+            await self._hesitate()
+            return value
+
+        return call
+
+    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401 (as object has it)
+        value = super().__getattribute__(name)
+        return self._late(value) if name in _LATE else value
+
+    def watch(self, notify: Callable[[Hint], None]) -> Callable[[], None]:
+        loop = asyncio.get_running_loop()
+
+        def later(hint: Hint) -> None:
+            loop.call_later(0.0005 * next(self._pauses), notify, hint)
+
+        return super().watch(later)
+
+
+_LATE = {"changes", "snapshot", "entries", "store", "expunge", "copy", "move", "claim_recent", "rendered"}
 
 
 @dataclass
@@ -78,8 +121,10 @@ _steps = st.one_of(
 )
 
 
-async def play(tls: Tls, kinds: list[str], rounds: list[list[tuple[int, tuple[str, ...]]]]) -> None:
-    gateway = Gateway(MemoryBackend(MemoryAccount(1, "ada", "secret")), tls)
+async def play(
+    tls: Tls, kinds: list[str], rounds: list[list[tuple[int, tuple[str, ...]]]], pauses: Sequence[int]
+) -> None:
+    gateway = Gateway(MemoryBackend(HesitantAccount(1, "ada", "secret", pauses)), tls)
     await gateway.start()
     try:
         for number in range(4):
@@ -133,10 +178,13 @@ def _names(mask: int, keywords: tuple[str, ...]) -> frozenset[bytes] | None:
     return frozenset(name.encode() for name in flags.flag_names(mask, keywords))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kinds=st.lists(st.sampled_from(_KINDS), min_size=2, max_size=4),
     rounds=st.lists(st.lists(st.tuples(st.integers(0, 3), _steps), max_size=8), max_size=6),
+    pauses=st.lists(st.integers(0, 6), max_size=12),
 )
-def test_sessions_at_random(tls: Tls, kinds: list[str], rounds: list[list[tuple[int, tuple[str, ...]]]]) -> None:
-    asyncio.run(play(tls, kinds, rounds))
+def test_sessions_at_random(
+    tls: Tls, kinds: list[str], rounds: list[list[tuple[int, tuple[str, ...]]]], pauses: list[int]
+) -> None:
+    asyncio.run(play(tls, kinds, rounds, pauses))

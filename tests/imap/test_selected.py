@@ -365,3 +365,18 @@ async def test_parallel_moves_never_double_a_message(gateway: Gateway, account: 
     for client in clients:
         assert (await client.ok("NOOP")) in ([], [b"* %d EXPUNGE" % n for n in range(50, 0, -1)])
         assert await client.ok("SEARCH ALL") == [b"* SEARCH"]
+
+
+async def test_a_store_that_changes_nothing_hides_no_delivery(talk: Talk, account: MemoryAccount) -> None:
+    """Its modification sequence is the delivery's, which this process has not heard of yet."""
+    fill(account, 1)
+    await talk("A: a1 SELECT INBOX\nA* a1 OK …")
+    account.find("INBOX").add(message("quiet"), 0, (), 0, account.key(message("quiet")))
+    await talk(
+        """
+        A: a2 UID STORE 1 -FLAGS.SILENT (\\Seen)
+        A< * 2 EXISTS
+        A< * 2 RECENT
+        A< a2 OK …
+        """
+    )
