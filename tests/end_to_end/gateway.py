@@ -142,7 +142,7 @@ def subjects(client: imaplib.IMAP4_SSL, mailbox: str = "INBOX") -> list[str]:
     client.select(mailbox, readonly=True)
     _, data = client.uid("FETCH", "1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
     return [
-        part[1].decode().removeprefix("Subject:").strip()
+        str(make_header(decode_header(part[1].decode().removeprefix("Subject:").strip())))
         for part in data
         if isinstance(part, tuple) and part[1].strip()
     ]

@@ -32,7 +32,7 @@ class Storm:
         try:
             with gateway.smtp(sender) as client:
                 for count in range(10_000):
-        X
+                    subject = f"Tempete {name}-{count}"
                     client.send_message(compose(sender, LIST, subject), sender.address, [LIST])
                     self.acknowledged.append(subject)
                     self.enough.release()
