@@ -21,6 +21,7 @@ MAX_MAILBOXES: Final = 5000
 
 _recent = case(
     (mailbox.c.recent_from >= mailbox.c.uidnext, 0),
+    (mailbox.c.recent_from == 1, mailbox.c.messages),
     else_=select(func.count())
     .select_from(entry)
     .where(
