@@ -76,14 +76,13 @@ class Accounts(Section, frozen=True):
 
 
 class Ldap(Section, frozen=True):
-    url: str = ""
-    base: str = ""
+    url: str
+    base: str
     bind_dn: str = ""
     bind_password: str = ""
     ca: Path | None = None
     people: str = "ou=people"
     structures: str = "ou=structures"
-    groups: str = "ou=groups"
 
 
 class Directory(Section, frozen=True):

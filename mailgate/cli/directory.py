@@ -6,6 +6,7 @@ import datetime
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from sqlalchemy import Connection
 
@@ -55,11 +56,13 @@ def import_(
 
 
 def source(settings: Settings, path: Path | None, *, ldap: bool) -> Records:
-    """The records that the command line or the settings name. Raises CommandFailed when neither does."""
+    """The records that the command line or the settings name. Raises CommandFailed when they name none."""
     if ldap:
-        from mailgate.ldap import connection_settings, read_ldap  # noqa: PLC0415 - ldap3 costs every start 0.2 s
+        if settings.directory.ldap is None:
+            raise CommandFailed("the settings name no LDAP directory: fill in [directory.ldap]")
+        from directory.readers.sdet_ldap import SdetSettings, read_sdet  # noqa: PLC0415 - ldap3 costs 0.2 s
 
-        return read_ldap(connection_settings(settings.directory))
+        return read_sdet(SdetSettings(**msgspec.structs.asdict(settings.directory.ldap)))
     path = path or settings.directory.aaf
     if path is None:
         raise CommandFailed("name the folder of an AAF delivery, set directory.aaf, or use --ldap")

@@ -78,6 +78,7 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
         "MAILGATE_DATABASE__URL": "postgresql://u:p@h/db",
         "MAILGATE_SMTP__MAX_RECIPIENTS": "7",
         "MAILGATE_DIRECTORY__LDAP__URL": "ldaps://h",
+        "MAILGATE_DIRECTORY__LDAP__BASE": "dc=example",
         "MAILGATE_HOME": "ignored: names no section",
     }
     settings = config.load(path, environment)
