@@ -155,7 +155,7 @@ async def test_a_client_that_never_reads_costs_little_and_is_dropped(strict: Gat
 
 
 async def test_a_large_append_takes_no_memory(client: Client, account: MemoryAccount) -> None:
-    sizes = []
+    sizes: list[int] = []
 
     async def count(target: str, messages: Sequence[NewMessage]) -> Appended:
         assert target == "INBOX"

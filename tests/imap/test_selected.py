@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from imap.backend import Changes
 from tests.imap.conftest import Gateway, Talk, message
 from tests.imap.memory_backend import MemoryAccount
 from tests.imap.wire import Client
@@ -380,3 +381,32 @@ async def test_a_store_that_changes_nothing_hides_no_delivery(talk: Talk, accoun
         A< a2 OK …
         """
     )
+
+
+async def test_an_answer_that_was_overtaken_brings_nothing_back(
+    gateway: Gateway, account: MemoryAccount, talk: Talk
+) -> None:
+    """One look at the changes is slow: what it saw is expunged before it answers."""
+    fill(account, 1)
+    await talk("A: a1 SELECT INBOX\nA* a1 OK …\nB: b1 SELECT INBOX\nB* b1 OK …")
+    box, changes = account.find("INBOX"), account.changes
+    looked, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(mailbox_id: int, since: int) -> Changes:
+        seen = await changes(mailbox_id, since)
+        account.changes = changes  # type: ignore[method-assign]
+        looked.set()
+        await release.wait()
+        return seen
+
+    account.changes = slow  # type: ignore[method-assign]
+    passing = box.add(message("passing"), 0, (), 0, account.key(message("passing")))
+    await talk("A: a2 NOOP")
+    await looked.wait()
+    box.remove([passing])
+    other = await gateway.client()
+    await talk("B: b2 NOOP")
+    await other.ok("NOOP")
+    release.set()
+    await talk("A* a2 OK …\nB* b2 OK …\nA: a3 NOOP\nA* a3 OK …\nA: a4 UID SEARCH ALL\nA< * SEARCH 1\nA< a4 OK …")
+    await talk("B: b3 NOOP\nB* b3 OK …\nB: b4 UID SEARCH ALL\nB< * SEARCH 1\nB< b4 OK …")
