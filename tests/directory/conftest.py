@@ -24,11 +24,17 @@ class Transaction(Protocol):
 
 
 @pytest.fixture
-async def transaction(database_url: str) -> AsyncIterator[Transaction]:
-    """An empty directory, on each engine in turn."""
+def engine_url(database_url: str) -> str:
+    """The URL of a fresh database with its asynchronous driver, on each engine in turn."""
     scheme, _, rest = database_url.partition("://")
     driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}[scheme.partition("+")[0]]
-    engine = create_async_engine(f"{driver}://{rest}")
+    return f"{driver}://{rest}"
+
+
+@pytest.fixture
+async def transaction(engine_url: str) -> AsyncIterator[Transaction]:
+    """An empty directory, on each engine in turn."""
+    engine = create_async_engine(engine_url)
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
 

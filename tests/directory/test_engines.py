@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -15,7 +18,7 @@ from directory.readers.aaf import read_aaf
 from directory.report import ImportReport, Kind
 from directory.schema import LEFT, address, person
 from directory.settings import ImportSettings
-from tests.directory.academy import DEMO, NEXT_SETTINGS, NEXT_YEAR, SETTINGS, everything, expected, members, take
+from tests.directory.academy import DEMO, NEXT_SETTINGS, NEXT_YEAR, ROOT, SETTINGS, everything, expected, members, take
 from tests.directory.conftest import Transaction
 
 
@@ -69,6 +72,31 @@ async def test_an_import_that_fails_leaves_nothing(transaction: Transaction) -> 
         await transaction(lambda connection: take(connection, broken()))
     assert not any((await transaction(everything)).values())
     assert (await transaction(_demo)).added.total() == 1115
+
+
+_KILLED = """
+import asyncio, os, signal, sys
+from sqlalchemy.ext.asyncio import create_async_engine
+from directory.importer import import_directory
+from directory.readers.aaf import read_aaf
+from tests.directory.academy import DEMO, SETTINGS
+
+def stop(step, count):
+    if step == "lists":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    async with create_async_engine(sys.argv[1]).begin() as connection:
+        await connection.run_sync(import_directory, read_aaf(DEMO), SETTINGS, progress=stop)
+
+asyncio.run(main())
+"""
+
+
+async def test_an_import_that_is_killed_leaves_nothing(transaction: Transaction, engine_url: str) -> None:
+    killed = subprocess.run([sys.executable, "-c", _KILLED, engine_url], cwd=ROOT, check=False, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    assert not any((await transaction(everything)).values())
 
 
 async def test_the_next_school_year(transaction: Transaction) -> None:

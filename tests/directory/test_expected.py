@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -220,3 +221,14 @@ def test_the_report_names_what_is_suspicious(demo: Demo) -> None:
     assert who[Kind.CLASS_WITHOUT_TEACHER] == "BTS SIO 2 (0131002U)"
     assert report.lists.created == 394
     assert report.lists.members_added == 14_058
+
+
+def test_the_report_can_be_shown_and_sent(demo: Demo) -> None:
+    report = demo[1]
+    shown = report.to_text(examples=2)
+    assert "People added: 1115 (595 relative, 455 pupil" in shown
+    assert "merged duplicate: 6" in shown
+    assert shown.count("same name, same mobile") <= 2
+    sent = json.loads(json.dumps(report.to_json()))
+    assert sent["added"]["pupil"] == 455
+    assert len(sent["findings"]) == report.suspicious.total()

@@ -113,6 +113,15 @@ def test_a_class_called_like_another_kind_of_list_is_renamed(connection: Connect
     assert members(connection)[f"{slug}.eleves@{DOMAIN}"] == {1}
 
 
+def test_a_head_teacher_without_a_service_is_of_the_team(connection: Connection) -> None:
+    head = Staff("8", "Tête", "Ève", "", head_of=(Place("1", "6A"),))
+    _take(connection, pupil(1), pupil(2, in_class="6B"), teacher(5, "A Prof", "6B"), head)
+    found = members(connection)
+    assert found[f"6a.profs@{DOMAIN}"] == found[f"6a.pp@{DOMAIN}"] == {8}
+    assert found[f"niveau-6e.profs@{DOMAIN}"] == {5, 8}
+    assert found[f"profs@{DOMAIN}"] == {5}
+
+
 def test_a_class_change_moves_the_pupil_and_the_guardian_at_once(connection: Connection) -> None:
     child = pupil(1, links=(guardian_of(11),))
     _take(connection, child, pupil(2), relative(11, "Éva Roy"))
