@@ -48,6 +48,7 @@ from imap.parsing.fetch_items import (
     SectionText,
 )
 from imap.parsing.search_keys import (
+    All,
     And,
     BodyContains,
     HasFlag,
@@ -251,6 +252,7 @@ OTHERS: list[tuple[bytes, Command | None]] = [
     ),
     (b"A STATUS INBOX (MESSAGES HIGHESTMODSEQ)", Status("INBOX", (StatusItem.MESSAGES, StatusItem.HIGHESTMODSEQ))),
     (b"A uid copy $ Archive", Copy(UID, SequenceSet((), saved=True), "Archive")),
+    (b"A SEARCH RETURN () ALL", Search(NUMBER, All(), returns=frozenset({SearchReturn.ALL}))),
     (
         b"A SEARCH RETURN () 2:4,*:10 UID $ KEYWORD $Forwarded UNKEYWORD x SENTSINCE 3-mar-2026",
         None,

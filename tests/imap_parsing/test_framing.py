@@ -15,6 +15,7 @@ from imap.parsing import LiteralAnnouncement, announced_literal, peek_command
         (b"A APPEND x ~{0}", LiteralAnnouncement(0, synchronizing=True, binary=True, start=11)),
         (b"A APPEND x UTF8 (~{310+}", LiteralAnnouncement(310, synchronizing=False, binary=True, start=17)),
         (b"{0007}", LiteralAnnouncement(7, synchronizing=True, binary=False, start=0)),
+        (b"{%s7}" % (b"0" * 9000), LiteralAnnouncement(7, synchronizing=True, binary=False, start=0)),
         (b"x {4294967296}", LiteralAnnouncement(4294967296, synchronizing=True, binary=False, start=2)),
         (b"x {%s+}" % (b"9" * 9000), LiteralAnnouncement(2**63 - 1, synchronizing=False, binary=False, start=2)),
     ],

@@ -32,6 +32,7 @@ from imap.list_pattern import ListPattern
         ("", "i%X", "INBOX", True),
         ("", "inb%/é*", "INBOX/été", True),
         ("", "inbox/A", "INBOX/a", False),
+        ("", "inbox/a", "INBOX/A", False),
         ("", "inboxe", "INBOXE", False),
         ("", "*&*", "R&D", True),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import pytest
@@ -60,6 +61,13 @@ def test_a_name_that_was_sent_comes_back(name: str, utf8: bool) -> None:  # noqa
     assert isinstance(command, Delete)
     expected = unicodedata.normalize("NFC", name)
     assert command.name == expected or command.name.upper().startswith("INBOX")
+
+
+def test_long_names_are_decoded_in_linear_time() -> None:
+    start = time.process_time()
+    with pytest.raises(ValueError, match="UTF-7"):
+        utf7.decode(b"&" * 60_000)
+    assert time.process_time() - start < 0.5
 
 
 def test_one_spelling_for_both_kinds_of_session() -> None:

@@ -67,6 +67,7 @@ def test_star_names_the_last_message_even_below_the_range() -> None:
 
 def test_an_empty_mailbox_has_no_number() -> None:
     assert SequenceSet(((1, STAR),)).exceeds(0)
+    assert SequenceSet(((STAR, STAR),)).exceeds(0)
     assert not SequenceSet((), saved=True).exceeds(0)
     assert SequenceSet(((1, STAR),)).uid_positions([]) == []
 

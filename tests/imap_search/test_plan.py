@@ -56,6 +56,7 @@ async def test_a_costly_key_is_not_read_where_or_is_decided() -> None:
     mailbox = many(50)
     assert len(await mailbox.search("OR BODY nothing SEEN")) == 45
     assert mailbox.asked == [("entries", 5), ("read_whole", 5)]
+    assert len(await mailbox.search("OR BODY nothing (OR SEEN BODY nothing)")) == 45
     assert len(await mailbox.search("NOT (BODY nothing UNSEEN)")) == 50
     assert mailbox.asked == [("entries", 5), ("read_whole", 5)]
 
