@@ -5,27 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import Connection, and_, delete, exists, false, func, select
+from sqlalchemy import Connection, delete, false, func, select
 
 from directory.identity import identify
 from directory.lists import refresh_lists
+from directory.look_over import look_over
 from directory.model import DirectoryError, Record
 from directory.people import check_departures, note_changes, sync_people
 from directory.relations import sync_relations
-from directory.report import ImportReport, Kind
-from directory.schema import (
-    class_,
-    class_member,
-    class_service,
-    enrolment,
-    group_class,
-    group_service,
-    head_teacher,
-    person,
-    school,
-    staff_function,
-    teaching_group,
-)
+from directory.report import ImportReport
+from directory.schema import class_, person, teaching_group
 from directory.schools import ZONE, sync_schools
 from directory.settings import ImportSettings
 from directory.staging import Stager, staging
@@ -109,54 +98,4 @@ def _import(
     sync_school_levels(connection)
     tell("lists", count)
     refresh_lists(connection, report)
-    _look_over(connection, settings, report)
-
-
-def _look_over(connection: Connection, settings: ImportSettings, report: ImportReport) -> None:
-    """What the set leaves without a class, a teacher or a school."""
-    own = and_(school.c.source == settings.source, school.c.academy == settings.academy)
-    without_class = (
-        select(person.c.source_id, person.c.display, school.c.uai)
-        .join(enrolment, enrolment.c.person_id == person.c.person_id)
-        .join(school, school.c.school_id == enrolment.c.school_id)
-        .where(own, ~exists().where(class_member.c.person_id == person.c.person_id))
-        .order_by(school.c.uai, person.c.source_id)
-    )
-    for source_id, display, uai in connection.execute(without_class):
-        who = f"{source_id} {display}"
-        report.found(Kind.PUPIL_WITHOUT_CLASS, who, f"no class in {uai}", "in the lists of the level and school only")
-    taught = [
-        class_service.c.class_id == class_.c.class_id,
-        head_teacher.c.class_id == class_.c.class_id,
-        and_(group_class.c.class_id == class_.c.class_id, group_service.c.group_id == group_class.c.group_id),
-    ]
-    without_teacher = (
-        select(class_.c.name, school.c.uai)
-        .join(school, school.c.school_id == class_.c.school_id)
-        .where(own, class_.c.active, *(~exists().where(condition) for condition in taught))
-        .order_by(school.c.uai, class_.c.name)
-    )
-    for name, uai in connection.execute(without_teacher):
-        report.found(Kind.CLASS_WITHOUT_TEACHER, f"{name} ({uai})", "nobody teaches it", "it has no teachers' list")
-    elsewhere = (
-        select(person.c.source_id, person.c.display)
-        .where(
-            exists().where(
-                staff_function.c.person_id == person.c.person_id,
-                staff_function.c.school_id == school.c.school_id,
-                own,
-                school.c.kind == ZONE,
-            ),
-            ~exists().where(
-                staff_function.c.person_id == person.c.person_id,
-                staff_function.c.school_id == school.c.school_id,
-                school.c.kind != ZONE,
-            ),
-        )
-        .order_by(person.c.source_id)
-    )
-    for source_id, display in connection.execute(elsewhere):
-        who = f"{source_id} {display}"
-        report.found(
-            Kind.REPLACEMENT_ZONE, who, "no function in a school", "the teaching services alone tell the school"
-        )
+    look_over(connection, settings, report)
