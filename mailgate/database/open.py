@@ -6,9 +6,9 @@ import sqlite3
 from pathlib import Path
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import Connection, event
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -53,7 +53,8 @@ def async_engine(url: str, *, busy_timeout: float = 30.0) -> AsyncEngine:
         engine = create_async_engine(
             URL.create("sqlite+aiosqlite", database=str(path)), connect_args={"timeout": busy_timeout}
         )
-        event.listen(engine.sync_engine, "connect", _set_pragmas)
+        event.listen(engine.sync_engine, "connect", _prepare)
+        event.listen(engine.sync_engine, "begin", _begin)
         return engine
 
     async def connect(*_: object, **__: object) -> asyncpg.Connection:
@@ -62,11 +63,17 @@ def async_engine(url: str, *, busy_timeout: float = 30.0) -> AsyncEngine:
     return create_async_engine("postgresql+asyncpg://", async_creator=connect)
 
 
-def _set_pragmas(connection: DBAPIConnection, _: object) -> None:
+def _prepare(connection: AsyncAdapt_aiosqlite_connection, _: object) -> None:
+    # Python's driver would commit before each CREATE TABLE: transactions are begun by `_begin` alone.
+    connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def _parse(url: str) -> URL:
