@@ -68,7 +68,7 @@ class Smtp(Section, frozen=True):
     listen: tuple[str, ...] = ("0.0.0.0:465", "[::]:465")
     listen_starttls: tuple[str, ...] = ()
     max_message_size: Positive = 50 * 1024 * 1024
-    max_recipients: Positive = 100
+    max_recipients: Positive = 500
 
 
 class Accounts(Section, frozen=True):
