@@ -87,20 +87,27 @@ class Node:
         return self.maintype == b"multipart"
 
     @property
+    def is_encapsulated(self) -> bool:
+        """Whether the type says that this part holds a message (RFC 2046 5.2.1, RFC 6532 3.7)."""
+        return self.maintype == b"message" and self.content_type.subtype.lower() in {b"rfc822", b"global"}
+
+    @property
     def is_message(self) -> bool:
         """Whether this part holds a message that was scanned."""
         return bool(self.children) and self.maintype == b"message"
 
 
 class _Boundary:
-    """An open multipart: its place on the path of open parts, and where its next delimiter line is."""
+    """An open multipart: its place on the path of open parts, and its next delimiter line as far as it is known."""
 
-    __slots__ = ("depth", "following", "needle")
+    __slots__ = ("depth", "following", "needle", "searched")
 
     def __init__(self, depth: int, boundary: bytes) -> None:
         self.depth = depth
         self.needle = b"\n--" + boundary
         self.following = -1
+        self.searched = 0
+        """No delimiter but `following` is before this: nothing is searched twice."""
 
 
 class _Scanner:
@@ -109,7 +116,7 @@ class _Scanner:
         self.size = len(content)
         self.path: list[Node] = [Node(0)]
         self.boundaries: list[_Boundary] = []
-        self.parts = 1
+        self.parts = 0
         self.header_octets = 0
 
     def run(self) -> Node:
@@ -146,23 +153,19 @@ class _Scanner:
             stop = self.size if found is None else max(found[1] + 1, node.header_start)
             node.body_start = header_end(self.content, node.header_start, stop)
             self._read_header(node)
-            kind = node.maintype
-            if len(self.path) < MAX_DEPTH and self.parts < MAX_PARTS:
-                if kind == b"multipart":
-                    boundary = node.parameter(b"boundary")
-                    if boundary:
-                        self.boundaries.append(_Boundary(len(self.path) - 1, boundary))
-                        return node.body_start - 1
-                elif kind == b"message" and node.content_type.subtype.lower() in {b"rfc822", b"global"}:
-                    inner = Node(node.body_start, node)
-                    node.children.append(inner)
-                    self.path.append(inner)
-                    node = inner
-                    continue
-                if kind == b"multipart":
-                    node.set_type(DEFAULT_TYPE)
-            elif kind in {b"multipart", b"message"}:
+            boundary = node.parameter(b"boundary") if node.is_multipart else None
+            if node.is_multipart and not boundary:
+                node.set_type(DEFAULT_TYPE)
+            elif (boundary or node.is_encapsulated) and (len(self.path) >= MAX_DEPTH or self.parts >= MAX_PARTS):
                 node.set_type(TOO_DEEP)
+            elif boundary:
+                self.boundaries.append(_Boundary(len(self.path) - 1, boundary))
+            elif node.is_encapsulated:
+                inner = Node(node.body_start, node)
+                node.children.append(inner)
+                self.path.append(inner)
+                node = inner
+                continue
             return max(node.body_start - 1, 0)
 
     def _read_header(self, node: Node) -> None:
@@ -186,13 +189,18 @@ class _Scanner:
         for boundary in self.boundaries:
             needle = boundary.needle
             if boundary.following < position:
-                found = find(self.content, needle, position, min(limit + len(needle), self.size))
-                boundary.following = self.size if found < 0 else found
-            if boundary.following < limit or (
-                boundary.following == limit and best is not None and len(needle) >= len(best.needle)
+                boundary.following = self._search(needle, max(position, boundary.searched), limit)
+                boundary.searched = 1 + (limit if boundary.following < 0 else boundary.following)
+            following = boundary.following
+            if position <= following and (
+                following < limit or (following == limit and best is not None and len(needle) >= len(best.needle))
             ):
-                best, limit = boundary, boundary.following
+                best, limit = boundary, following
         return None if best is None else (best, limit)
+
+    def _search(self, needle: bytes, start: int, last: int) -> int:
+        """The first place of a delimiter between `start` and `last`, both included."""
+        return find(self.content, needle, start, min(last + len(needle), self.size))
 
     def _close(self, depth: int, end: int) -> None:
         """End all open parts from this depth of the path on."""

@@ -62,19 +62,30 @@ def test_leaf_bodies_are_those_of_the_standard_library() -> None:
     assert compared > 400
 
 
-def test_mapped_file_is_rendered_as_its_octets_are() -> None:
-    window = 1024 * 1024
-    attachment = b"Content-Type: text/plain\r\n\r\n" + b"0123456789abcde\n" * (window // 16)
-    large = b"".join(
-        (
-            b'Content-Type: multipart/mixed; boundary="=_limit"\r\n\r\n',
-            *(b"--=_limit\r\n" + attachment[: window - shift] + b"\r\n" for shift in range(60, 90)),
-            b"--=_limit--\r\n",
+WINDOW = 1024 * 1024
+"""Octets of a mapped file that are searched at a time."""
+DELIMITER = b"\r\n--=_limit"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        messages()["gen-gmail"],
+        messages()["gen-parts-1000"],
+        b'Content-Type: multipart/mixed; boundary="=_limit"\r\n'
+        + b"".join(
+            DELIMITER
+            + (b"\r\nContent-Type: text/plain\r\n\r\n" + b"0123456789abcd\r\n" * (WINDOW // 16))[: WINDOW - shift]
+            for shift in range(-2, len(DELIMITER) + 2)
         )
-    )
-    for content in (large, messages()["gen-gmail"], messages()["gen-parts-1000"]):
-        with tempfile.TemporaryFile() as file:
-            file.write(content)
-            file.flush()
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                assert render(mapped) == render(content)
+        + DELIMITER
+        + b"--\r\n",
+    ],
+    ids=["small", "many parts", "delimiters across windows"],
+)
+def test_mapped_file_is_rendered_as_its_octets_are(content: bytes) -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            assert render(mapped) == render(content)

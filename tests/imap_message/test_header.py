@@ -48,6 +48,7 @@ def test_subset_ends_with_the_empty_line(header: bytes) -> None:
         (b"(=?ISO-8859-1?Q?a_b?=)", "(a b)"),
         (b"=?ISO-8859-1?Q?a?=\r\n =?ISO-8859-2?Q?_b?= c", "a b c"),
         (b"=?utf-8?q?=C3?= =?utf-8?B?qQ==?=", "é"),
+        (b"=?ISO-8859-1?Q?=E9?= =?utf-8?Q?=C3=A9?=", "éé"),
         (b"=?utf-8?b?w6k?=", "é"),
         (b"=?iso-2022-jp?B?GyRCJDMbKEI=?=", "こ"),
         (b"=?ks_c_5601-1987?B?sKE=?=", "가"),

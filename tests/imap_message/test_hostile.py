@@ -6,7 +6,10 @@ import time
 
 import pytest
 
-from imap.message import filter_header, search_texts
+from imap.message import filter_header, render, search_texts
+from imap.message.address import MAX_ADDRESSES
+from imap.message.scanner import MAX_HEADER
+from imap.message.wire import string
 from tests.imap_message.checks import rendered
 
 SIZE = 200_000
@@ -73,3 +76,21 @@ def test_time_and_size_are_bounded(message: bytes) -> None:
     filter_header(found.header, ["to"], exclude=True)
     assert time.process_time() - start < SECONDS
     assert len(found.envelope) + len(found.body) + len(found.bodystructure) < 12 * SIZE
+
+
+def test_addresses_of_all_encapsulated_messages_share_one_limit() -> None:
+    many = b"Cc: " + b"a@b.example," * (MAX_ADDRESSES // 2) + b"\r\n\r\n"
+    body = render(MIXED.replace(b"mixed", b"digest") + (b"--b\r\n\r\n" + many) * 5).body
+    assert body.count(b'"b.example"') == MAX_ADDRESSES
+
+
+def test_header_longer_than_the_limit_is_listed_whole_but_rendered_in_part() -> None:
+    message = b"Subject: x\r\nX: " + b"y" * MAX_HEADER + b"\r\nTo: a@b.example\r\n\r\n"
+    found = rendered(message)
+    assert found.listing == b"Subject: x\r\nTo: a@b.example\r\n\r\n"
+    assert b'"x"' in found.envelope
+    assert b"b.example" not in found.envelope
+
+
+def test_no_string_holds_nul() -> None:
+    assert string(b"a\0\xff") == b"{2}\r\na\xff"

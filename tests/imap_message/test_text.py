@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imap.message import search_texts
+from imap.message.text import MAX_TEXT
 from tests.imap_message.test_structure import multipart
 
 
@@ -32,3 +33,8 @@ def test_header_and_body_apart() -> None:
 
 def test_html_reference_of_thousands_of_digits() -> None:
     assert "after" in text(b"Content-Type: text/html\r\n\r\n&#" + b"9" * 5000 + b"; after")
+
+
+def test_text_is_bounded() -> None:
+    message = multipart(*[b"Content-Type: text/plain\r\n\r\n" + b"x" * (MAX_TEXT // 2)] * 4)
+    assert sum(map(len, search_texts(message, header=False))) == MAX_TEXT
