@@ -10,7 +10,7 @@ from __future__ import annotations
 import ssl
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -34,6 +34,7 @@ with warnings.catch_warnings():
         LDAPStartTLSError,
         LDAPTimeLimitExceededResult,
     )
+    from ldap3.core.results import RESULT_SIZE_LIMIT_EXCEEDED, RESULT_SUCCESS
 
 PAGE: Final = 500
 MAX_ENTRIES: Final = 3_000_000
@@ -135,11 +136,12 @@ def _connected(settings: SdetSettings) -> Iterator[ldap3.Connection]:
         connection.open(read_server_info=False)
         if not secure:
             connection.start_tls(read_server_info=False)
-        connection.bind(read_server_info=False)
-        yield connection
+        with closing(connection.socket):
+            connection.bind(read_server_info=False)
+            yield connection
     finally:
-        # A socket that is already gone has nothing to say goodbye to.
-        with _silenced():
+        # ldap3 closes neither a socket that found nobody nor one whose server went away.
+        with closing(connection.socket) if connection.socket is not None else nullcontext(), _silenced():
             connection.unbind()
 
 
@@ -173,8 +175,11 @@ def _search(
         except LDAPNoSuchObjectResult as error:
             raise DirectoryError(base, None, "the server has no such branch: check the base and its name") from error
         result: dict[str, Any] = connection.result
-        if result["result"] != 0:
-            raise DirectoryError(base, None, f"the server answers {result['description']}: the tree is elsewhere")
+        # ldap3 raises no exception for these two when a page came with them.
+        if result["result"] == RESULT_SIZE_LIMIT_EXCEEDED:
+            raise LDAPSizeLimitExceededResult
+        if result["result"] != RESULT_SUCCESS:
+            raise DirectoryError(base, None, f"the server answers {result['description']}, not all entries")
         for found in connection.response or ():
             if found["type"] != "searchResEntry":
                 raise DirectoryError(base, None, "a part of the tree is on another server (referral): read it there")

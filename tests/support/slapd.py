@@ -79,7 +79,7 @@ class Slapd:
     @property
     def ldap(self) -> str:
         """The address with StartTLS."""
-        return f"ldap://localhost:{self._ldap}"
+        return f"ldap://127.0.0.1:{self._ldap}"
 
     @property
     def ldaps(self) -> str:
