@@ -109,9 +109,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._eof = True
-        if self._line_waiter is not None:
-            self._line_waiter.set_exception(ConnectionResetError("the client is gone"))
-            self._line_waiter = None
+        self._fail_line("the client is gone")
         return self._task is not None and not self.peer.tls
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -119,9 +117,9 @@ class Connection(asyncio.Protocol):
         for timer in (self._stalled, self._idle_timer):
             if timer is not None:
                 timer.cancel()
-        for waiter in (self._drain_waiter, self._line_waiter):
-            if waiter is not None and not waiter.done():
-                waiter.set_exception(ConnectionResetError("the client is gone"))
+        self._fail_line("the client is gone")
+        if self._drain_waiter is not None and not self._drain_waiter.done():
+            self._drain_waiter.set_exception(ConnectionResetError("the client is gone"))
         if self._task is None:
             self._finish()
 
@@ -187,9 +185,13 @@ class Connection(asyncio.Protocol):
             return
         if isinstance(line, Overrun):
             self.end(line.text, line.code)
-            waiter.set_exception(ConnectionResetError(line.text))
         else:
             waiter.set_result(line)
+
+    def _fail_line(self, reason: str) -> None:
+        """No line will come to the command that waits for one, if any does."""
+        if self._line_waiter is not None and not self._line_waiter.done():
+            self._line_waiter.set_exception(ConnectionResetError(reason))
 
     async def start_tls(self) -> None:
         """Turn to TLS and forget what the client sent before (RFC 9051 11.1). Raises ConnectionResetError."""
@@ -203,6 +205,9 @@ class Connection(asyncio.Protocol):
             )
         except (OSError, ssl.SSLError) as error:
             transport.abort()
+            if not self._lost:
+                # the transport belongs to the TLS layer by now, which does not tell us
+                self.connection_lost(None)
             raise ConnectionResetError("no TLS") from error
         if secured is None:
             raise ConnectionResetError("the client is gone")
@@ -215,6 +220,7 @@ class Connection(asyncio.Protocol):
     def end(self, text: str, code: str | None = None) -> None:
         """Say BYE and close: at once when no command runs, else when it has ended."""
         self._ending = bye(text, code)
+        self._fail_line(text)
         if self._task is None:
             self.close()
 
@@ -317,8 +323,6 @@ class Connection(asyncio.Protocol):
         running = self._task is not None and self._line_waiter is None
         if not running and self._loop.time() >= self._silent_until():
             self.end("Too long without a word from you", "UNAVAILABLE" if not self.reader.signed_in else None)
-            if self._line_waiter is not None and not self._line_waiter.done():
-                self._line_waiter.set_exception(ConnectionResetError("no answer in time"))
             return
         self._last_activity = self._loop.time() if running else self._last_activity
         self._arm()

@@ -18,6 +18,10 @@ from imap.parsing.literals import CommandInput, Literal, LiteralAnnouncement, an
 
 _TAIL: Final = 64
 """Enough of a line's end to hold an announced literal."""
+_HEAD: Final = 255
+"""Enough of a command's beginning to hold its tag and its name."""
+_PATIENCE: Final = 4
+"""A refused command is read to its end up to so many times the limit."""
 
 
 class Continue(enum.Enum):
@@ -53,6 +57,7 @@ class CommandReader:
     __slots__ = (
         "_announced",
         "_buffer",
+        "_cut",
         "_limits",
         "_messages",
         "_missing",
@@ -86,6 +91,7 @@ class CommandReader:
         self._missing = 0
         self._sink: IO[bytes] | None = None
         self._refusal: Refused | None = None
+        self._cut = 0
         self._size = 0
         self._octets = 0
         if self._messages:
@@ -99,7 +105,7 @@ class CommandReader:
     @property
     def within_command(self) -> bool:
         """Whether a command has begun and is not complete."""
-        return bool(self._buffer or self._parts)
+        return bool(self._buffer or self._parts or self._missing or self._refusal)
 
     def feed(self, data: bytes) -> None:
         """Take octets from the client; those of a literal go where it goes, the others wait in the buffer."""
@@ -168,30 +174,43 @@ class CommandReader:
 
     def _waiting(self) -> Overrun | None:
         """No line end yet: of a line that is too long only the end is kept."""
-        if len(self._buffer) <= self._line_limit:
+        if len(self._buffer) <= self._line_limit + 1:
             return None
-        if not self._parts and self._tag is None:
-            self._tag = peek_command(bytes(self._buffer[:_TAIL])).tag
-        self._size += len(self._buffer) - _TAIL
-        self._refuse("BAD", "Line too long")
+        self._peek(bytes(self._buffer[:_HEAD]))
+        self._cut += len(self._buffer) - _TAIL
         del self._buffer[:-_TAIL]
         self._scanned = len(self._buffer)
-        return Overrun("Line too long") if self._size > 4 * self._limits.command or not self.signed_in else None
+        return self._too_long(self._size + self._cut)
+
+    def _peek(self, text: bytes) -> None:
+        """Learn tag and verb from the first line."""
+        if not self._parts and self._refusal is None:
+            self._tag, self._verb = peek_command(text[:_HEAD])
+
+    def _too_long(self, size: int) -> Overrun | None:
+        """A line above the limit: its command is refused, or the connection ends when nothing good can come of it."""
+        self._refuse("BAD", "Line too long")
+        return Overrun("Line too long") if size > _PATIENCE * self._limits.command or not self.signed_in else None
 
     def _take(self, line: bytes) -> Event | None:
         """One line of a command: the whole of it, or a piece that ends in a literal."""
-        if not line and not self._parts:
+        if not line and not self._parts and self._refusal is None:
             return None
         announced = announced_literal(line)
         text = line if announced is None else line[: announced.start]
-        if not self._parts and self._tag is None:
-            self._tag, self._verb = peek_command(text)
-        self._parts.append(text)
-        self._size += len(line)
-        if len(line) > self._line_limit:
-            self._refuse("BAD", "Line too long")
+        self._peek(text)
+        length, self._cut = self._cut + len(line), 0
+        self._size += length
+        if length > self._line_limit:
+            overrun = self._too_long(self._size)
+            if overrun is not None:
+                return overrun
         elif self._size > self._limits.command:
             self._refuse("BAD", "Command too long")
+            if self._size > _PATIENCE * self._limits.command:
+                return Overrun("Command too long")
+        if self._refusal is None:
+            self._parts.append(text)
         return self._complete() if announced is None else self._begin_literal(announced, text)
 
     def _begin_literal(self, announced: LiteralAnnouncement, text: bytes) -> Event | None:

@@ -14,7 +14,7 @@ from imap.errors import BadCommand, CommandRefused, MessageGone
 from imap.parsing.commands import Fetch
 from imap.responses import Completion
 from imap.selected.resync import vanished_since
-from imap.selected.view import State, View
+from imap.selected.view import Columns, View
 
 if TYPE_CHECKING:
     from imap.session import Session
@@ -37,12 +37,12 @@ async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
     asked = sum(map(len, spans))
     shown = 0
     for span in _chunks(spans):
-        states = list(view.states(span))
-        shown += len(states)
+        messages = view.columns(span)
+        shown += len(messages.uids)
         if command.changed_since is not None:
-            states = [state for state in states if state.modseq > command.changed_since]
-        if states:
-            shown -= await _fetch_chunk(session, view, plan, states)
+            messages = _changed_since(messages, command.changed_since)
+        if messages.uids:
+            shown -= await _fetch_chunk(session, view, plan, messages)
             await session.spill()
     if plan.refusals:
         raise CommandRefused("The transfer encoding of a part is not known", code="UNKNOWN-CTE")
@@ -65,38 +65,57 @@ def _chunks(spans: Sequence[range]) -> Iterator[range]:
             yield range(start, min(start + _CHUNK, span.stop))
 
 
-async def _fetch_chunk(session: Session, view: View, plan: Plan, states: list[State]) -> int:
+def _changed_since(messages: Columns, modseq: int) -> Columns:
+    return messages.only([index for index, changed in enumerate(messages.modseqs) if changed > modseq])
+
+
+async def _fetch_chunk(session: Session, view: View, plan: Plan, messages: Columns) -> int:
     """Answer for some messages; give how many of them turned out to be gone."""
-    asked = len(states)
+    asked = len(messages.uids)
+    read_at = view.mailbox.highestmodseq
     entries: Sequence[Entry] = ()
-    rendered: list[Rendered] = []
+    rendered: Sequence[Rendered] = ()
     if plan.needs_entries:
-        found = await session.account.entries(view.mailbox.mailbox_id, [state.uid for state in states])
-        by_uid = {entry.uid: entry for entry in found}
-        if len(by_uid) < len(states):
-            states = [state for state in states if state.uid in by_uid]
-        entries = [by_uid[state.uid] for state in states]
+        messages, entries = await _read_entries(session, view, messages)
     if plan.rendering:
-        texts = await session.account.rendered({entry.message_id for entry in entries}, plan.rendering)
-        if any(entry.message_id not in texts for entry in entries):
-            kept = [index for index, entry in enumerate(entries) if entry.message_id in texts]
-            states, entries = [states[index] for index in kept], [entries[index] for index in kept]
-        rendered = [texts[entry.message_id] for entry in entries]
-    seen = plan.sets_seen and await _set_seen(session, view, states)
-    if plan.needs_entries:
-        states = _as_now(view, states)
-    chunk = Chunk(view, states, entries, rendered)
+        messages, entries, rendered = await _read_rendered(session, plan, messages, entries)
+    seen = plan.sets_seen and await _set_seen(session, view, messages)
+    if view.mailbox.highestmodseq != read_at:
+        messages = _as_now(view, messages)
+    if plan.tells_news:
+        view.forget_news(messages.uids)
+    chunk = Chunk(view, messages, entries, rendered)
     rows = plan.rows(chunk, with_flags=seen)
     if plan.sections:
         await put_sections(session, plan, chunk, rows)
     else:
         session.put(b"".join(rows))
-    return asked - len(states)
+    return asked - len(messages.uids)
 
 
-async def _set_seen(session: Session, view: View, states: Sequence[State]) -> bool:
+async def _read_entries(session: Session, view: View, messages: Columns) -> tuple[Columns, Sequence[Entry]]:
+    """What the store knows of the messages; those that are gone by now are left out."""
+    entries = await session.account.entries(view.mailbox.mailbox_id, messages.uids)
+    if len(entries) == len(messages.uids):
+        return messages, entries
+    present = {entry.uid for entry in entries}
+    return messages.only([index for index, uid in enumerate(messages.uids) if uid in present]), entries
+
+
+async def _read_rendered(
+    session: Session, plan: Plan, messages: Columns, entries: Sequence[Entry]
+) -> tuple[Columns, Sequence[Entry], Sequence[Rendered]]:
+    """The texts of the messages; those whose content is gone by now are left out."""
+    texts = await session.account.rendered({entry.message_id for entry in entries}, plan.rendering)
+    kept = [index for index, entry in enumerate(entries) if entry.message_id in texts]
+    if len(kept) < len(entries):
+        messages, entries = messages.only(kept), [entries[index] for index in kept]
+    return messages, entries, [texts[entry.message_id] for entry in entries]
+
+
+async def _set_seen(session: Session, view: View, messages: Columns) -> bool:
     """Set ``\\Seen`` as reading does; True when some message had it not: then the answer tells all flags."""
-    unseen = [state.uid for state in states if not state.flags & flags.SEEN]
+    unseen = [uid for uid, mask in zip(messages.uids, messages.flags, strict=True) if not mask & flags.SEEN]
     if not unseen:
         return False
     stored = await session.account.store(view.mailbox.mailbox_id, unseen, FlagAction.ADD, flags.SEEN, ())
@@ -104,12 +123,11 @@ async def _set_seen(session: Session, view: View, states: Sequence[State]) -> bo
     return True
 
 
-def _as_now(view: View, states: list[State]) -> list[State]:
+def _as_now(view: View, messages: Columns) -> Columns:
     """The same messages with the flags they have by now; a message just expunged keeps its last ones."""
     mailbox = view.mailbox
-    now = []
-    for state in states:
-        index = mailbox.index(state.uid)
-        changed = index >= 0 and mailbox.modseqs[index] != state.modseq
-        now.append(state._replace(flags=mailbox.flags[index], modseq=mailbox.modseqs[index]) if changed else state)
-    return now
+    masks, modseqs = list(messages.flags), list(messages.modseqs)
+    for place, index in enumerate(map(mailbox.index, messages.uids)):
+        if index >= 0:
+            masks[place], modseqs[place] = mailbox.flags[index], mailbox.modseqs[index]
+    return messages._replace(flags=masks, modseqs=modseqs)

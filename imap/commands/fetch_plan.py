@@ -25,7 +25,7 @@ from imap.parsing.fetch_items import (
     SectionText,
 )
 from imap.parsing.wire import astring, internal_date
-from imap.selected.view import State, View
+from imap.selected.view import Columns, View
 
 _NOTHING: Final = Rendering(0)
 _LISTING: Final = frozenset(name.lower() for name in LISTING_FIELDS)
@@ -37,21 +37,21 @@ class Chunk:
     """Some messages, all columns aligned; entries and rendered texts only where the plan needs them."""
 
     view: View
-    states: Sequence[State]
+    messages: Columns
     entries: Sequence[Entry]
     rendered: Sequence[Rendered]
 
 
-Columns: TypeAlias = Callable[[Chunk], Iterable[Iterable[object]]]
+Values: TypeAlias = Callable[[Chunk], Iterable[Iterable[object]]]
 SectionItem: TypeAlias = BodySection | BinarySection | BinarySize
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item that is in memory: a piece of a bytes format, and the columns for its places."""
+    """One item that is in memory: a piece of a bytes format, and the columns of values for its places."""
 
     piece: bytes
-    columns: Columns
+    values: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,11 @@ class Plan:
     refusals: int = 0
     """Parts whose transfer encoding is not known."""
 
+    @property
+    def tells_news(self) -> bool:
+        """Whether the answer has all that an untagged FETCH would tell of flags."""
+        return self.tells_flags and (self.modseq or not self.condstore)
+
     def rows(self, chunk: Chunk, *, with_flags: bool) -> list[bytes]:
         """The FETCH responses; those of a plan with sections end where these go."""
         items = list(self.items)
@@ -85,9 +90,8 @@ class Plan:
             items += self._news_items()
         template = b"* %d FETCH (" + b" ".join(item.piece for item in items)
         template += b")\r\n" if not self.sections else b" " if items else b""
-        columns = [column for item in items for column in item.columns(chunk)]
-        numbers = [state.number for state in chunk.states]
-        return [template % row for row in zip(numbers, *columns, strict=True)]
+        values = [column for item in items for column in item.values(chunk)]
+        return [template % row for row in zip(chunk.messages.numbers, *values, strict=True)]
 
     def _news_items(self) -> list[Item]:
         """What reading changed: flags, and for a CONDSTORE-aware client the rest of RFC 7162 3.2.4."""
@@ -177,11 +181,11 @@ def _header_text(section: Section) -> Callable[[Rendered], bytes]:
 def _literal_item(name: bytes, text_of: Callable[[Rendered], bytes], partial: Partial | None) -> Item:
     cut = slice(None) if partial is None else slice(partial.start, partial.start + partial.length)
 
-    def columns(chunk: Chunk) -> Iterable[Iterable[object]]:
+    def values(chunk: Chunk) -> Iterable[Iterable[object]]:
         texts = [without_nul(text_of(rendered)[cut]) for rendered in chunk.rendered]
         return map(len, texts), texts
 
-    return Item(name.replace(b"%", b"%%") + b" {%d}\r\n%b", columns)
+    return Item(name.replace(b"%", b"%%") + b" {%d}\r\n%b", values)
 
 
 def without_nul(octets: bytes) -> bytes:
@@ -203,18 +207,10 @@ def _brackets(section: Section, partial: Partial | None) -> bytes:
 _internal_date = lru_cache(maxsize=4096)(internal_date)
 
 
-def _flag_texts(chunk: Chunk) -> Iterable[Iterable[object]]:
-    view = chunk.view
-    if view.recent:
-        return ([view.flag_text(state.uid, state.flags) for state in chunk.states],)
-    texts = view.mailbox.flag_texts
-    return ([texts[state.flags] for state in chunk.states],)
-
-
 _ATTRIBUTES: Final = {
-    FetchAttribute.UID: Item(b"UID %d", lambda chunk: ([state.uid for state in chunk.states],)),
-    FetchAttribute.FLAGS: Item(b"FLAGS (%b)", _flag_texts),
-    FetchAttribute.MODSEQ: Item(b"MODSEQ (%d)", lambda chunk: ([state.modseq for state in chunk.states],)),
+    FetchAttribute.UID: Item(b"UID %d", lambda chunk: (chunk.messages.uids,)),
+    FetchAttribute.FLAGS: Item(b"FLAGS (%b)", lambda chunk: (chunk.view.flag_column(chunk.messages),)),
+    FetchAttribute.MODSEQ: Item(b"MODSEQ (%d)", lambda chunk: (chunk.messages.modseqs,)),
     FetchAttribute.INTERNALDATE: Item(
         b"INTERNALDATE %b", lambda chunk: ([_internal_date(entry.internal_date) for entry in chunk.entries],)
     ),

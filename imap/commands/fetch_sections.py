@@ -5,6 +5,7 @@ Small messages are read many at a time; of a large one only the octets that are 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
@@ -151,7 +152,10 @@ async def _decoded(item: BinarySection | BinarySize, source: _Source, table: Par
     part = table.locate(item.part)
     if part is None:
         return None
-    return decode_part(await source.all(part.body_start, part.body_end), part.encoding)
+    raw = await source.all(part.body_start, part.body_end)
+    if len(raw) <= PIECE:
+        return decode_part(raw, part.encoding)
+    return await asyncio.to_thread(decode_part, raw, part.encoding)
 
 
 def _cut(text: bytes, partial: Partial | None) -> bytes:

@@ -40,17 +40,18 @@ class SharedMailbox:
         self.uids = array("I")
         self.flags = array("q")
         self.modseqs = array("Q")
-        self.flag_texts = FlagTexts(())
+        self._set_keywords(())
         self._recent_kept = 1
         self._asked = 0
         self._answered = 0
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def keywords(self) -> tuple[str, ...]:
+    def _set_keywords(self, keywords: tuple[str, ...]) -> None:
+        self.keywords = keywords
         """The mailbox's keyword table."""
-        return self.flag_texts.keywords
+        self.flag_texts = FlagTexts(keywords)
+        self.recent_flag_texts = FlagTexts(keywords, "\\Recent")
 
     async def load(self) -> None:
         """Read the whole mailbox for the first view. Raises MailboxNotFound."""
@@ -67,7 +68,7 @@ class SharedMailbox:
         self.uidnext = snapshot.uidnext
         self.highestmodseq = snapshot.highestmodseq
         self.recent_from = self._recent_kept = snapshot.recent_from
-        self.flag_texts = FlagTexts(snapshot.keywords)
+        self._set_keywords(snapshot.keywords)
         self.uidvalidity = snapshot.uidvalidity
 
     def index(self, uid: int) -> int:
@@ -168,7 +169,7 @@ class SharedMailbox:
     def _learn_keywords(self, keywords: tuple[str, ...]) -> None:
         """The table only grows: a shorter one is older."""
         if len(keywords) > len(self.keywords):
-            self.flag_texts = FlagTexts(keywords)
+            self._set_keywords(keywords)
 
     def mark_deleted(self) -> None:
         """The mailbox was deleted: to its sessions all messages are expunged."""

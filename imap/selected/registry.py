@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 
 from imap.backend import Account, Hint
-from imap.errors import ImapError
+from imap.errors import ImapError, MailboxNotFound
 from imap.selected.mailbox import SharedMailbox
 from imap.selected.view import View
 
@@ -48,10 +48,13 @@ class Registry:
         watch.users[mailbox_id] = watch.users.get(mailbox_id, 0) + 1
         try:
             await (mailbox.refresh() if mailbox.uidvalidity else mailbox.load())
-            return View(mailbox, name, readonly=readonly)
         except BaseException:
             self._leave(mailbox)
             raise
+        if mailbox.deleted:
+            self._leave(mailbox)
+            raise MailboxNotFound("The mailbox was deleted")
+        return View(mailbox, name, readonly=readonly)
 
     def close(self, view: View) -> None:
         """Unselect."""

@@ -20,6 +20,19 @@ class State(NamedTuple):
     modseq: int
 
 
+class Columns(NamedTuple):
+    """Messages as the session sees them, column by column: all of the same length, in order."""
+
+    numbers: Sequence[int]
+    uids: Sequence[int]
+    flags: Sequence[int]
+    modseqs: Sequence[int]
+
+    def only(self, indexes: Sequence[int]) -> Columns:
+        """Some of the messages."""
+        return Columns(*([column[index] for index in indexes] for column in self))
+
+
 class View:
     """Sequence numbers of one session: message ``n`` is ``uids[n - 1]``, for n up to ``count``.
 
@@ -90,7 +103,8 @@ class View:
 
     def forget_news(self, uids: Iterable[int]) -> None:
         """The session learns of these flags in another way."""
-        self.changed.difference_update(uids)
+        if self.changed:
+            self.changed.difference_update(uids)
 
     def announced(self) -> Sequence[int]:
         """The UIDs the client knows of, in order."""
@@ -115,20 +129,26 @@ class View:
             uids += self.uids[span.start : span.stop]
         return uids
 
-    def states(self, span: range) -> Iterator[State]:
+    def columns(self, span: range) -> Columns:
         """The messages at these positions as they are now; expunged ones are left out."""
         mailbox = self.mailbox
         uids = self.uids[span.start : span.stop]
         numbers = range(span.start + 1, span.stop + 1)
         if self.in_step:
-            flags = mailbox.flags[span.start : span.stop]
-            modseqs = mailbox.modseqs[span.start : span.stop]
-            yield from map(State._make, zip(numbers, uids, flags, modseqs, strict=True))
-            return
-        for number, uid in zip(numbers, uids, strict=True):
-            index = mailbox.index(uid)
-            if index >= 0:
-                yield State(number, uid, mailbox.flags[index], mailbox.modseqs[index])
+            cut = slice(span.start, span.stop)
+            return Columns(numbers, uids, mailbox.flags[cut], mailbox.modseqs[cut])
+        indexes = list(map(mailbox.index, uids))
+        kept = [place for place, index in enumerate(indexes) if index >= 0]
+        return Columns(
+            [numbers[place] for place in kept],
+            [uids[place] for place in kept],
+            [mailbox.flags[indexes[place]] for place in kept],
+            [mailbox.modseqs[indexes[place]] for place in kept],
+        )
+
+    def states(self, span: range) -> Iterator[State]:
+        """The same message by message."""
+        return map(State._make, zip(*self.columns(span), strict=True))
 
     def is_recent(self, uid: int) -> bool:
         """Whether the message is ``\\Recent`` in this session."""
@@ -153,8 +173,18 @@ class View:
 
     def flag_text(self, uid: int, flags: int) -> bytes:
         """What stands between the parentheses of FLAGS."""
-        texts = self.mailbox.flag_texts
-        return texts.recent(flags) if self.recent and self.is_recent(uid) else texts[flags]
+        mailbox = self.mailbox
+        return (mailbox.recent_flag_texts if self.is_recent(uid) else mailbox.flag_texts)[flags]
+
+    def flag_column(self, columns: Columns) -> Sequence[bytes]:
+        """The same for many messages."""
+        plain, recent = self.mailbox.flag_texts, self.mailbox.recent_flag_texts
+        uids, flags = columns.uids, columns.flags
+        if not self.recent or not uids or self.recent[-1].stop <= uids[0]:
+            return [plain[mask] for mask in flags]
+        if uids[0] in self.recent[-1] and uids[-1] in self.recent[-1]:
+            return [recent[mask] for mask in flags]
+        return [self.flag_text(uid, mask) for uid, mask in zip(uids, flags, strict=True)]
 
 
 def _merged(spans: Sequence[range], positions: Iterable[int]) -> list[range]:
