@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import signal
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -42,6 +44,7 @@ async def measure(peer: Peer, options: argparse.Namespace) -> list[Figure]:
 def main() -> None:
     """Measure each peer in turn and print a table."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped
     results: dict[str, list[Figure]] = {}
     for name in options.peers:
         with PEERS[name](options.members) as peer:

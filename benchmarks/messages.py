@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from email.header import Header
 
 CRLF = "\r\n"
-_WORDS = (
+_WORDS = (  # noqa: SIM905 a list would fill the page
     "réunion parents professeurs jeudi prochain salle collège sortie pédagogique autorisation cantine "
     "devoirs mathématiques français histoire évaluation bulletin trimestre conseil classe absence retard "
     "infirmerie voyage scolaire élève délégué orientation stage entreprise bibliothèque documentaliste "
     "chorale théâtre"
-).split()  # noqa: SIM905 - a list would fill the page
+).split()
 _BOUNDARY = b"=_bench_%d"
 
 
