@@ -49,6 +49,19 @@ async def test_the_last_use_is_written_once_an_hour(
     assert seen == [start, start, start, start + 3600]
 
 
+async def test_a_sign_in_writes_nothing_while_the_last_use_is_fresh(
+    accounts: Accounts, people: dict[str, int], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await accounts.create_app_password(people[ALICE], "Phone")
+    await accounts.verify(ALICE, made, PEER)
+
+    async def no_writing(_: object) -> None:
+        pytest.fail("a sign-in wrote to the database")
+
+    monkeypatch.setattr(database, "write", no_writing)
+    await accounts.verify(ALICE, made, PEER)
+
+
 async def test_a_revoked_app_password_is_out_and_its_number_is_not_given_again(
     accounts: Accounts, people: dict[str, int], clock: FakeClock
 ) -> None:

@@ -135,6 +135,21 @@ def test_a_school_may_be_named_by_dn_or_uai(school: str) -> None:
     )
 
 
+def test_a_name_may_hold_a_dollar_sign() -> None:
+    found = only(
+        entry(
+            "uid=p,dc=ent",
+            objectClass="ENTEleve",
+            ENTPersonJointure="1",
+            ENTEleveClasses="ENTStructureSIREN=1,ou=a$b,dc=ent$6A",
+            ENTElevePersRelEleve="uid=r$1,dc=ent$10$1$1$0$1",
+        )
+    )
+    assert isinstance(found, Pupil)
+    assert found.classes == (Place(r"entstructuresiren=1,ou=a\24b,dc=ent", "6A"),)
+    assert found.links == (Link(r"uid=r\241,dc=ent", 10, 1),)
+
+
 def test_a_relative_is_named_by_links_as_its_entry_is() -> None:
     found = only(
         entry(
