@@ -46,15 +46,17 @@ def main() -> None:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped
     results: dict[str, list[Figure]] = {}
-    for name in options.peers:
-        with PEERS[name](options.members) as peer:
-            gc.collect()
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                results[peer.name] = runner.run(measure(peer, options))
-    if options.json:
-        print(as_json(results))
-    else:
-        print_table(results)
+    try:
+        for name in options.peers:
+            with PEERS[name](options.members) as peer:
+                gc.collect()
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    results[peer.name] = runner.run(measure(peer, options))
+    finally:  # what is known is shown even if a later peer fails
+        if options.json:
+            print(as_json(results))
+        elif results:
+            print_table(results)
 
 
 def _options() -> argparse.Namespace:
