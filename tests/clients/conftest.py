@@ -137,7 +137,7 @@ def note(subject: str, text: str = "Bonjour") -> bytes:
     ).encode()
 
 
-def with_picture() -> bytes:
+def _with_picture() -> bytes:
     """A message in two languages of form, with a picture: text and HTML side by side, an attachment beside both."""
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = BOB, ADA, "Photo de classe"
@@ -146,3 +146,6 @@ def with_picture() -> bytes:
     message.add_alternative("<p>Voil&agrave; la photo.</p>\n", subtype="html")
     message.add_attachment(bytes(range(256)), maintype="image", subtype="png", filename="classe.png")
     return message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
+
+
+WITH_PICTURE = _with_picture()
