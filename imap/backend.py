@@ -105,7 +105,7 @@ class Changes:
     changed: Sequence[Change]
     """Ordered by UID."""
     vanished: Sequence[int]
-    """Expunged UIDs in ascending order; None of them is unknown to a reader who held the older state."""
+    """All UIDs expunged since, in ascending order; those of messages that came meanwhile included."""
     complete: bool = True
     """False when the expunge log does not reach back that far: `vanished` is then to be found by comparing UIDs."""
 

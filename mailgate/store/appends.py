@@ -47,7 +47,6 @@ _INSERT: Final = Statement(
             number("mailbox_id"),
             _fresh.c.uid,
             number("modseq"),
-            number("modseq"),
             _fresh.c.flags,
             _fresh.c.internal_date,
             number("now"),

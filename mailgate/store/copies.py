@@ -30,7 +30,6 @@ _INSERT: Final = Statement(
             number("target_id"),
             _copied.c.target,
             number("modseq"),
-            number("modseq"),
             _copied.c.flags,
             entry.c.internal_date,
             number("now"),

@@ -47,7 +47,6 @@ _entered = select(
     mailbox.c.mailbox_id,
     mailbox.c.uidnext - 1,
     mailbox.c.highestmodseq,
-    mailbox.c.highestmodseq,
     number("flags"),
     number("internal_date"),
     number("now"),

@@ -31,7 +31,6 @@ _BURY: Final = Statement(
             entry.c.mailbox_id,
             number("modseq"),
             entry.c.uid,
-            entry.c.arrived,
             number("now"),
         ).where(*_of_mailbox, member(entry.c.uid, "uids")),
     )

@@ -107,7 +107,6 @@ entry: Final = Table(
     _number("mailbox_id", key=True),
     _number("uid", key=True),
     _number("modseq"),
-    _number("arrived"),
     _number("flags"),
     _number("internal_date"),
     _number("saved_at"),
@@ -116,7 +115,7 @@ entry: Final = Table(
     # PostgreSQL reads a whole mailbox from this index alone, not from one page of the table for each message.
     PrimaryKeyConstraint("account_id", "mailbox_id", "uid", postgresql_include=["flags", "modseq"]),
     Index(None, "account_id", "mailbox_id", "modseq"),
-    comment="One message in one mailbox; arrived is the modseq it came with; flags as in imap.flags",
+    comment="One message in one mailbox; flags as in imap.flags",
     **_CLUSTERED,
 )
 
@@ -127,9 +126,8 @@ tombstone: Final = Table(
     _number("mailbox_id", key=True),
     _number("modseq", key=True),
     _number("uid", key=True),
-    _number("arrived"),
     _number("expunged_at"),
-    comment="A UID that was expunged at modseq and had come at arrived",
+    comment="A UID that was expunged at modseq",
     **_CLUSTERED,
 )
 

@@ -53,7 +53,6 @@ _VANISHED: Final = Statement(
         tombstone.c.account_id == bindparam("account_id"),
         tombstone.c.mailbox_id == bindparam("mailbox_id"),
         tombstone.c.modseq > bindparam("since"),
-        tombstone.c.arrived <= bindparam("since"),
     )
     .order_by(tombstone.c.uid)
 )

@@ -57,7 +57,7 @@ async def follow(account: Account, ended: asyncio.Event) -> dict[int, tuple[int,
         assert changes.highestmodseq >= modseq
         assert changes.uidnext >= uidnext
         for uid in changes.vanished:
-            del held[uid]
+            held.pop(uid, None)  # it may have come and gone since the last look
         for change in changes.changed:
             assert modseq < change.modseq <= changes.highestmodseq
             assert change.uid in held or change.uid >= uidnext, "a UID came below one that was there"

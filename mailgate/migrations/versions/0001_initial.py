@@ -376,7 +376,6 @@ def _store() -> None:
         sa.Column("mailbox_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("uid", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("modseq", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("arrived", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("flags", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("internal_date", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("saved_at", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -385,7 +384,7 @@ def _store() -> None:
         sa.PrimaryKeyConstraint(
             "account_id", "mailbox_id", "uid", name="pk_entry", postgresql_include=["flags", "modseq"]
         ),
-        comment="One message in one mailbox; arrived is the modseq it came with; flags as in imap.flags",
+        comment="One message in one mailbox; flags as in imap.flags",
         sqlite_with_rowid=False,
     )
     op.create_index(
@@ -450,10 +449,9 @@ def _store() -> None:
         sa.Column("mailbox_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("modseq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("uid", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("arrived", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("expunged_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("account_id", "mailbox_id", "modseq", "uid", name="pk_tombstone"),
-        comment="A UID that was expunged at modseq and had come at arrived",
+        comment="A UID that was expunged at modseq",
         sqlite_with_rowid=False,
     )
 
