@@ -45,9 +45,10 @@ class Derived(BindParameter[Any]):
 class _Member(ColumnElement[bool]):
     inherit_cache = False
 
-    def __init__(self, element: ColumnElement[Any], name: str) -> None:
+    def __init__(self, element: ColumnElement[Any], name: str, *, dense: bool) -> None:
         self.element = element
         self.name = name
+        self.dense = dense
 
 
 class _Rows(FunctionElement[Any]):
@@ -60,14 +61,16 @@ class _Rows(FunctionElement[Any]):
         self.types = types
 
 
-def member(element: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+def member(element: ColumnElement[Any], name: str, *, dense: bool = False) -> ColumnElement[bool]:
     """Give the condition that `element` is one of the values in the parameter `name`, a collection of any size.
 
-    The values are of the column's own type: integers, text or bytes.
+    The values are of the column's own type: integers, text or bytes. `dense` tells that they are a good part of those
+    that the other conditions select, as UIDs of one mailbox are: PostgreSQL then walks their range with a hash of the
+    values at hand. Without it, a planner that takes the mailbox for a small one compares each row with each value.
     """
     if isinstance(element.type, NullType):
         raise TypeError(f"member({element}) needs a column with a type")
-    return _Member(element, name)
+    return _Member(element, name, dense=dense)
 
 
 def rows(name: str, **types: TypeEngine[Any] | type[TypeEngine[Any]]) -> TableValuedAlias:
@@ -84,8 +87,13 @@ def rows(name: str, **types: TypeEngine[Any] | type[TypeEngine[Any]]) -> TableVa
 @compiles(_Member, "postgresql")
 def _member_postgresql(element: _Member, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     types = [element.element.type]
-    array = _arrays([element.name], types, element.name, compiler.dialect, _single)[0]
-    return f"{compiler.process(element.element, **options)} = ANY({compiler.process(array)})"
+    array = compiler.process(_arrays([element.name], types, element.name, compiler.dialect, _single)[0])
+    operand = compiler.process(element.element, **options)
+    if not element.dense:
+        return f"{operand} = ANY({array})"
+    least, most = (compiler.process(bound) for bound in _bounds(element.element.type, element.name))
+    # IS TRUE keeps the planner from making a join of the subquery: it becomes a hash table, built once.
+    return f"({operand} BETWEEN {least} AND {most} AND ({operand} IN (SELECT unnest({array}))) IS TRUE)"
 
 
 @compiles(_Rows, "postgresql")
@@ -155,6 +163,15 @@ def _arrays(
         return dict(zip(names, _processed(split(values, len(types)), processors), strict=True))
 
     return [Derived(name, ARRAY(type_), source, spread) for name, type_ in zip(names, types, strict=True)]
+
+
+def _bounds(type_: TypeEngine[Any], source: str) -> list[Derived]:
+    least, most = f"{source}__least", f"{source}__most"
+
+    def spread(values: Collection[Any]) -> dict[str, object]:
+        return {least: min(values, default=None), most: max(values, default=None)}
+
+    return [Derived(name, type_, source, spread) for name in (least, most)]
 
 
 def _document(

@@ -45,11 +45,11 @@ class Plan:
         state = compiled.construct_expanded_state(dict.fromkeys(n for n, bind in binds.items() if bind.required))
         self.sql = state.statement
         self._names = tuple(state.positiontup or ())
-        self._spreads = {bind.source: bind.spread for bind in binds.values() if isinstance(bind, Derived)}
+        self._spreads = {(bind.source, bind.spread) for bind in binds.values() if isinstance(bind, Derived)}
         plain = [name for name in self._names if not isinstance(binds.get(name), Derived)]
         required = {name for name in plain if name in binds and binds[name].required}
         self._defaults = {name: state.parameters[name] for name in plain if name not in required}
-        self._wanted = required | self._spreads.keys()
+        self._wanted = required | {source for source, _ in self._spreads}
         processors: Mapping[str, Any] = {**compiled._bind_processors, **state.processors}  # noqa: SLF001 no public way
         self._processors = {name: processors[name] for name in plain if name in processors}
 
@@ -62,8 +62,8 @@ class Plan:
         if parameters.keys() != self._wanted:
             self._check(parameters)
         values: dict[str, Any] = {**self._defaults, **parameters}
-        for name, spread in self._spreads.items():
-            values.update(spread(values[name]))
+        for source, spread in self._spreads:
+            values.update(spread(parameters[source]))
         for name, process in self._processors.items():
             values[name] = process(values[name])
         return [values[name] for name in self._names]

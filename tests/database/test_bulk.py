@@ -7,13 +7,14 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import BigInteger, Boolean, LargeBinary, Text, bindparam, select, true, update
 
 from mailgate.database import Database, Statement, Tx, insert, member, open_database, rows
-from tests.database.tables import CLEAR, letter
+from tests.database.tables import CLEAR, create_tables, letter
 
 _fresh = rows("fresh", id=BigInteger, digest=LargeBinary, subject=Text, seen=Boolean)
 ADD_ROWS = Statement(insert(letter).from_select(["id", "digest", "subject", "seen"], select(_fresh)))
@@ -33,6 +34,8 @@ ALL = Statement(select(letter).order_by(letter.c.id))
 BY_ID = Statement(select(letter.c.id).where(member(letter.c.id, "wanted")).order_by(letter.c.id))
 BY_SUBJECT = Statement(select(letter.c.id).where(member(letter.c.subject, "wanted")).order_by(letter.c.id))
 BY_DIGEST = Statement(select(letter.c.id).where(member(letter.c.digest, "wanted")).order_by(letter.c.id))
+BY_DENSE_ID = Statement(select(letter.c.id).where(member(letter.c.id, "wanted", dense=True)).order_by(letter.c.id))
+NOT_BY_DENSE_ID = Statement(select(letter.c.id).where(~member(letter.c.id, "wanted", dense=True)).order_by(letter.c.id))
 NOT_BY_ID = Statement(select(letter.c.id).where(~member(letter.c.id, "wanted")).order_by(letter.c.id))
 BY_BOTH = Statement(
     select(letter.c.id)
@@ -96,6 +99,24 @@ async def test_member_finds_ten_thousand_values_of_each_type(database: Database)
     assert await _ids(database, BY_BOTH, digests=[given_rows[n][1] for n in chosen], above=5999, wanted=chosen) == [
         n for n in chosen if n > 5999
     ]
+
+
+async def test_dense_members_are_the_same_members(database: Database) -> None:
+    await _write(database, [(n, None, None, None) for n in range(100)])
+    for wanted in ([], [7], [98, 3, 3, 500, -1], list(range(20, 60))):
+        inside = [n for n in range(100) if n in wanted]
+        assert await _ids(database, BY_DENSE_ID, wanted=wanted) == inside
+        assert await _ids(database, NOT_BY_DENSE_ID, wanted=wanted) == [n for n in range(100) if n not in inside]
+
+
+async def test_dense_members_are_looked_up_in_a_hash(postgresql_url: str) -> None:
+    await create_tables(postgresql_url)
+    plan = BY_DENSE_ID.plan("postgresql")
+    connection = await asyncpg.connect(postgresql_url)
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
+    lines = await connection.fetch(f"EXPLAIN {plan.sql}", *plan.arguments({"wanted": [1, 2, 3]}))
+    await connection.close()
+    assert any("hashed SubPlan" in line[0] for line in lines), lines
 
 
 async def test_no_values_find_and_insert_nothing(database: Database) -> None:
