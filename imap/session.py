@@ -193,6 +193,8 @@ class Session:
         rule = RULES[type(command)]
         if not self.state & rule.states:
             raise BadCommand(_wrong_state(self.state))
+        if isinstance(command, Fetch) and command.messages.open_ended:
+            await self._tell_news(command, arrivals=True)
         try:
             completion = await rule.handler(self, name, command)
         except ImapError:
@@ -239,24 +241,34 @@ class Session:
         """How FETCH responses that nobody asked for look to this client."""
         return NewsStyle(vanished=self.qresync, modseq=self.condstore, uid=uid or self.condstore, recent=not self.rev2)
 
-    async def _tell_news(self, command: Command) -> None:
-        """What other sessions did, as far as this command lets it be told (RFC 9051 7.5.1)."""
-        if self.view is not None:
-            await self.tell(self.view, expunge=not _forbids_expunge(command), uid=bool(getattr(command, "uid", False)))
+    async def _tell_news(self, command: Command, *, arrivals: bool | None = None) -> None:
+        """What other sessions did, as far as this command lets it be told (RFC 9051 7.5.1).
 
-    async def tell(self, view: View, *, expunge: bool, uid: bool = False) -> None:
+        A FETCH speaks of new messages only when it asks up to ``*``, and then before its answer: Thunderbird overlooks
+        an EXISTS that comes while it reads messages, and heeds it in the IDLE that follows.
+        """
+        if self.view is not None:
+            await self.tell(
+                self.view,
+                expunge=not _forbids_expunge(command),
+                arrivals=not isinstance(command, Fetch) if arrivals is None else arrivals,
+                uid=bool(getattr(command, "uid", False)),
+            )
+
+    async def tell(self, view: View, *, expunge: bool, arrivals: bool = True, uid: bool = False) -> None:
         """Put all news of the view."""
         style = self.style(uid=uid)
-        self.put(take_news(view, style, expunge=expunge, most=_NEWS_AT_ONCE))
+        self.put(take_news(view, style, expunge=expunge, arrivals=arrivals, most=_NEWS_AT_ONCE))
         while view.changed:
             await self.spill()
-            self.put(take_news(view, style, expunge=expunge, most=_NEWS_AT_ONCE))
+            self.put(take_news(view, style, expunge=expunge, arrivals=arrivals, most=_NEWS_AT_ONCE))
 
     def begin_idle(self, tag: str) -> None:
         """IDLE from now on: news goes out as it comes (RFC 9051 6.3.13)."""
         self._idle_tag = tag
         if self.view is not None:
             self.view.notify = self.push
+            self.push()
 
     def push(self) -> None:
         """Send news to an idle client, unless it is behind with reading: then later, when it has caught up."""

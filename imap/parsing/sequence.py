@@ -22,6 +22,11 @@ class SequenceSet:
     ranges: tuple[tuple[int, int], ...]
     saved: bool = False
 
+    @property
+    def open_ended(self) -> bool:
+        """Whether ``*`` is in the set."""
+        return any(0 in bounds for bounds in self.ranges)
+
     def bounds(self, largest: int) -> list[tuple[int, int]]:
         """Disjoint ascending ranges, ``*`` being ``largest`` (0 for an empty mailbox); ``$`` is not looked at.
 

@@ -24,11 +24,11 @@ class NewsStyle:
     """RECENT, for a client that did not enable IMAP4rev2."""
 
 
-def take_news(view: View, style: NewsStyle, *, expunge: bool, most: int) -> bytes:
+def take_news(view: View, style: NewsStyle, *, expunge: bool, most: int, arrivals: bool = True) -> bytes:
     """The responses that bring the client up to date; the view then counts them as told.
 
-    Expunges only where the command allows them (RFC 9051 7.5.1), new messages only once no expunge waits, flags of
-    ``most`` messages at a time: call again while `View.has_news`.
+    Expunges only where the command allows them (RFC 9051 7.5.1), new messages (``arrivals``) only once no expunge
+    waits, flags of ``most`` messages at a time: call again while `View.has_news`.
     """
     lines: list[bytes] = []
     if view.vanished and expunge:
@@ -36,7 +36,7 @@ def take_news(view: View, style: NewsStyle, *, expunge: bool, most: int) -> byte
     if view.vanished:
         if style.modseq and not expunge:
             lines.append(b"* OK [HIGHESTMODSEQ %d] Expunges are still to come\r\n" % view.floor)
-    elif not view.in_step or view.count != len(view.mailbox.uids):
+    elif arrivals and (not view.in_step or view.count != len(view.mailbox.uids)):
         lines += _arrived(view, style)
     if view.keywords_told != len(view.mailbox.keywords):
         view.keywords_told = len(view.mailbox.keywords)

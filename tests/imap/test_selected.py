@@ -222,7 +222,7 @@ async def test_append_to_the_selected_mailbox_is_told_at_once(talk: Talk) -> Non
         A: a2 APPEND INBOX (\\Seen $x) {5+}
         A: a: b
         A< * 1 EXISTS
-        A< * 1 RECENT
+        A< * 2 RECENT
         A< * FLAGS …
         A< * OK [PERMANENTFLAGS …
         A< a2 OK [APPENDUID 1700000001 1] APPEND completed
@@ -410,3 +410,48 @@ async def test_an_answer_that_was_overtaken_brings_nothing_back(
     release.set()
     await talk("A* a2 OK …\nB* b2 OK …\nA: a3 NOOP\nA* a3 OK …\nA: a4 UID SEARCH ALL\nA< * SEARCH 1\nA< a4 OK …")
     await talk("B: b3 NOOP\nB* b3 OK …\nB: b4 UID SEARCH ALL\nB< * SEARCH 1\nB< b4 OK …")
+
+
+async def test_new_messages_wait_for_the_idle_after_a_fetch(talk: Talk, account: MemoryAccount) -> None:
+    """Thunderbird overlooks EXISTS in the answer to a FETCH, and would show the message at its next poll only."""
+    fill(account, 1)
+    await talk(
+        """
+        A: a1 SELECT INBOX
+        A* a1 OK …
+        """
+    )
+    account.deliver(message("m2"))
+    await talk(
+        """
+        A: a2 UID FETCH 1 (UID)
+        A< * 1 FETCH (UID 1)
+        A< a2 OK …
+        A: a3 IDLE
+        A< + idling
+        A< * 2 EXISTS
+        A< * 2 RECENT
+        A: DONE
+        A< a3 OK …
+        """
+    )
+
+
+async def test_a_fetch_up_to_the_last_message_sees_new_ones(talk: Talk, account: MemoryAccount) -> None:
+    fill(account, 1)
+    await talk(
+        """
+        A: a1 SELECT INBOX
+        A* a1 OK …
+        """
+    )
+    account.deliver(message("m2"))
+    await talk(
+        """
+        A: a2 UID FETCH 2:* (UID)
+        A< * 2 EXISTS
+        A< * 2 RECENT
+        A< * 2 FETCH (UID 2)
+        A< a2 OK …
+        """
+    )
