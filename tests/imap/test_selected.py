@@ -222,7 +222,7 @@ async def test_append_to_the_selected_mailbox_is_told_at_once(talk: Talk) -> Non
         A: a2 APPEND INBOX (\\Seen $x) {5+}
         A: a: b
         A< * 1 EXISTS
-        A< * 2 RECENT
+        A< * 1 RECENT
         A< * FLAGS …
         A< * OK [PERMANENTFLAGS …
         A< a2 OK [APPENDUID 1700000001 1] APPEND completed
