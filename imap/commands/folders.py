@@ -20,19 +20,14 @@ async def create(session: Session, _tag: str, command: Create) -> Completion:
 async def delete(session: Session, _tag: str, command: Delete) -> Completion:
     """DELETE; sessions that have it selected see all its messages expunged."""
     await session.account.delete(command.name)
-    if session.view is not None and session.view.name == command.name:
-        await session.view.mailbox.refresh()
+    await _look(session)
     return Completion("DELETE completed")
 
 
 async def rename(session: Session, _tag: str, command: Rename) -> Completion:
     """RENAME with all children; a selected mailbox stays selected under its new name."""
     await session.account.rename(command.old, command.new)
-    view = session.view
-    if view is not None:
-        if view.name == command.old and view.name != "INBOX":
-            view.name = command.new
-        await view.mailbox.refresh()
+    await _look(session)
     return Completion("RENAME completed")
 
 
@@ -46,3 +41,9 @@ async def unsubscribe(session: Session, _tag: str, command: Unsubscribe) -> Comp
     """UNSUBSCRIBE."""
     await session.account.unsubscribe(command.name)
     return Completion("UNSUBSCRIBE completed")
+
+
+async def _look(session: Session) -> None:
+    """The selected mailbox may be the one, whatever its name was when it was selected."""
+    if session.view is not None:
+        await session.view.mailbox.refresh()

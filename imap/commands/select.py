@@ -29,11 +29,11 @@ async def select(session: Session, _tag: str, command: Select) -> Completion:
         session.enable_condstore()
     account = session.account
     status = await account.mailbox(command.name)
-    view = await session.context.registry.open(account, status.mailbox_id, status.name, readonly=command.readonly)
+    view = await session.context.registry.open(account, status.mailbox_id, readonly=command.readonly)
     session.view = view
     if not session.rev2:
         await _claim_recent(view)
-    _put_state(session, view)
+    _put_state(session, view, status.name)
     if command.qresync is not None and command.qresync.uidvalidity == view.mailbox.uidvalidity:
         await _resynchronize(session, view, command.qresync)
     if command.readonly:
@@ -66,7 +66,7 @@ async def _claim_recent(view: View) -> None:
         view.add_recent(await mailbox.claim_recent())
 
 
-def _put_state(session: Session, view: View) -> None:
+def _put_state(session: Session, view: View, name: str) -> None:
     """All that a client must know before its first command (RFC 9051 6.3.2)."""
     mailbox = view.mailbox
     for line in flag_lines(view):
@@ -83,7 +83,7 @@ def _put_state(session: Session, view: View) -> None:
         b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % (mailbox.uidvalidity, mailbox.uidnext, mailbox.highestmodseq)
     )
     if session.rev2:
-        session.put(b'* LIST () "/" %b\r\n' % mailbox_name(view.name, utf8=session.utf8))
+        session.put(b'* LIST () "/" %b\r\n' % mailbox_name(name, utf8=session.utf8))
 
 
 def _first_unseen(view: View) -> int:

@@ -24,7 +24,7 @@ async def append(session: Session, _tag: str, command: Append) -> Completion:
         appended = await session.account.append(command.name, messages)
     except MailboxNotFound as error:
         raise MailboxNotFound(error.text, code="TRYCREATE") from error
-    await _look_at(session, command.name)
+    await _look_at(session, appended.uidvalidity)
     code = f"APPENDUID {appended.uidvalidity} {uid_set(appended.uids).decode()}"
     return Completion("APPEND completed", code)
 
@@ -39,7 +39,7 @@ async def copy(session: Session, _tag: str, command: Copy) -> Completion:
         copied = await session.account.copy(view.mailbox.mailbox_id, uids, command.name)
     except MailboxNotFound as error:
         raise MailboxNotFound(error.text, code="TRYCREATE") from error
-    await _look_at(session, command.name)
+    await _look_at(session, copied.uidvalidity)
     return Completion("COPY completed", _copyuid(copied))
 
 
@@ -58,7 +58,7 @@ async def move(session: Session, _tag: str, command: Move) -> Completion:
     if code is None:
         return Completion("No messages to move")
     session.put(f"* OK [{code}] Moved\r\n".encode())
-    if command.name == view.name:
+    if moved.uidvalidity == view.mailbox.uidvalidity:
         await view.mailbox.refresh()
     else:
         await view.mailbox.settle(moved.modseq, vanished=sorted(moved.source))
@@ -76,7 +76,10 @@ def _copyuid(copied: Copied) -> str | None:
     return f"COPYUID {copied.uidvalidity} {uid_set(copied.source).decode()} {uid_set(copied.target).decode()}"
 
 
-async def _look_at(session: Session, target: str) -> None:
-    """Messages that came into the selected mailbox are announced with the completion."""
-    if session.view is not None and session.view.name == target:
+async def _look_at(session: Session, uidvalidity: int) -> None:
+    """Messages that came into the selected mailbox are announced with the completion.
+
+    No two mailboxes of an account have one UIDVALIDITY, while a name may be another mailbox's by now.
+    """
+    if session.view is not None and session.view.mailbox.uidvalidity == uidvalidity:
         await session.view.mailbox.refresh()

@@ -37,7 +37,7 @@ class Registry:
         self._watches: dict[int, _AccountWatch] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self, account: Account, mailbox_id: int, name: str, *, readonly: bool) -> View:
+    async def open(self, account: Account, mailbox_id: int, *, readonly: bool) -> View:
         """Select: a view of the newest state; end it with `close`. Raises MailboxNotFound."""
         watch = self._watches.get(account.account_id)
         if watch is None:
@@ -54,7 +54,7 @@ class Registry:
         if mailbox.deleted:
             self._leave(mailbox)
             raise MailboxNotFound("The mailbox was deleted")
-        return View(mailbox, name, readonly=readonly)
+        return View(mailbox, readonly=readonly)
 
     def close(self, view: View) -> None:
         """Unselect."""

@@ -45,7 +45,6 @@ class View:
         "floor",
         "keywords_told",
         "mailbox",
-        "name",
         "notify",
         "readonly",
         "recent",
@@ -54,9 +53,8 @@ class View:
         "vanished",
     )
 
-    def __init__(self, mailbox: SharedMailbox, name: str, *, readonly: bool) -> None:
+    def __init__(self, mailbox: SharedMailbox, *, readonly: bool) -> None:
         self.mailbox = mailbox
-        self.name = name
         self.readonly = readonly
         self.uids = mailbox.uids
         self.count = len(mailbox.uids)
