@@ -14,16 +14,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from mailgate.database.contract import Database
 from mailgate.database.errors import BadDatabaseUrl, DatabaseUnavailable
-from mailgate.database.postgresql import PostgresqlDatabase
+from mailgate.database.postgresql import CONNECT_SECONDS, PostgresqlDatabase
+from mailgate.database.postgresql_connection import location, translated
 from mailgate.database.sqlite import SqliteDatabase
 from mailgate.database.sqlite_connection import PRAGMAS
 
 _FORMS = "use sqlite:////absolute/path/mailgate.db or postgresql://user:password@host:5432/name"
 _OLDEST_SQLITE = (3, 38, 0)  # the ->> operator
+BUSY_SECONDS = 30.0
+"""The longest wait for another process that writes the SQLite file, unless told otherwise."""
 
 
 async def open_database(
-    url: str, *, pool_size: int = 10, statement_timeout: float = 60.0, busy_timeout: float = 30.0
+    url: str, *, pool_size: int = 10, statement_timeout: float = 60.0, busy_timeout: float = BUSY_SECONDS
 ) -> Database:
     """Open the database at `url`; its schema is not looked at.
 
@@ -40,12 +43,13 @@ async def open_database(
     return await PostgresqlDatabase.open(url, pool_size=pool_size, statement_timeout=statement_timeout)
 
 
-def async_engine(url: str, *, busy_timeout: float = 30.0) -> AsyncEngine:
+def async_engine(url: str, *, busy_timeout: float = BUSY_SECONDS) -> AsyncEngine:
     """Give a SQLAlchemy engine on the same database, with the same settings; nothing is opened yet.
 
     Raises:
         BadDatabaseUrl: the URL is of no known form.
-        DatabaseUnavailable: this Python's SQLite is too old, or the file's folder is missing.
+        DatabaseUnavailable: this Python's SQLite is too old, or the file's folder is missing. Connecting to a
+            PostgreSQL server that cannot be used raises it too.
     """
     parsed = _parse(url)
     if parsed.drivername == "sqlite":
@@ -58,9 +62,18 @@ def async_engine(url: str, *, busy_timeout: float = 30.0) -> AsyncEngine:
         return engine
 
     async def connect(*_: object, **__: object) -> asyncpg.Connection:
-        return await asyncpg.connect(url)
+        try:
+            return await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+        except Exception as error:
+            raise translated(error, location(url)) from error
 
     return create_async_engine("postgresql+asyncpg://", async_creator=connect)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite database; None for PostgreSQL. Raises BadDatabaseUrl, DatabaseUnavailable."""
+    parsed = _parse(url)
+    return _sqlite_path(parsed) if parsed.drivername == "sqlite" else None
 
 
 def _prepare(connection: AsyncAdapt_aiosqlite_connection, _: object) -> None:

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 _ATTEMPTS = 8
 _FIRST_PAUSE = 0.004  # seconds before a second attempt; doubled, and jittered, at each further one
-_CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 10.0
 _GRACE_SECONDS = 5.0  # beyond the server's own limit, before a silent server is given up
 _CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 
@@ -63,7 +63,7 @@ class PostgresqlDatabase:
         connect = partial(
             asyncpg.connect,
             url,
-            timeout=_CONNECT_SECONDS,
+            timeout=CONNECT_SECONDS,
             command_timeout=statement_timeout + _GRACE_SECONDS,
             statement_cache_size=1024,
             max_cached_statement_lifetime=0,

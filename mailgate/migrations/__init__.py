@@ -45,7 +45,8 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def _upgrade(connection: Connection) -> None:
+def upgrade_within(connection: Connection) -> None:
+    """`upgrade` in the transaction of `connection`, which the caller ends."""
     if connection.dialect.name == "postgresql":
         # Several workers or nodes may start at once.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -55,7 +56,7 @@ def _upgrade(connection: Connection) -> None:
 async def upgrade(engine: AsyncEngine) -> None:
     """Bring the schema to the newest version; does nothing when it is there already."""
     async with engine.begin() as connection:
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(upgrade_within)
 
 
 async def version(engine: AsyncEngine) -> SchemaVersion:
