@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +17,10 @@ from certs import CertificateFiles, ServerTls
 from imap.server import ImapServer
 from mailgate.accounts import Accounts
 from mailgate.accounts.imap_sign_in import ImapSignIn
-from mailgate.config import Settings
+from mailgate.config import ConfigError, Settings
 from mailgate.database import open_database
 from mailgate.delivery.submission import Submission
-from mailgate.listeners import bind_all, rebind
+from mailgate.listeners import Endpoint, bind_all, parse_endpoint, rebind
 from mailgate.store import MailStore
 from smtp.server import SubmissionServer
 
@@ -39,13 +40,10 @@ class Sockets:
 
     @classmethod
     def bound(cls, settings: Settings) -> Sockets:
-        """Bind everything that the settings name. Raises OSError, ValueError naming the address."""
-        return cls(
-            bind_all(settings.imap.listen),
-            bind_all(settings.imap.listen_starttls),
-            bind_all(settings.smtp.listen),
-            bind_all(settings.smtp.listen_starttls),
-        )
+        """Bind everything that the settings name. Raises ConfigError naming the key, OSError naming the address."""
+        wanted = {key: _endpoints(key, texts) for key, texts in settings.listeners().items()}
+        bound = iter(bind_all(itertools.chain(*wanted.values())))
+        return cls(*(list(itertools.islice(bound, len(endpoints))) for endpoints in wanted.values()))
 
     def again(self) -> Sockets:
         """Sockets of one's own at the same addresses: the kernel spreads connections over those that listen."""
@@ -54,9 +52,17 @@ class Sockets:
     def _kinds(self) -> tuple[list[socket.socket], ...]:
         return self.imap, self.imap_starttls, self.smtp, self.smtp_starttls
 
-    def names(self, sockets: Sequence[socket.socket]) -> list[str]:
-        """``host:port`` of each socket, for the log."""
-        return ["{}:{}".format(*sock.getsockname()[:2]) for sock in sockets]
+
+def _endpoints(key: str, texts: Sequence[str]) -> list[Endpoint]:
+    try:
+        return list(map(parse_endpoint, texts))
+    except ValueError as error:
+        raise ConfigError("settings", key, str(error)) from error
+
+
+def load_tls(settings: Settings) -> ServerTls:
+    """The certificate that the settings name. Raises TlsUnusable."""
+    return ServerTls(CertificateFiles(None, settings.tls.certificate, settings.tls.key))
 
 
 class Gateway:
@@ -64,7 +70,7 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._tls = ServerTls(CertificateFiles(None, settings.tls.certificate, settings.tls.key))
+        self._tls = load_tls(settings)
         self._parts = contextlib.AsyncExitStack()
         self._background: list[asyncio.Task[None]] = []
 
@@ -92,9 +98,6 @@ class Gateway:
             ssl_context=self._tls.context,
             limits=imap.limits.Limits(message=settings.imap.max_message_size),
         )
-        self._parts.push_async_callback(imap_server.stop, grace)
-        await imap_server.start(sockets.imap, starttls=sockets.imap_starttls)
-
         submission = SubmissionServer(
             Submission(database, store, accounts, settings),
             self._tls.context,
@@ -103,7 +106,9 @@ class Gateway:
                 message_size=settings.smtp.max_message_size, recipients=settings.smtp.max_recipients
             ),
         )
-        self._parts.push_async_callback(submission.stop, grace)
+        # Both at once: neither takes new clients while the other lets its own finish.
+        self._parts.push_async_callback(lambda: asyncio.gather(imap_server.stop(grace), submission.stop(grace)))
+        await imap_server.start(sockets.imap, starttls=sockets.imap_starttls)
         await submission.start(sockets.smtp)
         await submission.start(sockets.smtp_starttls, starttls=True)
 
@@ -113,8 +118,8 @@ class Gateway:
         ]
         log.info(
             "serving",
-            imap=sockets.names(sockets.imap + sockets.imap_starttls),
-            smtp=sockets.names(sockets.smtp + sockets.smtp_starttls),
+            imap=names(sockets.imap + sockets.imap_starttls),
+            smtp=names(sockets.smtp + sockets.smtp_starttls),
         )
 
     def reload(self) -> None:
@@ -130,6 +135,11 @@ class Gateway:
 
     async def _reload_tls(self) -> None:
         self._tls.reload_if_changed()
+
+
+def names(sockets: Sequence[socket.socket]) -> list[str]:
+    """``host:port`` of each socket, for the log."""
+    return [str(Endpoint(*sock.getsockname()[:2])) for sock in sockets]
 
 
 async def repeat(interval: float, work: Callable[[], Awaitable[None]]) -> None:

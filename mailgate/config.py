@@ -1,7 +1,7 @@
 """One typed settings tree: a TOML file, then environment variables; every error names the file and the key.
 
-``MAILGATE_IMAP__LISTEN='["0.0.0.0:993"]'`` overrides the key ``listen`` of the table ``[imap]``: the value is read as
-TOML, and as plain text where it is not TOML.
+``MAILGATE_IMAP__LISTEN='["0.0.0.0:993"]'`` overrides the key ``listen`` of the table ``[imap]``. A list is written as
+in TOML, a text or a number as it is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECTION_SEPARATOR = "__"
 
 Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Share = Annotated[float, Meta(gt=0, le=1)]
 
 
@@ -124,6 +124,15 @@ class Settings(Section, frozen=True):
     directory: Directory = Directory()
     log: Log = Log()
 
+    def listeners(self) -> dict[str, tuple[str, ...]]:
+        """Every ``host:port`` to listen on, by the key that names it."""
+        return {
+            "imap.listen": self.imap.listen,
+            "imap.listen_starttls": self.imap.listen_starttls,
+            "smtp.listen": self.smtp.listen,
+            "smtp.listen_starttls": self.smtp.listen_starttls,
+        }
+
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read `path` (defaults alone when None), then the environment. Raises ConfigError."""
@@ -144,7 +153,7 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
         return decode(tree)
     except msgspec.ValidationError as exc:
         key, problem = _explain(str(exc))
-        variable = next((name for name, where in overridden.items() if key.startswith(where)), None)
+        variable = next((name for name, where in overridden.items() if _concerns(key, where)), None)
         raise ConfigError(f"environment variable {variable}" if variable else source, key, problem) from exc
 
 
@@ -172,18 +181,27 @@ def _overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> dict[str, 
 
 def _toml_value(text: str) -> object:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        value: object = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    # The setting's type says whether 1234 is a number or somebody's password.
+    return value if isinstance(value, str | list | dict) else text
+
+
+def _concerns(key: str, where: str) -> bool:
+    """Whether a problem at `key` may come from what was set at `where`: it, something in it, or the table it is in."""
+    steps = zip(key.partition("[")[0].split("."), where.split("."), strict=False)
+    return all(one == other for one, other in steps)
 
 
 def _explain(message: str) -> tuple[str, str]:
     """Split msgspec's message into the dotted key and the problem."""
     problem, _, where = message.partition(" - at `$.")
     key = where.rstrip("`")
-    unknown = re.fullmatch(r"Object contains unknown field `(.+)`", problem.split(" - at ")[0])
-    if unknown:
-        key = f"{key}.{unknown[1]}" if key else unknown[1]
+    if field := re.fullmatch(r"Object (contains unknown|missing required) field `(.*)`", problem):
+        key = f"{key}.{field[2]}" if key else field[2]
+        if field[1] == "missing required":
+            return key, "is required"
         return key, "no such setting; `mailgate config example` lists them all"
     return key, problem[0].lower() + problem[1:]
 

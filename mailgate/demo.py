@@ -17,13 +17,13 @@ from sqlalchemy import Connection
 from certs import CertificateFiles, ensure_demo
 from certs.files import PRIVATE, write_atomically
 from directory.importer import Progress
-from directory.queries import LISTS, people
+from directory.queries import LISTS, PersonView, people
 from directory.readers.aaf import read_aaf
 from mailgate import migrations
 from mailgate.accounts import Accounts
 from mailgate.config import Database, Directory, Gateway, Imap, Log, Settings, Smtp, Tls
 from mailgate.database import open_database
-from mailgate.database.open import async_engine
+from mailgate.database.batch import batch_engine
 from mailgate.directory_import import import_and_provision, import_settings
 
 HOST: Final = "127.0.0.1"
@@ -64,7 +64,8 @@ class Demo:
 def prepare(state: Path, *, store: str | None, directory: Path | None, free_ports: bool, progress: Progress) -> Demo:
     """Make certificates, settings, the academy and its accounts below `state`, or find them there.
 
-    `store` is a database URL (default: SQLite below `state`), `directory` another AAF complete delivery.
+    `store` is a database URL (default: SQLite below `state`). `directory`, an AAF complete delivery of one's own, is
+    imported at each start that names it, over what is there already; without it the academy is made once.
 
     Raises:
         DirectoryError: the delivery is refused; nothing of it was imported.
@@ -74,17 +75,17 @@ def prepare(state: Path, *, store: str | None, directory: Path | None, free_port
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     # The first name is the common name too: mbsync looks for an IP address nowhere else.
     certificates = ensure_demo(state / "tls", [HOST])
-    settings = _settings(state, store or f"sqlite:///{state / 'mailgate.db'}", certificates, free_ports=free_ports)
+    settings = _settings(store or f"sqlite:///{state / 'mailgate.db'}", certificates, free_ports=free_ports)
     write_atomically(state / "mailgate.toml", _settings_file(settings), PRIVATE)
     kept = state / "academy.json"
     academy = _known(kept, settings)
-    if academy is None:
-        academy = asyncio.run(_import(settings, directory or SHIPPED, progress))
+    if academy is None or directory is not None:
+        academy = asyncio.run(_import(settings, directory or SHIPPED, academy, progress))
         write_atomically(kept, msgspec.json.encode(academy), PRIVATE)
     return Demo(settings, certificates, academy)
 
 
-def _settings(state: Path, store: str, certificates: CertificateFiles, *, free_ports: bool) -> Settings:
+def _settings(store: str, certificates: CertificateFiles, *, free_ports: bool) -> Settings:
     def listen(port: int) -> tuple[str, ...]:
         return (f"{HOST}:{0 if free_ports else port}",)
 
@@ -119,22 +120,19 @@ def _known(kept: Path, settings: Settings) -> Academy | None:
     if not kept.exists():
         return None
     academy = msgspec.json.decode(kept.read_bytes(), type=Academy)
-    same = academy.store == settings.database.url and asyncio.run(_version(settings)).current is not None
-    return academy if same else None
+    return academy if academy.store == settings.database.url and asyncio.run(_has_schema(settings)) else None
 
 
-async def _version(settings: Settings) -> migrations.SchemaVersion:
-    engine = async_engine(settings.database.url)
-    try:
-        return await migrations.version(engine)
-    finally:
-        await engine.dispose()
+async def _has_schema(settings: Settings) -> bool:
+    async with batch_engine(settings.database.url, create=True) as engine:
+        return (await migrations.version(engine)).current is not None
 
 
-async def _import(settings: Settings, delivery: Path, progress: Progress) -> Academy:
+async def _import(settings: Settings, delivery: Path, before: Academy | None, progress: Progress) -> Academy:
+    """Import a delivery, and make passwords for whom there is none from `before`."""
     today = datetime.datetime.now().astimezone().date()
 
-    def work(connection: Connection) -> None:
+    def work(connection: Connection) -> tuple[list[PersonView], list[str]]:
         import_and_provision(
             connection,
             read_aaf(delivery),
@@ -142,31 +140,31 @@ async def _import(settings: Settings, delivery: Path, progress: Progress) -> Aca
             quota=settings.accounts.quota,
             progress=progress,
         )
+        return people(connection), [row.address for row in connection.execute(LISTS)]
 
-    engine = async_engine(settings.database.url)
-    try:
+    async with batch_engine(settings.database.url, create=True) as engine:
         await migrations.upgrade(engine)
         async with engine.begin() as connection:
-            await connection.run_sync(work)
-            found = await connection.run_sync(people)
-            lists = (await connection.execute(LISTS)).all()
-    finally:
-        await engine.dispose()
-    passwords = await _passwords(settings, [person.person_id for person in found])
+            found, lists = await connection.run_sync(work)
+    passwords = {person.address: person.password for person in before.people} if before else {}
+    new = [person for person in found if person.address not in passwords]
+    made = await _passwords(settings, [person.person_id for person in new])
+    passwords |= {person.address: password for person, password in zip(new, made, strict=True)}
     return Academy(
         store=settings.database.url,
-        people=tuple(
-            DemoPerson(
-                address=person.address,
-                password=password,
-                profile=person.profile,
-                school=person.schools[0] if person.schools else "",
-                classes=person.classes,
-                source_id=int(person.source_id) if person.source_id.isdigit() else person.source_id,
-            )
-            for person, password in zip(found, passwords, strict=True)
-        ),
-        lists=tuple(row.address for row in lists),
+        people=tuple(_shown(person, passwords[person.address]) for person in found),
+        lists=tuple(lists),
+    )
+
+
+def _shown(person: PersonView, password: str) -> DemoPerson:
+    return DemoPerson(
+        address=person.address,
+        password=password,
+        profile=person.profile,
+        school=person.schools[0] if person.schools else "",
+        classes=person.classes,
+        source_id=int(person.source_id) if person.source_id.isdigit() else person.source_id,
     )
 
 

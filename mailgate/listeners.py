@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -31,34 +33,43 @@ def parse_endpoint(text: str) -> Endpoint:
 
 
 def bind(endpoint: Endpoint) -> socket.socket:
-    """A bound, not yet listening TCP socket. Raises OSError naming the endpoint."""
+    """A bound, not yet listening TCP socket, at an address where nobody else listens. Raises OSError naming it."""
+    # With SO_REUSEPORT alone a second gateway of the same user would quietly share the first one's port.
+    _bound(endpoint, share=False).close()
+    return _bound(endpoint, share=True)
+
+
+def rebind(sock: socket.socket) -> socket.socket:
+    """Another socket at the address of `sock`, which `bind` gave."""
+    return _bound(Endpoint(*sock.getsockname()[:2]), share=True)
+
+
+def _bound(endpoint: Endpoint, *, share: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((endpoint.host, endpoint.port))
-    except OSError as exc:
-        sock.close()
-        raise OSError(exc.errno, f"cannot listen on {endpoint}: {exc.strerror}") from exc
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, share)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind((endpoint.host, endpoint.port))
+        except BaseException:
+            sock.close()
+            raise
+    except OSError as error:
+        raise OSError(f"cannot listen on {endpoint}: {error.strerror}") from error
     sock.setblocking(False)  # noqa: FBT003 - the name of the standard library
     return sock
 
 
-def rebind(sock: socket.socket) -> socket.socket:
-    """Another socket at the address of `sock`."""
-    return bind(Endpoint(*sock.getsockname()[:2]))
-
-
-def bind_all(endpoints: Sequence[str]) -> list[socket.socket]:
-    """Bind each ``host:port``; all or none. Who serves a socket listens on it."""
-    sockets: list[socket.socket] = []
-    try:
-        sockets.extend(map(bind, map(parse_endpoint, endpoints)))
-    except OSError:
-        for sock in sockets:
-            sock.close()
-        raise
-    return sockets
+def bind_all(endpoints: Iterable[Endpoint]) -> list[socket.socket]:
+    """Bind each, all or none. Who serves a socket listens on it. Raises OSError naming the address."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(bind(endpoint)) for endpoint in endpoints]
+        # Nobody listens yet, so that the kernel lets two kinds of listener share one address.
+        for address, times in Counter(sock.getsockname()[:2] for sock in sockets).items():
+            if times > 1:
+                raise OSError(f"cannot listen on {Endpoint(*address)} twice")
+        stack.pop_all()
+        return sockets

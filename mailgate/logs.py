@@ -1,7 +1,6 @@
 """Structured logs on standard error: an event name and its fields, never a message's content, a secret or an address.
 
-People are named by `account_id`; an address is shown with its local part hidden (`…@ent.example.org`), so that a log
-kept for months tells nothing about a pupil.
+People are named by `account_id` alone, so that a log kept for months tells nothing about a pupil.
 """
 
 from __future__ import annotations
@@ -25,7 +24,10 @@ def configure(log_format: Literal["json", "text"], level: str) -> None:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # structlog's default would show the local variables of each frame: messages and passwords.
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -43,11 +45,7 @@ def configure(log_format: Literal["json", "text"], level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.captureWarnings(True)  # noqa: FBT003 - the name of the standard library
     # aiosmtpd logs each command line, addresses included, at info.
     for name in ("mail.log", "asyncio", "aiosqlite", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def hide_local_part(address: str) -> str:
-    """An address fit for a log: the domain alone tells an operator enough."""
-    return "…@" + address.rpartition("@")[2]

@@ -9,13 +9,12 @@ from collections.abc import Callable
 
 import structlog
 import uvloop
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from mailgate import migrations
-from mailgate.app import Gateway, Sockets
+from mailgate.app import Gateway, Sockets, load_tls
 from mailgate.config import Settings
-from mailgate.database.open import async_engine
-from mailgate.workers import READY, Lifeline, supervise
+from mailgate.database.batch import batch_engine
+from mailgate.workers import Lifeline, supervise
 
 log = structlog.stdlib.get_logger("mailgate")
 
@@ -31,11 +30,16 @@ def serve(settings: Settings, on_ready: Callable[[Sockets], None]) -> int:
     """Bring the schema up to date, then serve until SIGTERM or SIGINT. Give the exit code.
 
     `on_ready` runs once, when every listener answers, with the sockets' real addresses.
+
+    Raises:
+        TlsUnusable, ConfigError, OSError, DatabaseError: before anything is served.
+        WorkerFailedError: a worker could not start.
     """
+    # Once, before anything starts: what cannot be used is one clear error and not one for each worker.
+    load_tls(settings)
+    sockets = Sockets.bound(settings)
     uvloop.run(upgrade_schema(settings))
     count = worker_count(settings)
-    # Taken once before anything starts, so that a port in use is one clear error and not one for each worker.
-    sockets = Sockets.bound(settings)
     if count == 1:
         uvloop.run(run(settings, sockets, lambda: on_ready(sockets)))
         return 0
@@ -46,11 +50,8 @@ def serve(settings: Settings, on_ready: Callable[[Sockets], None]) -> int:
 
 async def upgrade_schema(settings: Settings) -> None:
     """Bring the database to the schema that this program needs."""
-    engine: AsyncEngine = async_engine(settings.database.url)
-    try:
+    async with batch_engine(settings.database.url, create=True) as engine:
         await migrations.upgrade(engine)
-    finally:
-        await engine.dispose()
 
 
 async def run(
@@ -74,11 +75,12 @@ async def run(
 
 async def _run_worker(settings: Settings, reserved: Sockets, lifeline: Lifeline) -> None:
     """A gateway on sockets of its own at the reserved addresses; stops when the supervisor is gone."""
+    loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_reader(lifeline.read_fd, stop.set)
 
-    def ready() -> None:
-        os.write(lifeline.ready_fd, READY)
-        os.close(lifeline.ready_fd)
+    def supervisor_gone() -> None:
+        loop.remove_reader(lifeline.read_fd)  # an ended pipe stays readable
+        stop.set()
 
-    await run(settings, reserved.again(), ready, stop)
+    loop.add_reader(lifeline.read_fd, supervisor_gone)
+    await run(settings, reserved.again(), lifeline.tell_ready, stop)

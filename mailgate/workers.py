@@ -1,4 +1,4 @@
-"""Worker processes: a small supervisor forks them, restarts those that die, and passes signals on.
+"""Worker processes: a small supervisor forks them, replaces those that die, and passes signals on.
 
 Each worker binds the same ports with SO_REUSEPORT. A worker holds the read end of a pipe whose write end only the
 supervisor has: when the supervisor is gone, however it died, the pipe ends and the worker stops by itself.
@@ -12,16 +12,19 @@ import select
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
 log = structlog.stdlib.get_logger("mailgate.workers")
 
-RESTART_DELAY = 1.0
-READY = b"r"
+RESTART_DELAY: Final = 1.0
+"""Seconds before a dead worker is replaced, so that one that cannot start does not take the whole machine."""
+
+_HANDLED: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
+_READY: Final = b"r"
 
 
 class WorkerFailedError(Exception):
@@ -30,13 +33,21 @@ class WorkerFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lifeline:
-    """What a worker has from its supervisor: when `read_fd` ends, stop; write `READY` to `ready_fd` once serving."""
+    """What a worker has from its supervisor: stop when `read_fd` ends, and call `tell_ready` once serving."""
 
     read_fd: int
-    ready_fd: int
+    _ready_fd: int
+
+    def tell_ready(self) -> None:
+        with contextlib.suppress(BrokenPipeError):  # for a replacement nobody waits
+            os.write(self._ready_fd, _READY)
+        os.close(self._ready_fd)
 
 
-def supervise(count: int, work: Callable[[Lifeline], None], on_ready: Callable[[], None]) -> int:
+Work = Callable[[Lifeline], None]
+
+
+def supervise(count: int, work: Work, on_ready: Callable[[], None]) -> int:
     """Run `work` in `count` forked processes until SIGTERM or SIGINT; SIGHUP is passed on. Give the exit code.
 
     Call it before any thread or event loop is started. `on_ready` runs once, when all workers serve.
@@ -44,55 +55,47 @@ def supervise(count: int, work: Callable[[Lifeline], None], on_ready: Callable[[
     Raises:
         WorkerFailedError: a worker could not start the first time.
     """
-    handled = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
-    signal.pthread_sigmask(signal.SIG_BLOCK, handled)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
     life_read, life_write = os.pipe()
     children: set[int] = set()
     try:
         for _ in range(count):
-            child, ready = _fork(work, life_read, life_write, handled)
+            child, ready = _fork(work, life_read, life_write)
             children.add(child)
             _wait_ready(ready)
         on_ready()
-        _watch(children, lambda: _fork(work, life_read, life_write, handled), handled)
+        while (received := signal.sigwait(_HANDLED)) not in {signal.SIGTERM, signal.SIGINT}:
+            if received == signal.SIGHUP:
+                _signal(children, signal.SIGHUP)
+            else:
+                _replace_dead(children, lambda: _fork(work, life_read, life_write))
     finally:
         os.close(life_write)
+        _signal(children, signal.SIGTERM)
         for child in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGTERM)
-        for child in children:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(child, 0)
+            os.waitpid(child, 0)
         os.close(life_read)
     return 0
 
 
-def _watch(children: set[int], fork: Callable[[], tuple[int, int]], handled: set[signal.Signals]) -> None:
-    while True:
-        received = signal.sigwait(handled)
-        if received in (signal.SIGTERM, signal.SIGINT):
-            return
-        if received == signal.SIGHUP:
-            for child in children:
-                os.kill(child, signal.SIGHUP)
-            continue
-        for dead in _reap(children):
-            children.discard(dead)
-            log.error("worker died", pid=dead)
-            time.sleep(RESTART_DELAY)
-            child, ready = fork()
-            os.close(ready)
-            children.add(child)
+def _signal(children: set[int], signum: signal.Signals) -> None:
+    for child in children:
+        os.kill(child, signum)  # one that died is still there until it is waited for
 
 
-def _reap(children: set[int]) -> list[int]:
-    """The children that ended; SIGCHLD may stand for several."""
-    return [child for child in children if os.waitpid(child, os.WNOHANG)[0]]
+def _replace_dead(children: set[int], fork: Callable[[], tuple[int, int]]) -> None:
+    # One SIGCHLD may stand for several.
+    for dead in [child for child in children if os.waitpid(child, os.WNOHANG)[0]]:
+        children.discard(dead)
+        log.error("worker died", pid=dead)
+        time.sleep(RESTART_DELAY)
+        child, ready = fork()
+        os.close(ready)
+        children.add(child)
 
 
-def _fork(
-    work: Callable[[Lifeline], None], life_read: int, life_write: int, handled: set[signal.Signals]
-) -> tuple[int, int]:
+def _fork(work: Work, life_read: int, life_write: int) -> tuple[int, int]:
+    """Start a worker: its number, and a pipe that gives `_READY` when it serves, or ends."""
     ready_read, ready_write = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -104,11 +107,11 @@ def _fork(
     try:
         os.close(life_write)
         os.close(ready_read)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, handled)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         work(Lifeline(life_read, ready_write))
         code = 0
-    except BaseException:  # the child must never run the parent code
-        traceback.print_exc()
+    except BaseException:  # the child must never run the parent's code
+        log.exception("worker failed")
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -118,7 +121,7 @@ def _fork(
 def _wait_ready(ready: int) -> None:
     try:
         select.select([ready], [], [])
-        if os.read(ready, 1) != READY:
+        if os.read(ready, 1) != _READY:
             raise WorkerFailedError("a worker process ended while it was starting; its error stands above")
     finally:
         os.close(ready)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mailgate import logs
 from mailgate.cli import account, check, config, demo, directory, lists, serve
 from mailgate.cli.context import Context, fail, operator_error
 
@@ -38,6 +39,7 @@ def options(
     ] = None,
 ) -> None:
     context.obj = Context(config_file)
+    logs.configure("text", "warning")  # until `serve` reads its settings: standard output is for the answer alone
 
 
 def main() -> None:

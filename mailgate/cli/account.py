@@ -10,7 +10,8 @@ import typer
 from sqlalchemy import Connection, Row, select
 
 from directory.queries import ADDRESSES_OF_PERSON, LISTS_OF_PERSON, PERSON_BY_ADDRESS
-from mailgate.accounts.csv_accounts import CsvAccount, parse_accounts
+from mailgate.accounts.chosen_passwords import check_policy
+from mailgate.accounts.csv_accounts import CsvAccount, CsvRejected, parse_accounts
 from mailgate.accounts.csv_import import MadeAccount, import_accounts
 from mailgate.accounts.management import check_label
 from mailgate.cli.context import (
@@ -21,6 +22,7 @@ from mailgate.cli.context import (
     in_transaction,
     print_json,
     print_table,
+    rehearse,
     run,
     settings_of,
 )
@@ -47,7 +49,7 @@ def show(context: typer.Context, address: Address, *, json: Json = False) -> Non
     for key, value in found.items():
         lines = value if isinstance(value, list) else [str(value)]
         for number, line in enumerate(lines):
-            console.print(f"{'' if number else key:12} {line}", markup=False, soft_wrap=True)
+            console.print(f"{'' if number else key:12} {line}")
 
 
 @app.command(epilog="Example: mailgate account add copieur@ent.example.org --name 'Copieur du CDI'")
@@ -60,8 +62,14 @@ def add(
     json: Json = False,
 ) -> None:
     """Add an account that is in no directory (a printer, PRONOTE, a functional address)."""
-    chosen = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if ask_password else None
-    _make(context, [CsvAccount(1, address.strip().lower(), check_label(name), chosen)], json=json)
+    address = address.strip().lower()
+    chosen = None
+    if ask_password:
+        chosen = check_policy(typer.prompt("Password", hide_input=True, confirmation_prompt=True), [address])
+    try:
+        _make(context, [CsvAccount(1, address, check_label(name), chosen)], json=json)
+    except CsvRejected as error:
+        raise CommandFailed(error.errors[0].text) from error
 
 
 @app.command("import", epilog="Example: mailgate account import accounts.csv --json > made.json")
@@ -80,22 +88,19 @@ def _make(context: typer.Context, wanted: list[CsvAccount], *, json: bool, dry_r
     settings = settings_of(context)
 
     def work(connection: Connection) -> list[MadeAccount]:
-        made = import_accounts(connection, wanted, quota_limit=settings.accounts.quota)
-        if dry_run:
-            connection.rollback()
-        return made
+        return import_accounts(connection, wanted, quota_limit=settings.accounts.quota)
 
-    made = run(in_transaction(settings, work, upgrade=True))
-    if dry_run:
+    made = run(rehearse(settings, work) if dry_run else in_transaction(settings, work, upgrade=True))
+    if json:
+        # What a dry run made opens nothing.
+        passwords = [None if dry_run else one.password for one in made]
+        shown = zip(made, passwords, strict=True)
+        print_json([{"address": one.address, "label": one.label, "password": word} for one, word in shown])
+    elif dry_run:
         console.print(f"{len(made)} accounts would be made.")
-    elif json:
-        print_json([{"address": one.address, "label": one.label, "password": one.password} for one in made])
     else:
-        print_table("Address", "Label", "Password, shown only now", rows=[_shown(one) for one in made])
-
-
-def _shown(one: MadeAccount) -> tuple[str, str, str]:
-    return one.address, one.label, one.password or "as chosen"
+        rows = [(one.address, one.label, one.password or "as chosen") for one in made]
+        print_table("Address", "Label", "Password, shown only now", rows=rows)
 
 
 @app.command(epilog="Example: mailgate account suspend theo.david@ent.example.org")
@@ -124,7 +129,7 @@ def new(
     if json:
         print_json({"address": address.lower(), "label": label, "password": made})
     else:
-        console.print(made, markup=False)
+        console.print(made)
 
 
 @password.command("list", epilog="Example: mailgate account password list theo.david@ent.example.org")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import typer
+from rich.text import Text
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from certs import inspect
@@ -14,9 +15,8 @@ from directory.schema import list_, person, school
 from mailgate import migrations
 from mailgate.cli.context import ExitCode, Json, console, print_json, settings_of
 from mailgate.config import Settings
-from mailgate.database import open_database
-from mailgate.database.errors import DatabaseError
-from mailgate.database.open import async_engine
+from mailgate.database import DatabaseError, open_database
+from mailgate.database.batch import batch_engine
 from mailgate.listeners import parse_endpoint
 from mailgate.store.maintenance import check_counters
 
@@ -30,6 +30,7 @@ class Finding:
     subject: str
     state: str
     text: str
+    mend: str = ""
 
 
 def check(context: typer.Context, *, json: Json = False) -> None:
@@ -43,32 +44,30 @@ def check(context: typer.Context, *, json: Json = False) -> None:
         print_json(findings)
     else:
         for finding in findings:
-            mark = "[green]✓[/]" if finding.state == OK else "[bold red]✗[/]"
-            console.print(f"{mark} [bold]{finding.subject}[/]  {finding.text}")
+            mark = ("✓", "green") if finding.state == OK else ("✗", "bold red")
+            console.print(Text.assemble(mark, " ", (finding.subject, "bold"), "  ", finding.text))
+            if finding.mend:
+                console.print(f"    {finding.mend}")
     if any(finding.state == PROBLEM for finding in findings):
         raise typer.Exit(ExitCode.FAILED)
 
 
 def listeners(settings: Settings) -> Iterator[Finding]:
     """Every listening address can be read."""
-    for key, endpoints in (
-        ("imap.listen", settings.imap.listen),
-        ("imap.listen_starttls", settings.imap.listen_starttls),
-        ("smtp.listen", settings.smtp.listen),
-        ("smtp.listen_starttls", settings.smtp.listen_starttls),
-    ):
+    for key, endpoints in settings.listeners().items():
         for text in endpoints:
             try:
                 yield Finding(key, OK, str(parse_endpoint(text)))
             except ValueError as error:
-                yield Finding(key, PROBLEM, str(error))
+                yield Finding(key, PROBLEM, str(error), f"Correct {key} in the settings.")
 
 
 def certificate(settings: Settings) -> Iterator[Finding]:
     """The certificate is good for the gateway's name, and for how long."""
     status = inspect(settings.tls.certificate, settings.tls.key, [settings.gateway.hostname])
+    mend = f"Put a certificate for {settings.gateway.hostname} (gateway.hostname) where [tls] names it, with its key."
     for problem in status.problems:
-        yield Finding("certificate", PROBLEM, problem)
+        yield Finding("certificate", PROBLEM, problem, mend)
     if status.not_after is not None:
         text = f"{', '.join(status.names)}; expires {status.not_after:%Y-%m-%d}, in {status.days_left} days"
         yield Finding("certificate", PROBLEM if status.problems else OK, text)
@@ -77,22 +76,21 @@ def certificate(settings: Settings) -> Iterator[Finding]:
 async def database(settings: Settings) -> list[Finding]:
     """The database answers, has the schema of this program, holds a directory, and its counters are true."""
     try:
-        engine = async_engine(settings.database.url)
+        async with batch_engine(settings.database.url) as engine:
+            version = await migrations.version(engine)
+            if version.current is None:
+                return [Finding("database", PROBLEM, "it is empty", "Run `mailgate directory import`.")]
+            if not version.ready:
+                text = f"it has schema {version.current}, this program needs {version.newest}"
+                return [Finding("database", PROBLEM, text, "`mailgate serve` brings it up to date.")]
+            async with engine.connect() as connection:
+                contents = await connection.run_sync(directory)
+        wrong = await miscounted(settings)
     except DatabaseError as error:
-        return [Finding("database.url", PROBLEM, str(error))]
-    try:
-        version = await migrations.version(engine)
-        if not version.ready:
-            mend = "`mailgate directory import` makes the schema, and `mailgate serve` brings it up to date"
-            return [Finding("database", PROBLEM, f"schema {version.current}, {version.newest} is needed: {mend}")]
-        async with engine.connect() as connection:
-            contents = await connection.run_sync(directory)
-    except Exception as error:  # whatever the driver raises is what the operator must see
-        return [Finding("database", PROBLEM, f"does not answer: {error}")]
-    finally:
-        await engine.dispose()
-    wrong = await miscounted(settings)
-    counters = Finding("mailboxes", PROBLEM if wrong else OK, f"{wrong} with wrong counters")
+        return [Finding("database", PROBLEM, str(error), "Correct database.url in the settings, or mend the database.")]
+    counters = Finding("mailboxes", OK, "every counter is true")
+    if wrong:
+        counters = Finding("mailboxes", PROBLEM, f"{wrong} with wrong counters", "Please report it: no mail is lost.")
     return [Finding("database", OK, f"schema {version.current}"), contents, counters]
 
 
@@ -115,5 +113,5 @@ def directory(connection: Connection) -> Finding:
     people = count(person, person.c.state == "active")
     lists = count(list_, list_.c.active)
     if not schools:
-        return Finding("directory", PROBLEM, "holds no school: run `mailgate directory import`")
+        return Finding("directory", PROBLEM, "it holds no school", "Run `mailgate directory import`.")
     return Finding("directory", OK, f"{schools} schools, {people:,} people, {lists:,} lists")

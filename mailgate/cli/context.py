@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from certs import TlsUnusable
 from directory.local import TakenAddressError
@@ -23,16 +25,18 @@ from directory.model import DirectoryError
 from mailgate import migrations
 from mailgate.accounts import Accounts, AccountsError
 from mailgate.config import ConfigError, Settings, load
-from mailgate.database import open_database
-from mailgate.database.errors import DatabaseError
-from mailgate.database.open import async_engine
+from mailgate.database import BadDatabaseUrl, DatabaseError, open_database
+from mailgate.database.batch import batch_engine
+from mailgate.database.open import sqlite_file
+from mailgate.workers import WorkerFailedError
 
 T = TypeVar("T")
 
 DEFAULT_CONFIG = Path("/etc/mailgate/mailgate.toml")
 
-console = Console(highlight=False)
-progress_console = Console(stderr=True, highlight=False)
+# No line is folded at the width of the terminal, and no text is taken for markup or an emoji.
+console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+error_console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
 
@@ -56,10 +60,12 @@ _OPERATOR_ERRORS: tuple[tuple[type[Exception], ExitCode], ...] = (
     (ConfigError, ExitCode.CONFIGURATION),
     (DirectoryError, ExitCode.REFUSED),
     (TlsUnusable, ExitCode.CONFIGURATION),
+    (BadDatabaseUrl, ExitCode.CONFIGURATION),
     (DatabaseError, ExitCode.FAILED),
     (AccountsError, ExitCode.FAILED),
     (TakenAddressError, ExitCode.FAILED),
     (CommandFailed, ExitCode.FAILED),
+    (WorkerFailedError, ExitCode.FAILED),
     (OSError, ExitCode.FAILED),
 )
 
@@ -70,8 +76,8 @@ def operator_error(error: Exception) -> ExitCode | None:
 
 
 def fail(text: str) -> None:
-    """One line on standard error."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]mailgate:[/] {text}")
+    """Say on standard error why the command was not done."""
+    error_console.print(Text.assemble(("mailgate:", "bold red"), " ", text))
 
 
 class Context:
@@ -97,11 +103,8 @@ def settings_of(context: typer.Context) -> Settings:
 @asynccontextmanager
 async def accounts(settings: Settings) -> AsyncIterator[Accounts]:
     """The care of passwords, on a database whose schema is checked first."""
-    engine = async_engine(settings.database.url)
-    try:
-        _require(await migrations.version(engine))
-    finally:
-        await engine.dispose()
+    async with batch_engine(settings.database.url) as engine:
+        await _require_schema(engine)
     opened = await open_database(settings.database.url, pool_size=2)
     care = Accounts(opened)
     try:
@@ -114,23 +117,39 @@ async def accounts(settings: Settings) -> AsyncIterator[Accounts]:
 async def in_transaction(settings: Settings, work: Callable[[Connection], T], *, upgrade: bool = False) -> T:
     """Run batch work over one SQLAlchemy connection, all or nothing.
 
-    `upgrade` brings the schema up to date first; without it a schema that is not there, or older, is an error.
+    `upgrade` makes the database's schema or brings it up to date first; without it one that is not there, or older,
+    is an error.
     """
-    engine = async_engine(settings.database.url)
-    try:
+    async with batch_engine(settings.database.url, create=upgrade) as engine:
         if upgrade:
             await migrations.upgrade(engine)
         else:
-            _require(await migrations.version(engine))
+            await _require_schema(engine)
         async with engine.begin() as connection:
             return await connection.run_sync(work)
-    finally:
-        await engine.dispose()
 
 
-def _require(version: migrations.SchemaVersion) -> None:
+async def rehearse(settings: Settings, work: Callable[[Connection], T]) -> T:
+    """Run batch work, the schema it needs included, and take all of it back: for `--dry-run`.
+
+    Where there is no SQLite file yet, the work is done on one that is thrown away.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        url = settings.database.url
+        file = sqlite_file(url)
+        if file is not None and not file.exists():
+            url = f"sqlite:///{folder}/rehearsal.db"
+        async with batch_engine(url, create=True) as engine, engine.connect() as connection:
+            await connection.run_sync(migrations.upgrade_within)
+            done = await connection.run_sync(work)
+            await connection.rollback()
+            return done
+
+
+async def _require_schema(engine: AsyncEngine) -> None:
+    version = await migrations.version(engine)
     if version.current is None:
-        raise CommandFailed("the database is empty: run `mailgate directory import` first")
+        raise CommandFailed("the database is empty: `mailgate directory import` fills it")
     if not version.ready:
         raise CommandFailed(
             f"the database has schema {version.current}, this program needs {version.newest}: "
@@ -148,9 +167,9 @@ def print_json(value: object) -> None:
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
-def print_table(*columns: str, rows: list[tuple[str, ...]]) -> None:
+def print_table(*columns: str, rows: Sequence[tuple[str, ...]]) -> None:
     """A table for people; a password or an address is never cut, however narrow the terminal."""
     widths = [max(map(cell_len, cells)) for cells in zip(columns, *rows, strict=True)]
     for number, row in enumerate([columns, *rows]):
         cells = (set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True))
-        console.print(Text("  ".join(cells).rstrip(), style="" if number else "bold"), soft_wrap=True)
+        console.print(Text("  ".join(cells).rstrip(), style="" if number else "bold"))

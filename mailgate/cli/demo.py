@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from mailgate import logs
 from mailgate.app import Sockets
@@ -65,7 +66,8 @@ def announce_text(demo: Demo, sockets: Sockets) -> None:
     """For a person: who can sign in, and what to enter into a mail program."""
     imaps, smtps = sockets.imap[0].getsockname()[1], sockets.smtp[0].getsockname()[1]
     chosen = examples(demo.academy.people)
-    console.print("\n[bold]mailgate is ready.[/] Sign in as one of these people:\n")
+    state = demo.settings.tls.certificate.parent.parent
+    console.print(Text.assemble("\n", ("mailgate is ready.", "bold"), " Sign in as one of these people:\n"))
     print_table(
         "Address",
         "Password",
@@ -73,17 +75,17 @@ def announce_text(demo: Demo, sockets: Sockets) -> None:
         "Classes",
         rows=[(one.address, one.password, one.profile, ", ".join(one.classes[:3])) for one in chosen],
     )
-    state = demo.settings.tls.certificate.parent.parent
-    console.print(f"\nAll {len(demo.academy.people):,} people and their passwords: {state / 'academy.json'}")
     console.print(
         f"""
-[bold]Settings for Thunderbird, Outlook or a phone[/]
+All {len(demo.academy.people):,} people and their passwords: {state / "academy.json"}
+
+Settings for Thunderbird, Outlook or a phone
   Incoming   IMAP   localhost   port {imaps}   SSL/TLS   normal password
   Outgoing   SMTP   localhost   port {smtps}   SSL/TLS   normal password
   User name  the whole address
   Trust      {demo.certificates.ca}
 
-Write as a teacher to a class's parents, for instance [bold]{example_list(demo.academy.lists)}[/].
+Write as a teacher to a class's parents, for instance {example_list(demo.academy.lists)}
 Other commands: mailgate --config {state / "mailgate.toml"} list show
 Stop with Ctrl-C.
 """

@@ -10,11 +10,10 @@ import msgspec
 import typer
 from sqlalchemy import Connection
 
-from directory.importer import Progress as Report
 from directory.model import Records
 from directory.readers.aaf import read_aaf
 from directory.report import ImportReport
-from mailgate.cli.context import CommandFailed, Json, console, in_transaction, print_json, run, settings_of
+from mailgate.cli.context import CommandFailed, Json, console, in_transaction, print_json, rehearse, run, settings_of
 from mailgate.cli.progress import bar
 from mailgate.config import Settings
 from mailgate.directory_import import import_and_provision, import_settings
@@ -42,17 +41,18 @@ def import_(
     records = source(settings, path, ldap=ldap)
     directory = import_settings(settings.directory, datetime.datetime.now().astimezone().date(), force=force)
 
-    def work(connection: Connection, report: Report) -> ImportReport:
-        return import_and_provision(
-            connection, records, directory, quota=settings.accounts.quota, dry_run=dry_run, progress=report
-        )
+    with bar() as progress:
 
-    with bar() as report:
-        done = run(in_transaction(settings, lambda connection: work(connection, report), upgrade=True))
+        def work(connection: Connection) -> ImportReport:
+            return import_and_provision(
+                connection, records, directory, quota=settings.accounts.quota, dry_run=dry_run, progress=progress
+            )
+
+        done = run(rehearse(settings, work) if dry_run else in_transaction(settings, work, upgrade=True))
     if json:
         print_json(done.to_json())
     else:
-        console.print(done.to_text(), markup=False)
+        console.print(done.to_text())
 
 
 def source(settings: Settings, path: Path | None, *, ldap: bool) -> Records:
