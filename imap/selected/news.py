@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from imap.flags import SYSTEM_FLAGS
+from imap.flags import MAX_KEYWORDS, SYSTEM_FLAGS
 from imap.parsing.wire import uid_set
 from imap.selected.view import View
 
@@ -48,7 +48,8 @@ def take_news(view: View, style: NewsStyle, *, expunge: bool, most: int, arrival
 def flag_lines(view: View) -> list[bytes]:
     """FLAGS and PERMANENTFLAGS (RFC 9051 7.3.5)."""
     flags = " ".join((*SYSTEM_FLAGS, *view.mailbox.keywords)).encode()
-    permanent = b"" if view.readonly else flags + b" \\*"
+    more = b" \\*" if len(view.mailbox.keywords) < MAX_KEYWORDS else b""
+    permanent = b"" if view.readonly else flags + more
     return [b"* FLAGS (%b)\r\n" % flags, b"* OK [PERMANENTFLAGS (%b)] Flags kept\r\n" % permanent]
 
 
