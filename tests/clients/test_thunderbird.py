@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 
+from imap.flags import MAX_KEYWORDS
 from imap.message import LISTING_FIELDS
 from tests.clients.conftest import ADA, BOB, School, Upload, note
 from tests.imap.conftest import Talk
@@ -106,6 +107,20 @@ async def test_reading_tagging_and_deleting(talk: Talk, upload: Upload) -> None:
         A< 8 OK …
         """
     )
+
+
+async def test_a_mailbox_full_of_tags_says_that_it_takes_no_more(client: Client, upload: Upload) -> None:
+    await upload(note("un"))
+    await client.ok('select "INBOX"')
+    for number in range(MAX_KEYWORDS - 1):
+        told = await client.ok(f"uid store 1 +FLAGS.SILENT (tag{number})")
+        assert told[-1].startswith(b"* OK [PERMANENTFLAGS (")
+        assert b" \\*)]" in told[-1]
+    (_, told_last) = await client.ok("uid store 1 +FLAGS.SILENT (last)")
+    assert b" last)]" in told_last
+    assert b" NO [LIMIT] " in (await client.command("uid store 1 +FLAGS.SILENT (more)"))[-1]
+    selected = await client.ok('select "INBOX"')
+    assert b"\\*" not in b"".join(selected)
 
 
 async def test_deleting_without_move_leaves_the_message_there_as_deleted(talk: Talk, upload: Upload) -> None:
