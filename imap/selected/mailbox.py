@@ -199,7 +199,7 @@ class SharedMailbox:
                     self.flags[index] = flags
                     self.modseqs[index] = modseq
                     changed.append(uid)
-            elif not self.uids or uid > self.uids[-1]:
+            elif uid >= self.uidnext:  # one below was here, and expunged since this was read
                 self.uids.append(uid)
                 self.flags.append(flags)
                 self.modseqs.append(modseq)
