@@ -173,9 +173,10 @@ class PostgresqlDatabase:
 
 
 async def _roll_back(connection: asyncpg.Connection) -> None:
-    if connection.is_closed() or not connection.is_in_transaction():
+    if connection.is_closed():
         return
     try:
+        # Always: of a BEGIN that was cancelled, the driver does not know yet that it happened.
         await connection.execute("ROLLBACK")
     except BaseException as error:
         connection.terminate()
