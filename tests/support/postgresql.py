@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Self
 
 _ADMINISTRATOR = "mailgate"
+_UNDERTAKER = 'cat; "$0" -D "$1/data" -m immediate stop; rm -rf "$1"'
+"""Waits for the end of its input, which comes even when the tests are killed, and then leaves nothing behind."""
 
 
 def find_binaries() -> Path:
@@ -43,6 +45,7 @@ class PostgresqlServer:
         self._user = _unprivileged_user() if os.geteuid() == 0 else None
         self._folder = Path(tempfile.mkdtemp(prefix="mailgate-postgresql-"))
         self._password = secrets.token_hex(8)
+        self._undertaker: subprocess.Popen[bytes] | None = None
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -68,6 +71,16 @@ class PostgresqlServer:
         self._run(
             *("initdb", "-D", str(self.data), "-U", _ADMINISTRATOR, f"--pwfile={password_file}", "--no-sync"),
             *("--encoding=UTF8", "--locale=C.UTF-8", "--auth-local=trust", "--auth-host=scram-sha-256"),
+        )
+        self._undertaker = subprocess.Popen(
+            ["sh", "-c", _UNDERTAKER, self._binaries / "pg_ctl", self._folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            user=self._user and self._user.pw_uid,
+            group=self._user and self._user.pw_gid,
+            extra_groups=[] if self._user else None,
         )
         self.resume()
 
@@ -105,7 +118,9 @@ class PostgresqlServer:
         """Stop the server and remove its folder."""
         if (self.data / "postmaster.pid").exists():
             self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop")
-        shutil.rmtree(self._folder)
+        if self._undertaker is not None:
+            self._undertaker.communicate()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def create_database(self, *options: str) -> str:
         """Make a fresh database, with options of createdb, and give its URL."""
