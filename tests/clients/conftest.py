@@ -36,28 +36,34 @@ Upload = Callable[..., Awaitable[None]]
 
 @dataclass
 class School:
-    """A running gateway with two people. `client` and `submission` are the ways in of their mail programs."""
+    """A running gateway with two people, and their mail programs' ways in: with TLS at once, or (plain) by STARTTLS."""
 
     ca: Path
     passwords: dict[str, str]
-    imaps: tuple[str, int] = ("", 0)
-    smtps: tuple[str, int] = ("", 0)
+    imaps: tuple[str, int]
+    imap_plain: tuple[str, int]
+    smtps: tuple[str, int]
+    smtp_plain: tuple[str, int]
     clients: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     def tls(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.ca)
 
-    async def connect(self) -> Client:
+    async def _open(self, secure: tuple[str, int] | None, plain: tuple[str, int]) -> Client:
+        opening = Client.connect(plain, None) if secure is None else Client.connect(secure, self.tls())
+        return await self.clients.enter_async_context(await opening)
+
+    async def connect(self, *, secure: bool = True) -> Client:
         """An IMAP connection with its greeting unread."""
-        return await self.clients.enter_async_context(await Client.connect(self.imaps, self.tls()))
+        return await self._open(self.imaps if secure else None, self.imap_plain)
 
     async def client(self, address: str = ADA) -> Client:
         """An IMAP connection that is signed in."""
         return await (await self.connect()).sign_in(address, self.passwords[address])
 
-    async def submission(self) -> Wire:
+    async def submission(self, *, secure: bool = True) -> Wire:
         """A submission connection with its greeting unread."""
-        client = await self.clients.enter_async_context(await Client.connect(self.smtps, self.tls()))
+        client = await self._open(self.smtps if secure else None, self.smtp_plain)
         return Wire(client.reader, client.writer)
 
 
@@ -99,13 +105,14 @@ async def gateway(database_url: str, passwords: dict[str, str], certificate: Cer
         gateway=config.Gateway(language="en", stop_grace=5.0),
         database=config.Database(url=database_url, pool_size=4),
         tls=config.Tls(certificate=certificate.certificate, key=certificate.key),
-        imap=config.Imap(listen=("127.0.0.1:0",)),
-        smtp=config.Smtp(listen=("127.0.0.1:0",)),
+        imap=config.Imap(listen=("127.0.0.1:0",), listen_starttls=("127.0.0.1:0",)),
+        smtp=config.Smtp(listen=("127.0.0.1:0",), listen_starttls=("127.0.0.1:0",)),
     )
     sockets = Sockets.bound(settings)
     running = Gateway(settings)
     await running.start(sockets)
-    school = School(certificate.ca, passwords, sockets.imap[0].getsockname(), sockets.smtp[0].getsockname())
+    bound = (sockets.imap, sockets.imap_starttls, sockets.smtp, sockets.smtp_starttls)
+    school = School(certificate.ca, passwords, *(listening[0].getsockname() for listening in bound))
     yield school
     await school.clients.aclose()
     await running.stop()
