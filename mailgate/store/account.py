@@ -27,16 +27,24 @@ from mailgate.store import appends, copies, expunge, hierarchy, mailboxes, messa
 from mailgate.store.contents import prepare
 from mailgate.store.feed import Watchers
 from mailgate.store.flags import store_flags
+from mailgate.store.rendered_cache import RenderedCache
 
 
 class StoreAccount:
     """One account's mailboxes. Each method is one transaction; every write is durable when it returns."""
 
     def __init__(
-        self, database: Database, watchers: Watchers, account_id: int, username: str, append_limit: int
+        self,
+        database: Database,
+        watchers: Watchers,
+        texts: RenderedCache,
+        account_id: int,
+        username: str,
+        append_limit: int,
     ) -> None:
         self._database = database
         self._watchers = watchers
+        self._texts = texts
         self.account_id = account_id
         self.username = username
         self.append_limit = append_limit
@@ -99,7 +107,12 @@ class StoreAccount:
 
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
         """The wire texts that are asked for."""
-        return await self._database.read(lambda tx: messages.read_rendered(tx, message_ids, which))
+        found, missing = self._texts.take(message_ids, which)
+        if missing:
+            read = await self._database.read(lambda tx: messages.read_rendered(tx, missing, which))
+            self._texts.add(read, which)
+            found.update(read)
+        return found
 
     async def read(self, message_id: bytes, start: int, stop: int) -> bytes:
         """A range of a message's octets. Raises MessageGone."""

@@ -19,7 +19,7 @@ from mailgate.store.schema import entry, names, number
 _of_source = (entry.c.account_id == bindparam("account_id"), entry.c.mailbox_id == bindparam("mailbox_id"))
 _source = select(entry.c.uid, entry.c.flags, entry.c.size).where(*_of_source).order_by(entry.c.uid)
 _ALL: Final = Statement(_source)
-_AMONG: Final = Statement(_source.where(member(entry.c.uid, "uids")))
+_AMONG: Final = Statement(_source.where(member(entry.c.uid, "uids", dense=True)))
 
 _copied = rows("copied", source=BigInteger, target=BigInteger, flags=BigInteger)
 _INSERT: Final = Statement(

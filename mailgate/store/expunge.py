@@ -19,7 +19,7 @@ _marked = entry.c.flags.bitwise_and(DELETED) != 0
 
 _MARKED: Final = Statement(select(entry.c.uid).where(*_of_mailbox, _marked).order_by(entry.c.uid))
 _MARKED_AMONG: Final = Statement(
-    select(entry.c.uid).where(*_of_mailbox, _marked, member(entry.c.uid, "uids")).order_by(entry.c.uid)
+    select(entry.c.uid).where(*_of_mailbox, _marked, member(entry.c.uid, "uids", dense=True)).order_by(entry.c.uid)
 )
 
 
@@ -32,13 +32,13 @@ _BURY: Final = Statement(
             number("modseq"),
             entry.c.uid,
             number("now"),
-        ).where(*_of_mailbox, member(entry.c.uid, "uids")),
+        ).where(*_of_mailbox, member(entry.c.uid, "uids", dense=True)),
     )
 )
 _release = insert(released).from_select(
     names(released),
     select(entry.c.account_id, entry.c.message_id, number("now"))
-    .where(*_of_mailbox, member(entry.c.uid, "uids"))
+    .where(*_of_mailbox, member(entry.c.uid, "uids", dense=True))
     .distinct()
     .order_by(entry.c.message_id),
 )
@@ -49,7 +49,7 @@ _RELEASE: Final = Statement(
     )
 )
 _REMOVE: Final = Statement(
-    delete(entry).where(*_of_mailbox, member(entry.c.uid, "uids")).returning(entry.c.flags, entry.c.size)
+    delete(entry).where(*_of_mailbox, member(entry.c.uid, "uids", dense=True)).returning(entry.c.flags, entry.c.size)
 )
 
 

@@ -21,7 +21,7 @@ _READ: Final = Statement(
     .where(
         entry.c.account_id == bindparam("account_id"),
         entry.c.mailbox_id == bindparam("mailbox_id"),
-        member(entry.c.uid, "uids"),
+        member(entry.c.uid, "uids", dense=True),
     )
     .order_by(entry.c.uid)
 )
@@ -30,7 +30,7 @@ _WRITE: Final = Statement(
     .where(
         entry.c.account_id == bindparam("account"),
         entry.c.mailbox_id == bindparam("mailbox"),
-        member(entry.c.uid, "uids"),
+        member(entry.c.uid, "uids", dense=True),
     )
     .values(
         flags=entry.c.flags.bitwise_and(bindparam("kept")).bitwise_or(bindparam("added")),

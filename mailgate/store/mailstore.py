@@ -13,6 +13,7 @@ from mailgate.store import collector, delivery, maintenance, provisioning
 from mailgate.store.account import StoreAccount
 from mailgate.store.contents import Content, prepare
 from mailgate.store.feed import Watchers
+from mailgate.store.rendered_cache import RenderedCache
 
 APPEND_LIMIT: Final = 50 * 1024 * 1024
 """Octets of one appended message, unless the configuration says otherwise."""
@@ -25,6 +26,7 @@ class MailStore:
         self._database = database
         self._append_limit = append_limit
         self._watchers = Watchers()
+        self._texts = RenderedCache()
         self._stop_listening: Callable[[], None] | None = None
 
     async def start(self) -> None:
@@ -70,7 +72,7 @@ class MailStore:
 
     def account(self, account_id: int, username: str) -> Account:
         """The mailboxes of one person who signed in as `username`."""
-        return StoreAccount(self._database, self._watchers, account_id, username, self._append_limit)
+        return StoreAccount(self._database, self._watchers, self._texts, account_id, username, self._append_limit)
 
     async def maintain(self) -> None:
         """The daily upkeep: trim old tombstones and delete contents that nobody holds any more."""

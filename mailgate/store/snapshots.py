@@ -58,7 +58,7 @@ _VANISHED: Final = Statement(
 )
 _ENTRIES: Final = Statement(
     select(entry.c.uid, entry.c.message_id, entry.c.internal_date, entry.c.size)
-    .where(*_of_mailbox, member(entry.c.uid, "uids"))
+    .where(*_of_mailbox, member(entry.c.uid, "uids", dense=True))
     .order_by(entry.c.uid)
 )
 _RECENT: Final = Statement(

@@ -1,0 +1,41 @@
+"""Rendered texts in memory: what is used stays, what is not goes, and memory is bounded."""
+
+from __future__ import annotations
+
+from imap.backend import Rendered, Rendering
+from mailgate.store.rendered_cache import RenderedCache
+
+LISTING = Rendering.LISTING
+
+
+def texts(size: int) -> Rendered:
+    return Rendered(listing=b"x" * size)
+
+
+def test_what_was_added_is_found_and_the_rest_is_missing() -> None:
+    cache = RenderedCache()
+    cache.add({b"a": texts(1), b"b": texts(2)}, LISTING)
+    found, missing = cache.take([b"a", b"c", b"b"], LISTING)
+    assert (found, missing) == ({b"a": texts(1), b"b": texts(2)}, [b"c"])
+
+
+def test_each_rendering_is_its_own() -> None:
+    cache = RenderedCache()
+    cache.add({b"a": texts(1)}, LISTING)
+    assert cache.take([b"a"], Rendering.ENVELOPE) == ({}, [b"a"])
+
+
+def test_memory_is_bounded_and_what_is_used_stays() -> None:
+    cache = RenderedCache(limit=100_000)
+    cache.add({b"used": texts(1000)}, LISTING)
+    for number in range(1000):
+        cache.add({b"%d" % number: texts(1000)}, LISTING)
+        assert not cache.take([b"used"], LISTING)[1]
+    kept, _ = cache.take([b"%d" % number for number in range(1000)], LISTING)
+    assert 20 < len(kept) < 100
+
+
+def test_a_giant_is_not_kept() -> None:
+    cache = RenderedCache()
+    cache.add({b"giant": texts(1_000_000)}, LISTING)
+    assert cache.take([b"giant"], LISTING) == ({}, [b"giant"])
