@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, literal_column, null, select, type_coerce
+from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, cast, literal_column, null, select
 
 from directory.nomenclature import LEGAL_GUARDIAN
 from directory.schema import (
@@ -45,7 +45,7 @@ class Reason(StrEnum):
 Fact: TypeAlias = Select[Any]
 Column: TypeAlias = ColumnElement[Any]
 
-_NONE = type_coerce(null(), Id)
+_NONE = cast(null(), Id)  # PostgreSQL takes a bare NULL of a subquery for a text
 _NO_DETAIL = literal_column("''", Text)
 
 

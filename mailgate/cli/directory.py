@@ -57,6 +57,8 @@ def import_(
 
 def source(settings: Settings, path: Path | None, *, ldap: bool) -> Records:
     """The records that the command line or the settings name. Raises CommandFailed when they name none."""
+    if ldap and path is not None:
+        raise typer.BadParameter("give a path or --ldap, not both")
     if ldap:
         if settings.directory.ldap is None:
             raise CommandFailed("the settings name no LDAP directory: fill in [directory.ldap]")

@@ -43,9 +43,11 @@ def members(
     json: Json = False,
 ) -> None:
     """Show the members of a list."""
-    found, because = run(in_transaction(settings_of(context), lambda connection: _members(connection, address)))
+    found, because = run(
+        in_transaction(settings_of(context), lambda connection: _members(connection, address, why=why))
+    )
     words: dict[int, list[str]] = {}
-    for reason in because if why else []:
+    for reason in because:
         words.setdefault(reason.person_id, []).append(in_words(reason))
     if json:
         shown = [row._asdict() | ({"why": words.get(row.person_id, [])} if why else {}) for row in found]
@@ -61,12 +63,13 @@ def members(
     )
 
 
-def _members(connection: Connection, address: str) -> tuple[Sequence[Row[int, str, str, str]], list[Why]]:
-    row = connection.execute(LIST_BY_ADDRESS, {"address": address.strip().lower()}).first()
+def _members(connection: Connection, address: str, *, why: bool) -> tuple[Sequence[Row[int, str, str, str]], list[Why]]:
+    folded = address.strip().lower()
+    row = connection.execute(LIST_BY_ADDRESS, {"address": folded}).first()
     if row is None:
         raise CommandFailed(f"there is no list {address}; `mailgate list show` lists them")
     found = connection.execute(MEMBERS, {"list_id": row.list_id}).all()
-    return found, reasons(connection, address.strip())
+    return found, reasons(connection, folded) if why else []
 
 
 def in_words(why: Why) -> str:
