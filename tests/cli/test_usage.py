@@ -1,0 +1,114 @@
+"""What holds for every command: help with an example, exit codes, output that nothing cuts."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+
+import pytest
+import typer
+
+from mailgate.cli import app
+from tests.cli.command import Command
+from tests.directory.academy import DEMO
+
+MAILGATE = [sys.executable, "-m", "mailgate"]
+
+
+def commands(group: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command, by the words that lead to it."""
+    below = getattr(group, "commands", None)
+    if below is None:
+        yield path
+        return
+    for name, command in below.items():
+        yield from commands(command, (*path, name))
+
+
+COMMANDS = sorted(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_shows_an_example_of_the_very_command(mailgate: Command, command: tuple[str, ...]) -> None:
+    text = " ".join(mailgate.good(*command, "--help").out.replace("│", " ").split())
+    assert re.search(rf"Examples?: mailgate (--config \S+ )?{' '.join(command)}\b", text), text
+
+
+def test_no_command_shows_the_help(mailgate: Command) -> None:
+    assert "Start a gateway with a demo academy" in mailgate.alone().out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["serv"], ["list"], ["list", "members"], ["list", "show", "--jsn"], ["account", "add", "a@b.org"],
+        ["account", "password", "revoke", "a@b.org", "first"], ["demo", "--ports", "some"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_wrong_use_ends_with_code_2_and_says_so_on_standard_error(mailgate: Command, command: list[str]) -> None:
+    outcome = mailgate(*command)
+    assert outcome.code == 2
+    assert "Usage: mailgate" in outcome.out + outcome.err
+    if command != ["list"]:
+        assert outcome.out == ""
+
+
+def test_an_error_keeps_its_brackets(mailgate: Command) -> None:
+    line = mailgate.refused(1, "directory", "import", "--ldap")
+    assert line == "the settings name no LDAP directory: fill in [directory.ldap]"
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    """A terminal of 30 columns: what it shows, and what a program gets."""
+    shows, gets = pty.openpty()
+    fcntl.ioctl(gets, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
+    yield shows, gets
+    for handle in (shows, gets):
+        os.close(handle)
+
+
+def read(terminal: int) -> str:
+    """What a terminal shows, once nobody writes any more."""
+    os.set_blocking(terminal, False)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(terminal, 65536)
+        except BlockingIOError:
+            return shown.decode()
+
+
+def test_the_progress_bar_is_for_terminals_and_never_on_standard_output(
+    mailgate: Command, terminal: tuple[int, int]
+) -> None:
+    shows, gets = terminal
+    command = [*MAILGATE, "--config", str(mailgate.config), "directory", "import", str(DEMO), "--json"]
+    # TERM as people have it: on a dumb terminal nothing moves.
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=gets, check=True, env={**os.environ, "TERM": "xterm"}, timeout=60
+    )
+    assert json.loads(done.stdout)["added"]["pupil"] == 455
+    assert re.search(r"lists: \d,\d{3}", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", read(shows)))
+    done = subprocess.run([*command, "--dry-run"], capture_output=True, check=True, timeout=60)
+    assert done.stderr == b""
+
+
+def test_a_narrow_terminal_cuts_and_folds_nothing(academy: Command, terminal: tuple[int, int]) -> None:
+    shows, gets = terminal
+    file = academy.folder / "accounts.csv"
+    address = "une.adresse.bien.plus.large.que.le.terminal@ent.example.org"
+    file.write_text(f"address,label\n{address},Une étiquette qui est large elle aussi\n")
+    command = [*MAILGATE, "--config", str(academy.config), "account", "import", str(file)]
+    subprocess.run(command, stdout=gets, check=True, timeout=60)
+    line = read(shows).splitlines()[1]
+    assert re.fullmatch(rf"{re.escape(address)}  Une étiquette qui est large elle aussi +\S{{34}}", line), line
