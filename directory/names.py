@@ -28,7 +28,7 @@ def plain(text: str) -> str:
 
 def slug(text: str) -> str:
     """The address form of a class, group, school or discipline name; may be empty."""
-    return _OTHER.sub("-", plain(text).lower().replace("+", " plus "))[: SLUG_LIMIT + 1].strip("-")[:SLUG_LIMIT]
+    return _OTHER.sub("-", plain(text).lower().replace("+", " plus ")).strip("-")[:SLUG_LIMIT].rstrip("-")
 
 
 def folded(text: str) -> str:

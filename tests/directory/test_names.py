@@ -20,6 +20,7 @@ from directory.names import folded, free_slug, local_part, shown, slug
         ("BIOTECHNOLOGIES SANTE-ENVIRONNEMENT(E F", "biotechnologies-sante-environnement-e-f"),
         ("  Œuvre d'Art ", "oeuvre-d-art"),
         ("***", ""),
+        ("x" * 39 + ":y", "x" * 39),
     ],
 )
 def test_slugs(name: str, expected: str) -> None:
