@@ -26,6 +26,25 @@ ODD = (
     b'Subject: a\0b\r\nDate: not a date at all\r\nContent-Type: text/plain; charset="a\\"b; name="=?x?=\r\n'
     b'Content-Disposition: attachment; filename="\\\r\n\r\ntext\r\n'
 )
+FORBIDDEN = [
+    "UID FETCH 4294967296 (FLAGS)",
+    "FETCH 1:4294967296 (FLAGS)",
+    "UID STORE 4294967296 +FLAGS (\\Seen)",
+    "UID COPY 4294967296 Trash",
+    "UID MOVE 1,4294967296 Trash",
+    "UID EXPUNGE 4294967296",
+    "UID SEARCH UID 4294967296",
+    "UID SEARCH 4294967296",
+    "FETCH 1 BODY[4294967296]",
+    "FETCH 1 BODY[1.]",
+    "FETCH 1 BODY[1..2]",
+    "FETCH 1 BODY[]<0.0>",
+    "FETCH 1 BODY[]<0>",
+    "CREATE &Jjo",
+    "CREATE a&b",
+    "CREATE &AGE-",
+    'LIST "" "&AOk"',
+]
 
 
 async def structures(client: Client) -> tuple[list[Value], Value]:
@@ -82,33 +101,12 @@ async def test_wildcards_of_list_take_no_time(client: Client) -> None:
     assert time.perf_counter() - start < 1
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "UID FETCH 4294967296 (FLAGS)",
-        "FETCH 1:4294967296 (FLAGS)",
-        "UID STORE 4294967296 +FLAGS (\\Seen)",
-        "UID COPY 4294967296 Trash",
-        "UID MOVE 1,4294967296 Trash",
-        "UID EXPUNGE 4294967296",
-        "UID SEARCH UID 4294967296",
-        "UID SEARCH 4294967296",
-        "FETCH 1 BODY[4294967296]",
-        "FETCH 1 BODY[1.]",
-        "FETCH 1 BODY[1..2]",
-        "FETCH 1 BODY[]<0.0>",
-        "FETCH 1 BODY[]<0>",
-        "CREATE &Jjo",
-        "CREATE a&b",
-        "CREATE &AGE-",
-        'LIST "" "&AOk"',
-    ],
-)
-async def test_what_the_grammar_forbids_is_bad(client: Client, upload: Upload, command: str) -> None:
+async def test_what_the_grammar_forbids_is_bad(client: Client, upload: Upload) -> None:
     await upload(note("un"))
     await client.ok("SELECT INBOX")
-    assert re.match(rb"t[0-9]+ BAD ", (await client.command(command))[-1])
-    assert await client.ok("UID SEARCH SEEN") == [b"* SEARCH"]
+    for command in FORBIDDEN:
+        assert re.match(rb"t[0-9]+ BAD ", (await client.command(command))[-1]), command
+        assert await client.ok("UID SEARCH SEEN") == [b"* SEARCH"]
 
 
 async def test_examine_refuses_every_change(client: Client, upload: Upload) -> None:
