@@ -22,14 +22,16 @@ _SETTLING = 1.0
 async def measure(peer: Peer, *, connections: int = CONNECTIONS) -> list[Figure]:
     """Bring the people of the list into IDLE on their INBOX, each on a connection of their own.
 
-    Memory is that of the connections after the first 80, which bring up what is there once for all.
+    Memory is that of the second half: by then the pools of processes and database connections are there, and what
+    earlier work had freed is used again.
     """
-    idlers = await _connect(peer, peer.members[:_SAMPLES])
+    half = connections // 2
+    idlers = await _connect(peer, peer.members[:half])
     await asyncio.sleep(_SETTLING)
     before = peer.memory()
     start = time.perf_counter()
-    idlers += await _connect(peer, peer.members[_SAMPLES:connections])
-    more = connections - _SAMPLES
+    idlers += await _connect(peer, peer.members[half:connections])
+    more = connections - half
     connecting = (time.perf_counter() - start) / more
     await asyncio.sleep(_SETTLING)
     memory = (peer.memory() - before) / more

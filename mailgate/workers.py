@@ -7,6 +7,7 @@ supervisor has: when the supervisor is gone, however it died, the pipe ends and 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import select
 import signal
@@ -56,6 +57,9 @@ def supervise(count: int, work: Work, on_ready: Callable[[], None]) -> int:
         WorkerFailedError: a worker could not start the first time.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+    # A collection in a worker would write to every object from before the fork, and so copy all their pages.
+    gc.collect()
+    gc.freeze()
     life_read, life_write = os.pipe()
     children: set[int] = set()
     try:

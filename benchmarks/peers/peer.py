@@ -25,7 +25,8 @@ class Person:
 class Peer:
     """A running server.
 
-    `processes` are the roots of its process trees; `stored` gives the bytes of its mail on disk.
+    `processes` are the roots of its process trees, those that hold the connections first and a database server of its
+    own last; `stored` gives the bytes of its mail on disk.
     """
 
     name: str
@@ -44,19 +45,22 @@ class Peer:
         return ssl.create_default_context(cafile=self.ca)
 
     def memory(self) -> int:
-        """Bytes of memory of all processes; what they share is counted once."""
-        return sum(process.memory_full_info().pss for process in self._tree())
+        """Bytes of memory of the processes that hold connections; what they share is counted once.
+
+        A database server's memory follows what was read, not who is connected.
+        """
+        return sum(process.memory_full_info().pss for process in self._tree(self.processes[:1]))
 
     def processor_time(self) -> float:
         """Seconds of CPU that all processes have used, and those that they have waited for."""
         total = 0.0
-        for process in self._tree():
+        for process in self._tree(self.processes):
             times = process.cpu_times()
             total += times.children_user + times.children_system + _running_time(process.pid)
         return total
 
-    def _tree(self) -> Iterator[psutil.Process]:
-        for number in self.processes:
+    def _tree(self, roots: tuple[int, ...]) -> Iterator[psutil.Process]:
+        for number in roots:
             with contextlib.suppress(psutil.NoSuchProcess):
                 root = psutil.Process(number)
                 for process in (root, *root.children(recursive=True)):
