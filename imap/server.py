@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _TLS_BUFFER: Final = 16_384
+_BACKLOG: Final = 1_024
+"""Connections that the kernel holds while all clients of a school come back at once."""
 
 
 class ServerContext:
@@ -71,12 +73,13 @@ class ImapServer:
                 await loop.create_server(
                     self._connection,
                     sock=listening,
+                    backlog=_BACKLOG,
                     ssl=self._ssl_context,
                     ssl_handshake_timeout=self._context.limits.sign_in_timeout,
                 )
             )
         for listening in starttls:
-            self._servers.append(await loop.create_server(self._connection, sock=listening))
+            self._servers.append(await loop.create_server(self._connection, sock=listening, backlog=_BACKLOG))
 
     def _connection(self) -> Connection:
         return Connection(self._context)
