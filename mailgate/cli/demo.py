@@ -86,7 +86,7 @@ Settings for Thunderbird, Outlook or a phone
   Trust      {demo.certificates.ca}
 
 Write as a teacher to a class's parents, for instance {example_list(demo.academy.lists)}
-Other commands: mailgate --config {state / "mailgate.toml"} list show
+Other commands: {Path(sys.argv[0])} --config {state / "mailgate.toml"} list show
 Stop with Ctrl-C.
 """
     )
