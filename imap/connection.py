@@ -120,6 +120,7 @@ class Connection(asyncio.Protocol):
         self._fail_line("the client is gone")
         if self._drain_waiter is not None and not self._drain_waiter.done():
             self._drain_waiter.set_exception(ConnectionResetError("the client is gone"))
+        self._drain_waiter = None  # its error holds the frames of the command, and what that had still to send
         if self._task is None:
             self._finish()
 
