@@ -47,5 +47,4 @@ async def test_what_it_did_not_read_is_freed_at_once(gateway: Gateway, account: 
     await eventually(lambda: not connection.can_write)
     await client.close()
     await eventually(lambda: gateway.server.connections == 0)
-    del connection, client, streams
     assert tracemalloc.get_traced_memory()[0] < before + SIZE / 2
