@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from mailgate.database.sqlite import SqliteDatabase
 from mailgate.database.sqlite_connection import PRAGMAS
 
 _FORMS = "use sqlite:////absolute/path/mailgate.db or postgresql://user:password@host:5432/name"
+_DRIVER = re.compile(r"^(postgres(?:ql)?|sqlite)\+[a-z0-9]+(?=:)")
 _OLDEST_SQLITE = (3, 38, 0)  # the ->> operator
 BUSY_SECONDS = 30.0
 """The longest wait for another process that writes the SQLite file, unless told otherwise."""
@@ -37,6 +39,7 @@ async def open_database(
         BadDatabaseUrl: the URL is of no known form.
         DatabaseUnavailable: the database cannot be opened.
     """
+    url = _without_driver(url)
     parsed = _parse(url)
     if parsed.drivername == "sqlite":
         return await SqliteDatabase.open(_sqlite_path(parsed), busy_timeout=busy_timeout)
@@ -51,6 +54,7 @@ def async_engine(url: str, *, busy_timeout: float = BUSY_SECONDS) -> AsyncEngine
         DatabaseUnavailable: this Python's SQLite is too old, or the file's folder is missing. Connecting to a
             PostgreSQL server that cannot be used raises it too.
     """
+    url = _without_driver(url)
     parsed = _parse(url)
     if parsed.drivername == "sqlite":
         path = _sqlite_path(parsed)
@@ -72,7 +76,7 @@ def async_engine(url: str, *, busy_timeout: float = BUSY_SECONDS) -> AsyncEngine
 
 def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite database; None for PostgreSQL. Raises BadDatabaseUrl, DatabaseUnavailable."""
-    parsed = _parse(url)
+    parsed = _parse(_without_driver(url))
     return _sqlite_path(parsed) if parsed.drivername == "sqlite" else None
 
 
@@ -87,6 +91,11 @@ def _prepare(connection: AsyncAdapt_aiosqlite_connection, _: object) -> None:
 
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
+
+
+def _without_driver(url: str) -> str:
+    """SQLAlchemy's form names a driver (`postgresql+asyncpg://`); here each engine has but one."""
+    return _DRIVER.sub(r"\1", url)
 
 
 def _parse(url: str) -> URL:

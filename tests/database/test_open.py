@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from mailgate.database import BadDatabaseUrl, DatabaseError, DatabaseUnavailable, async_engine, open_database
 from tests.support.postgresql import PostgresqlServer
@@ -83,3 +84,14 @@ async def test_a_database_that_is_not_utf8_is_refused(postgresql_server: Postgre
     with pytest.raises(DatabaseUnavailable, match="encoded in LATIN1"):
         await open_database(url)
     postgresql_server.drop_database(url)
+
+
+async def test_a_url_in_sqlalchemys_form_opens_the_same_database(database_url: str) -> None:
+    driver = "aiosqlite" if database_url.startswith("sqlite") else "asyncpg"
+    named = database_url.replace("://", f"+{driver}://", 1)
+    database = await open_database(named)
+    engine = async_engine(named)
+    async with engine.connect() as connection:
+        assert (await connection.execute(text("SELECT 1"))).scalar() == 1
+    await engine.dispose()
+    await database.close()
