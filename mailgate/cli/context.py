@@ -163,8 +163,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def print_json(value: object) -> None:
-    """One JSON document on standard output."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    """One JSON document on standard output, whole: with PYTHONUNBUFFERED a pipe may take a part and lose the rest."""
+    sys.stdout.flush()
+    with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+        out.write(msgspec.json.encode(value) + b"\n")
 
 
 def print_table(*columns: str, rows: Sequence[tuple[str, ...]]) -> None:

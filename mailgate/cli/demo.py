@@ -59,7 +59,6 @@ def announce_json(demo: Demo, sockets: Sockets) -> None:
             "lists": demo.academy.lists,
         }
     )
-    sys.stdout.flush()
 
 
 def announce_text(demo: Demo, sockets: Sockets) -> None:
