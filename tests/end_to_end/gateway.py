@@ -40,6 +40,9 @@ class Gateway:
     options: tuple[str, ...] = ()
     people: dict[int, Person] = field(default_factory=dict)
     lists: list[str] = field(default_factory=list)
+    environment: dict[str, str] | None = None
+    """Of the process; that of the tests by default."""
+    cwd: Path | None = None
     _process: subprocess.Popen[str] | None = None
     _ready: dict[str, Any] = field(default_factory=dict)
 
@@ -49,7 +52,13 @@ class Gateway:
         errors = self.state.with_suffix(".log")
         with errors.open("a") as log:
             self._process = subprocess.Popen(
-                [*command, *self.options], stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+                [*command, *self.options],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+                env=self.environment,
+                cwd=self.cwd,
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -64,6 +73,11 @@ class Gateway:
             for person in self._ready["people"]
         }
         self.lists = self._ready["lists"]
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """What the line of JSON said."""
+        return self._ready
 
     @property
     def pid(self) -> int:
