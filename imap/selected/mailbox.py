@@ -6,17 +6,20 @@ The columns always show the newest state this process knows. What each session h
 from __future__ import annotations
 
 import asyncio
+import logging
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from imap.backend import Account, Change, Changes, Snapshot
-from imap.errors import MailboxNotFound
+from imap.errors import MailboxNotFound, ServiceUnavailable
 from imap.selected.flag_text import FlagTexts
 
 if TYPE_CHECKING:
     from imap.selected.view import View
+
+_log = logging.getLogger(__name__)
 
 
 class SharedMailbox:
@@ -88,6 +91,8 @@ class SharedMailbox:
         try:
             while self._answered < self._asked:
                 await self._catch_up()
+        except ServiceUnavailable:
+            _log.warning("news not read; they are with the next hint or command")
         finally:
             self._task = None
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
+from typing import TypeVar
+
+import structlog
 
 from imap.backend import (
     Appended,
@@ -21,17 +24,24 @@ from imap.backend import (
     Snapshot,
     Stored,
 )
-from imap.errors import MessageTooLarge
-from mailgate.database import Database, Tx
+from imap.errors import MessageTooLarge, ServiceUnavailable
+from mailgate.database import Database, DatabaseUnavailable, Tx
+from mailgate.database.contract import Work
 from mailgate.store import appends, copies, expunge, hierarchy, mailboxes, messages, snapshots
 from mailgate.store.contents import prepare
 from mailgate.store.feed import Watchers
 from mailgate.store.flags import store_flags
 from mailgate.store.rendered_cache import RenderedCache
 
+log = structlog.stdlib.get_logger("mailgate.store")
+T = TypeVar("T")
+
 
 class StoreAccount:
-    """One account's mailboxes. Each method is one transaction; every write is durable when it returns."""
+    """One account's mailboxes. Each method is one transaction; every write is durable when it returns.
+
+    Each raises ServiceUnavailable while the database cannot be used.
+    """
 
     def __init__(
         self,
@@ -51,15 +61,15 @@ class StoreAccount:
 
     async def mailboxes(self) -> Sequence[MailboxStatus]:
         """All mailboxes, INBOX first."""
-        return await self._database.read(lambda tx: mailboxes.list_mailboxes(tx, self.account_id))
+        return await self._read(lambda tx: mailboxes.list_mailboxes(tx, self.account_id))
 
     async def mailbox(self, name: str) -> MailboxStatus:
         """One mailbox. Raises MailboxNotFound."""
-        return await self._database.read(lambda tx: mailboxes.mailbox_status(tx, self.account_id, name))
+        return await self._read(lambda tx: mailboxes.mailbox_status(tx, self.account_id, name))
 
     async def subscriptions(self) -> Collection[str]:
         """Subscribed names."""
-        return await self._database.read(lambda tx: mailboxes.subscriptions(tx, self.account_id))
+        return await self._read(lambda tx: mailboxes.subscriptions(tx, self.account_id))
 
     async def create(self, name: str, special_use: str | None = None) -> MailboxStatus:
         """Create and subscribe. Raises MailboxExists, InvalidMailboxName, CommandRefused."""
@@ -69,59 +79,59 @@ class StoreAccount:
             await hierarchy.create(tx, self.account_id, name, special_use, now)
             return await mailboxes.mailbox_status(tx, self.account_id, name)
 
-        return await self._database.write(work)
+        return await self._write(work)
 
     async def delete(self, name: str) -> None:
         """Delete with all messages. Raises MailboxNotFound, MailboxInUse, MailboxHasChildren."""
         now = _now()
-        await self._database.write(lambda tx: hierarchy.remove(tx, self.account_id, name, now))
+        await self._write(lambda tx: hierarchy.remove(tx, self.account_id, name, now))
 
     async def rename(self, old: str, new: str) -> None:
         """Rename with children. Raises MailboxNotFound, MailboxExists, MailboxInUse, InvalidMailboxName."""
         now = _now()
-        await self._database.write(lambda tx: hierarchy.rename(tx, self.account_id, old, new, now))
+        await self._write(lambda tx: hierarchy.rename(tx, self.account_id, old, new, now))
 
     async def subscribe(self, name: str) -> None:
         """Add to the subscriptions. Raises InvalidMailboxName, CommandRefused."""
-        await self._database.write(lambda tx: mailboxes.subscribe(tx, self.account_id, name))
+        await self._write(lambda tx: mailboxes.subscribe(tx, self.account_id, name))
 
     async def unsubscribe(self, name: str) -> None:
         """Take off the subscriptions."""
-        await self._database.write(lambda tx: mailboxes.unsubscribe(tx, self.account_id, name))
+        await self._write(lambda tx: mailboxes.unsubscribe(tx, self.account_id, name))
 
     async def snapshot(self, mailbox_id: int) -> Snapshot:
         """The whole mailbox. Raises MailboxNotFound."""
-        return await self._database.read(lambda tx: snapshots.snapshot(tx, self.account_id, mailbox_id))
+        return await self._read(lambda tx: snapshots.snapshot(tx, self.account_id, mailbox_id))
 
     async def changes(self, mailbox_id: int, since: int) -> Changes:
         """What happened since. Raises MailboxNotFound."""
-        return await self._database.read(lambda tx: snapshots.changes(tx, self.account_id, mailbox_id, since))
+        return await self._read(lambda tx: snapshots.changes(tx, self.account_id, mailbox_id, since))
 
     async def claim_recent(self, mailbox_id: int, uidnext: int) -> int:
         """Take ``\\Recent``. Raises MailboxNotFound."""
-        return await self._database.write(lambda tx: snapshots.claim_recent(tx, self.account_id, mailbox_id, uidnext))
+        return await self._write(lambda tx: snapshots.claim_recent(tx, self.account_id, mailbox_id, uidnext))
 
     async def entries(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[Entry]:
         """The entries of these UIDs."""
-        return await self._database.read(lambda tx: snapshots.entries(tx, self.account_id, mailbox_id, uids))
+        return await self._read(lambda tx: snapshots.entries(tx, self.account_id, mailbox_id, uids))
 
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
         """The wire texts that are asked for."""
         found, missing = self._texts.take(message_ids, which)
         if missing:
-            read = await self._database.read(lambda tx: messages.read_rendered(tx, missing, which))
+            read = await self._read(lambda tx: messages.read_rendered(tx, missing, which))
             self._texts.add(read, which)
             found.update(read)
         return found
 
     async def read(self, message_id: bytes, start: int, stop: int) -> bytes:
         """A range of a message's octets. Raises MessageGone."""
-        chunks = await self._database.read(lambda tx: messages.read_range(tx, message_id, start, stop))
+        chunks = await self._read(lambda tx: messages.read_range(tx, message_id, start, stop))
         return messages.cut(chunks, start, stop)
 
     async def read_whole(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
         """Whole messages; those that are gone are left out."""
-        return messages.joined(await self._database.read(lambda tx: messages.read_chunks(tx, message_ids)))
+        return messages.joined(await self._read(lambda tx: messages.read_chunks(tx, message_ids)))
 
     async def store(
         self,
@@ -133,24 +143,24 @@ class StoreAccount:
         unchanged_since: int | None = None,
     ) -> Stored:
         """Change flags. Raises MailboxNotFound, TooManyKeywords."""
-        return await self._database.write(
+        return await self._write(
             lambda tx: store_flags(tx, self.account_id, mailbox_id, uids, action, flags, keywords, unchanged_since)
         )
 
     async def expunge(self, mailbox_id: int, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
         """Remove what is marked. Raises MailboxNotFound."""
         now = _now()
-        return await self._database.write(lambda tx: expunge.expunge(tx, self.account_id, mailbox_id, uids, now))
+        return await self._write(lambda tx: expunge.expunge(tx, self.account_id, mailbox_id, uids, now))
 
     async def copy(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
         """Copy. Raises MailboxNotFound, OverQuota."""
         now = _now()
-        return await self._database.write(lambda tx: copies.copy(tx, self.account_id, mailbox_id, uids, target, now))
+        return await self._write(lambda tx: copies.copy(tx, self.account_id, mailbox_id, uids, target, now))
 
     async def move(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
         """Move. Raises MailboxNotFound."""
         now = _now()
-        return await self._database.write(lambda tx: copies.move(tx, self.account_id, mailbox_id, uids, target, now))
+        return await self._write(lambda tx: copies.move(tx, self.account_id, mailbox_id, uids, target, now))
 
     async def append(self, target: str, messages: Sequence[NewMessage]) -> Appended:
         """Append all or none. Raises MailboxNotFound, OverQuota, MessageTooLarge, TooManyKeywords."""
@@ -163,15 +173,32 @@ class StoreAccount:
                     raise MessageTooLarge("This message is too large")
                 date = now if message.internal_date is None else message.internal_date
                 arrivals.append(appends.Arrival(content, message.flags, message.keywords, date))
-            return await self._database.write(lambda tx: appends.append(tx, self.account_id, target, arrivals, now))
+            return await self._write(lambda tx: appends.append(tx, self.account_id, target, arrivals, now))
 
     async def quota(self) -> Quota:
         """Storage used and allowed."""
-        return await self._database.read(lambda tx: mailboxes.quota(tx, self.account_id))
+        return await self._read(lambda tx: mailboxes.quota(tx, self.account_id))
 
     def watch(self, notify: Callable[[Hint], None]) -> Callable[[], None]:
         """Hear of this account's changes; the answer ends it."""
         return self._watchers.add(self.account_id, notify)
+
+    async def _read(self, work: Work[T]) -> T:
+        try:
+            return await self._database.read(work)
+        except DatabaseUnavailable as error:
+            raise _unavailable(error) from error
+
+    async def _write(self, work: Work[T]) -> T:
+        try:
+            return await self._database.write(work)
+        except DatabaseUnavailable as error:
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: DatabaseUnavailable) -> ServiceUnavailable:
+    log.error("database unavailable", reason=str(error))
+    return ServiceUnavailable("The mailboxes cannot be reached right now. Please try again later.")
 
 
 def _now() -> int:
