@@ -158,7 +158,11 @@ class CommandReader:
         """Take the current literal's octets from the front of ``data``; give the rest."""
         taken = data[: self._missing]
         if self._sink is not None:
-            self._sink.write(taken)
+            try:
+                self._sink.write(taken)
+            except OSError:
+                self._sink = None
+                self._refuse("NO", "No room for this message right now, please try again later", "UNAVAILABLE")
         self._missing -= len(taken)
         return data[len(taken) :]
 
@@ -257,10 +261,10 @@ class CommandReader:
             sink.seek(0)
             self._parts.append(Literal(announced.size, sink, announced.binary))
 
-    def _refuse(self, condition: str, text: str) -> None:
+    def _refuse(self, condition: str, text: str, code: str = "TOOBIG") -> None:
         """Not to be executed: the first reason stands."""
         if self._refusal is None:
-            self._refusal = Refused(self._tag or "*", condition, "TOOBIG", text)
+            self._refusal = Refused(self._tag or "*", condition, code, text)
 
     def _complete(self) -> Event:
         refusal = self._refusal
