@@ -1,0 +1,55 @@
+"""Worker processes on PostgreSQL: one that dies is replaced, and all end with their supervisor."""
+
+from __future__ import annotations
+
+import signal
+
+import psutil
+
+from tests.processes.conftest import Start
+from tests.processes.serving import Idle, Serving, await_refusal
+
+
+def idle_on(serving: Serving, pid: int) -> Idle:
+    """An idle session that this worker serves."""
+    while True:
+        idle = Idle(serving)
+        if serving.pid_of(idle.client.socket()) == pid:
+            return idle
+        idle.close()
+
+
+def test_a_killed_worker_is_replaced_and_the_others_go_on(start: Start, postgresql_url: str) -> None:
+    serving = start(postgresql_url)
+    victim, survivor = sorted(serving.pids())
+    lost, kept = idle_on(serving, victim), idle_on(serving, survivor)
+    for turn in (1, 2):  # a replacement is worth as much as the first
+        psutil.Process(victim).kill()
+        while lost.client.readline():  # news that it had still to read
+            pass
+        lost.close()
+        assert serving.wait_for("worker died", turn)[-1]["pid"] == victim
+        serving.wait_for("serving", 2 + turn)
+        [victim] = serving.pids() - {survivor}
+        lost = idle_on(serving, victim)
+        serving.send("Ensuite")
+        for idle in (lost, kept):
+            idle.wait_for(b" EXISTS\r\n")
+    serving.signal(signal.SIGTERM)
+    for idle in (lost, kept):
+        idle.wait_for(b"* BYE ")
+        idle.close()
+    assert serving.wait() == 0
+    assert serving.noise == []
+
+
+def test_workers_end_when_their_supervisor_is_killed(start: Start, postgresql_url: str) -> None:
+    serving = start(postgresql_url)
+    workers = [psutil.Process(pid) for pid in serving.pids()]
+    idle = Idle(serving)
+    serving.process.kill()
+    idle.wait_for(b"* BYE ")
+    idle.close()
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
+    for address in serving.listeners:
+        await_refusal(address)
