@@ -54,11 +54,19 @@ class Backend(Protocol):
         ...
 
 
+class MailboxRef(NamedTuple):
+    """Which mailbox, whatever its name: no two mailboxes of a server share one, and none is ever used again."""
+
+    account_id: int
+    """Whose it is: the signed-in account, or one that shares it."""
+    mailbox_id: int
+
+
 @dataclass(frozen=True, slots=True)
 class MailboxStatus:
     """A mailbox and its counters, as LIST and STATUS show them."""
 
-    mailbox_id: int
+    ref: MailboxRef
     name: str
     special_use: str | None
     """The attribute of RFC 6154, such as ``\\Sent``."""
@@ -132,8 +140,9 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """COPY or MOVE: UIDs pair by pair, for COPYUID."""
+    """COPY or MOVE: where the messages went and their UIDs pair by pair, for COPYUID."""
 
+    mailbox: MailboxRef
     uidvalidity: int
     source: Sequence[int]
     target: Sequence[int]
@@ -145,6 +154,7 @@ class Copied:
 class Appended:
     """APPEND: where the messages went, for APPENDUID."""
 
+    mailbox: MailboxRef
     uidvalidity: int
     uids: Sequence[int]
 
@@ -207,7 +217,7 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """News that a mailbox may have changed: the log is the truth, this only says where to look.
+    """News that mailboxes of one owner may have changed: the log is the truth, this only says where to look.
 
     ``mailbox_ids`` is None when anything may have changed (the listener lost its connection for a while).
     """
@@ -258,19 +268,19 @@ class Account(Protocol):
 
     async def unsubscribe(self, name: str) -> None: ...
 
-    async def snapshot(self, mailbox_id: int) -> Snapshot:
+    async def snapshot(self, mailbox: MailboxRef) -> Snapshot:
         """The whole mailbox, to select it. Raises MailboxNotFound."""
         ...
 
-    async def changes(self, mailbox_id: int, since: int) -> Changes:
+    async def changes(self, mailbox: MailboxRef, since: int) -> Changes:
         """What happened after modification sequence `since`. Raises MailboxNotFound when it was deleted."""
         ...
 
-    async def claim_recent(self, mailbox_id: int, uidnext: int) -> int:
+    async def claim_recent(self, mailbox: MailboxRef, uidnext: int) -> int:
         """Take ``\\Recent`` of all UIDs below `uidnext` for this session; give the first UID that is its own."""
         ...
 
-    async def entries(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[Entry]:
+    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
         """The entries of these UIDs, ordered by UID; those that are gone are left out."""
         ...
 
@@ -288,7 +298,7 @@ class Account(Protocol):
 
     async def store(
         self,
-        mailbox_id: int,
+        mailbox: MailboxRef,
         uids: Sequence[int],
         action: FlagAction,
         flags: int,
@@ -301,15 +311,15 @@ class Account(Protocol):
         """
         ...
 
-    async def expunge(self, mailbox_id: int, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
+    async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
         """Remove messages that have ``\\Deleted``, all of them or those among `uids`; give (modseq, UIDs removed)."""
         ...
 
-    async def copy(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
+    async def copy(self, mailbox: MailboxRef, uids: Sequence[int], target: str) -> Copied:
         """Copy with flags, keywords and dates. Raises MailboxNotFound, OverQuota."""
         ...
 
-    async def move(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
+    async def move(self, mailbox: MailboxRef, uids: Sequence[int], target: str) -> Copied:
         """Move in one transaction: a message that is already gone is left out. Raises MailboxNotFound."""
         ...
 
@@ -319,6 +329,6 @@ class Account(Protocol):
 
     async def quota(self) -> Quota: ...
 
-    def watch(self, notify: Callable[[Hint], None]) -> Callable[[], None]:
-        """Call `notify` in the event loop at each hint of this account; the answer ends the watch."""
+    def watch(self, owner: int, notify: Callable[[Hint], None]) -> Callable[[], None]:
+        """Call `notify` in the event loop at each hint of the owner's mailboxes; the answer ends the watch."""
         ...

@@ -53,7 +53,7 @@ async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
 
 async def _put_vanished(session: Session, view: View, command: Fetch) -> None:
     since = command.changed_since or 0
-    changes = await session.account.changes(view.mailbox.mailbox_id, since)
+    changes = await session.account.changes(view.mailbox.ref, since)
     gone = vanished_since(view, changes, command.messages)
     if gone:
         session.put(b"* VANISHED (EARLIER) %b\r\n" % gone)
@@ -95,7 +95,7 @@ async def _fetch_chunk(session: Session, view: View, plan: Plan, messages: Colum
 
 async def _read_entries(session: Session, view: View, messages: Columns) -> tuple[Columns, Sequence[Entry]]:
     """What the store knows of the messages; those that are gone by now are left out."""
-    entries = await session.account.entries(view.mailbox.mailbox_id, messages.uids)
+    entries = await session.account.entries(view.mailbox.ref, messages.uids)
     if len(entries) == len(messages.uids):
         return messages, entries
     present = {entry.uid for entry in entries}
@@ -118,7 +118,7 @@ async def _set_seen(session: Session, view: View, messages: Columns) -> bool:
     unseen = [uid for uid, mask in zip(messages.uids, messages.flags, strict=True) if not mask & flags.SEEN]
     if not unseen:
         return False
-    stored = await session.account.store(view.mailbox.mailbox_id, unseen, FlagAction.ADD, flags.SEEN, ())
+    stored = await session.account.store(view.mailbox.ref, unseen, FlagAction.ADD, flags.SEEN, ())
     await view.mailbox.settle(stored.modseq, changed=stored.changed, keywords=stored.keywords, origin=view)
     return True
 

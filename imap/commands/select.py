@@ -29,7 +29,7 @@ async def select(session: Session, _tag: str, command: Select) -> Completion:
         session.enable_condstore()
     account = session.account
     status = await account.mailbox(command.name)
-    view = await session.context.registry.open(account, status.mailbox_id, readonly=command.readonly)
+    view = await session.context.registry.open(account, status.ref, readonly=command.readonly)
     session.view = view
     if not session.rev2:
         await _claim_recent(view)
@@ -46,7 +46,7 @@ async def close(session: Session, _tag: str, _command: Close) -> Completion:
     view = session.selected
     session.unselect()
     if not view.readonly and not view.mailbox.deleted:
-        modseq, gone = await session.account.expunge(view.mailbox.mailbox_id, None)
+        modseq, gone = await session.account.expunge(view.mailbox.ref, None)
         if gone:
             await view.mailbox.settle(modseq, vanished=gone)
     return Completion("CLOSE completed")
@@ -94,7 +94,7 @@ def _first_unseen(view: View) -> int:
 async def _resynchronize(session: Session, view: View, known: QResyncParam) -> None:
     """What happened since the client was last here (RFC 7162 3.2.5.1, 3.2.5.2)."""
     uids = known.known_uids or SequenceSet(((1, max(view.mailbox.uidnext - 1, 1)),))
-    changes = await session.account.changes(view.mailbox.mailbox_id, known.modseq)
+    changes = await session.account.changes(view.mailbox.ref, known.modseq)
     above = matched_uid(view, *known.seq_match) if known.seq_match is not None else 0
     gone = vanished_since(view, changes, uids, above=above)
     if gone:

@@ -54,6 +54,6 @@ async def _deleted_storage(session: Session, mailbox: MailboxStatus) -> int:
     """What EXPUNGE would free, in octets (RFC 9208 4.1.4); rarely asked for, hence counted anew."""
     if not mailbox.deleted:
         return 0
-    snapshot = await session.account.snapshot(mailbox.mailbox_id)
+    snapshot = await session.account.snapshot(mailbox.ref)
     deleted = [uid for uid, mask in zip(snapshot.uids, snapshot.flags, strict=True) if mask & flags.DELETED]
-    return sum(entry.size for entry in await session.account.entries(mailbox.mailbox_id, deleted))
+    return sum(entry.size for entry in await session.account.entries(mailbox.ref, deleted))

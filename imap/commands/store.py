@@ -24,7 +24,7 @@ async def store(session: Session, _tag: str, command: Store) -> Completion:
     uids = view.uids_of(spans)
     gone = set(view.vanished).intersection(uids)
     stored = await session.account.store(
-        view.mailbox.mailbox_id,
+        view.mailbox.ref,
         [uid for uid in uids if uid not in gone] if gone else uids,
         command.action,
         command.flags.mask,
@@ -69,7 +69,7 @@ async def expunge(session: Session, _tag: str, command: Expunge) -> Completion:
     uids = None if command.uids is None else existing_uids(view, command.uids, uid=True)
     if uids is not None and not uids:
         return Completion("EXPUNGE completed")
-    modseq, gone = await session.account.expunge(view.mailbox.mailbox_id, uids)
+    modseq, gone = await session.account.expunge(view.mailbox.ref, uids)
     if gone:
         await view.mailbox.settle(modseq, vanished=gone)
     highest = f"HIGHESTMODSEQ {view.mailbox.highestmodseq}" if gone and session.qresync else None

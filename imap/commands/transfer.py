@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, cast
 
-from imap.backend import Copied, NewMessage
+from imap.backend import Copied, MailboxRef, NewMessage
 from imap.commands.messages import existing_uids, require_writable
 from imap.errors import CommandRefused, MailboxNotFound
 from imap.parsing.commands import Append, AppendItem, Copy, Move
@@ -24,7 +24,7 @@ async def append(session: Session, _tag: str, command: Append) -> Completion:
         appended = await session.account.append(command.name, messages)
     except MailboxNotFound as error:
         raise MailboxNotFound(error.text, code="TRYCREATE") from error
-    await _look_at(session, appended.uidvalidity)
+    await _look_at(session, appended.mailbox)
     code = f"APPENDUID {appended.uidvalidity} {uid_set(appended.uids).decode()}"
     return Completion("APPEND completed", code)
 
@@ -36,10 +36,10 @@ async def copy(session: Session, _tag: str, command: Copy) -> Completion:
     if not uids:
         return Completion("No messages to copy")
     try:
-        copied = await session.account.copy(view.mailbox.mailbox_id, uids, command.name)
+        copied = await session.account.copy(view.mailbox.ref, uids, command.name)
     except MailboxNotFound as error:
         raise MailboxNotFound(error.text, code="TRYCREATE") from error
-    await _look_at(session, copied.uidvalidity)
+    await _look_at(session, copied.mailbox)
     return Completion("COPY completed", _copyuid(copied))
 
 
@@ -51,14 +51,14 @@ async def move(session: Session, _tag: str, command: Move) -> Completion:
     if not uids:
         return Completion("No messages to move")
     try:
-        moved = await session.account.move(view.mailbox.mailbox_id, uids, command.name)
+        moved = await session.account.move(view.mailbox.ref, uids, command.name)
     except MailboxNotFound as error:
         raise MailboxNotFound(error.text, code="TRYCREATE") from error
     code = _copyuid(moved)
     if code is None:
         return Completion("No messages to move")
     session.put(f"* OK [{code}] Moved\r\n".encode())
-    if moved.uidvalidity == view.mailbox.uidvalidity:
+    if moved.mailbox == view.mailbox.ref:
         await view.mailbox.refresh()
     else:
         await view.mailbox.settle(moved.modseq, vanished=sorted(moved.source))
@@ -76,10 +76,7 @@ def _copyuid(copied: Copied) -> str | None:
     return f"COPYUID {copied.uidvalidity} {uid_set(copied.source).decode()} {uid_set(copied.target).decode()}"
 
 
-async def _look_at(session: Session, uidvalidity: int) -> None:
-    """Messages that came into the selected mailbox are announced with the completion.
-
-    No two mailboxes of an account have one UIDVALIDITY, while a name may be another mailbox's by now.
-    """
-    if session.view is not None and session.view.mailbox.uidvalidity == uidvalidity:
+async def _look_at(session: Session, mailbox: MailboxRef) -> None:
+    """Messages that came into the selected mailbox are announced with the completion."""
+    if session.view is not None and session.view.mailbox.ref == mailbox:
         await session.view.mailbox.refresh()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Final
 
-from imap.backend import Entry, Rendered, Rendering
+from imap.backend import Entry, MailboxRef, Rendered, Rendering
 from imap.message import LISTING_FIELDS
 from imap.message.scanner import MAX_HEADER
 from imap.message.text import MAX_TEXT
@@ -28,7 +28,7 @@ _WORK_IN_LOOP: Final = 20_000
 _LISTING: Final = frozenset(name.lower() for name in LISTING_FIELDS)
 
 
-async def search(key: SearchKey, view: SearchView, source: MessageSource, mailbox_id: int) -> list[int]:
+async def search(key: SearchKey, view: SearchView, source: MessageSource, mailbox: MailboxRef) -> list[int]:
     """The UIDs of the messages that fit, ascending.
 
     Messages that were expunged meanwhile are left out where their content would have to be read. Cancelling is safe:
@@ -37,7 +37,7 @@ async def search(key: SearchKey, view: SearchView, source: MessageSource, mailbo
     plan = make_plan(key, view)
     found: list[int] = []
     doubt: Sequence[int] = range(len(view.uids))
-    loader = _Loader(plan, view, source, mailbox_id)
+    loader = _Loader(plan, view, source, mailbox)
     for level in sorted(plan.levels):
         still_in_doubt: list[int] = []
         for start in range(0, len(doubt), _BATCHES[level]):
@@ -56,11 +56,11 @@ async def search(key: SearchKey, view: SearchView, source: MessageSource, mailbo
 class _Loader:
     """Reads the facts of a level for messages in doubt."""
 
-    def __init__(self, plan: Plan, view: SearchView, source: MessageSource, mailbox_id: int) -> None:
+    def __init__(self, plan: Plan, view: SearchView, source: MessageSource, mailbox: MailboxRef) -> None:
         self.plan = plan
         self.view = view
         self.source = source
-        self.mailbox_id = mailbox_id
+        self.mailbox = mailbox
 
     async def load(self, level: Level, positions: Sequence[int]) -> AsyncIterator[tuple[Sequence[int], Facts]]:
         """The positions in batches of bounded size with their facts; messages that are gone are left out."""
@@ -84,7 +84,7 @@ class _Loader:
     async def _entries(self, positions: Sequence[int]) -> dict[int, Entry]:
         uids = self.view.uids
         by_uid = {uids[position]: position for position in positions}
-        entries = await self.source.entries(self.mailbox_id, list(by_uid))
+        entries = await self.source.entries(self.mailbox, list(by_uid))
         return {by_uid[entry.uid]: entry for entry in entries}
 
     async def _headers(self, entries: Mapping[int, Entry]) -> dict[int, Header]:

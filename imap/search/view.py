@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from imap.backend import Entry, Rendered, Rendering
+from imap.backend import Entry, MailboxRef, Rendered, Rendering
 from imap.parsing.sequence import SequenceSet
 
 
@@ -44,7 +44,7 @@ class SearchView(Protocol):
 class MessageSource(Protocol):
     """The four methods of `imap.backend.Account` that read messages."""
 
-    async def entries(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[Entry]: ...
+    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]: ...
 
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]: ...
 

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from imap.backend import Account, Change, Changes, Snapshot
+from imap.backend import Account, Change, Changes, MailboxRef, Snapshot
 from imap.errors import MailboxNotFound, ServiceUnavailable
 from imap.selected.flag_text import FlagTexts
 
@@ -29,9 +29,9 @@ class SharedMailbox:
     the old one. New messages are appended in place; a view looks no further than its own count.
     """
 
-    def __init__(self, account: Account, mailbox_id: int) -> None:
+    def __init__(self, account: Account, ref: MailboxRef) -> None:
         self.account = account
-        self.mailbox_id = mailbox_id
+        self.ref = ref
         self.views: set[View] = set()
         self.deleted = False
         """The mailbox is gone: it then shows no message."""
@@ -61,7 +61,7 @@ class SharedMailbox:
         async with self._lock:
             if self.uidvalidity:
                 return
-            snapshot = await self.account.snapshot(self.mailbox_id)
+            snapshot = await self.account.snapshot(self.ref)
             self._take(snapshot)
 
     def _take(self, snapshot: Snapshot) -> None:
@@ -110,7 +110,7 @@ class SharedMailbox:
                 return
             asked = self._asked
             try:
-                changes = await self.account.changes(self.mailbox_id, self.highestmodseq)
+                changes = await self.account.changes(self.ref, self.highestmodseq)
             except MailboxNotFound:
                 self.mark_deleted()
             else:
@@ -122,7 +122,7 @@ class SharedMailbox:
 
     async def _compare(self) -> None:
         """The expunge log does not reach back: find what vanished by reading all UIDs again."""
-        snapshot = await self.account.snapshot(self.mailbox_id)
+        snapshot = await self.account.snapshot(self.ref)
         present = set(snapshot.uids)
         changed = [
             change
@@ -216,7 +216,7 @@ class SharedMailbox:
         uidnext = self.uidnext
         if self.recent_from >= uidnext:
             return range(0)
-        first = await self.account.claim_recent(self.mailbox_id, uidnext)
+        first = await self.account.claim_recent(self.ref, uidnext)
         self._recent_kept = max(self._recent_kept, uidnext)
         claimed = range(max(first, self.recent_from), uidnext)
         self.recent_from = max(self.recent_from, uidnext)
@@ -225,7 +225,7 @@ class SharedMailbox:
     async def keep_recent(self) -> None:
         """Write down what sessions announced as recent since they selected the mailbox."""
         if self.recent_from > self._recent_kept and not self.deleted:
-            await self.account.claim_recent(self.mailbox_id, self.recent_from)
+            await self.account.claim_recent(self.ref, self.recent_from)
             self._recent_kept = self.recent_from
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
-from imap.backend import Account, Hint
+from imap.backend import Account, Hint, MailboxRef
 from imap.errors import ImapError, MailboxNotFound
 from imap.selected.mailbox import SharedMailbox
 from imap.selected.view import View
@@ -14,13 +14,13 @@ from imap.selected.view import View
 _log = logging.getLogger(__name__)
 
 
-class _AccountWatch:
-    """One watch for all selected mailboxes of one account."""
+class _OwnerWatch:
+    """One watch for all mailboxes of one owner that one account has selected."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, owner: int) -> None:
         self.mailboxes: dict[int, SharedMailbox] = {}
         self.users: dict[int, int] = {}
-        self.end: Callable[[], None] = account.watch(self._notify)
+        self.end: Callable[[], None] = account.watch(owner, self._notify)
 
     def _notify(self, hint: Hint) -> None:
         ids = self.mailboxes.keys() if hint.mailbox_ids is None or hint.mailboxes_changed else hint.mailbox_ids
@@ -34,17 +34,19 @@ class Registry:
     """The selected mailboxes of all sessions of one server."""
 
     def __init__(self) -> None:
-        self._watches: dict[int, _AccountWatch] = {}
+        self._watches: dict[tuple[int, int], _OwnerWatch] = {}
+        """By the account that signed in and the owner."""
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self, account: Account, mailbox_id: int, *, readonly: bool) -> View:
+    async def open(self, account: Account, ref: MailboxRef, *, readonly: bool) -> View:
         """Select: a view of the newest state; end it with `close`. Raises MailboxNotFound."""
-        watch = self._watches.get(account.account_id)
+        owner, mailbox_id = ref
+        watch = self._watches.get((account.account_id, owner))
         if watch is None:
-            watch = self._watches[account.account_id] = _AccountWatch(account)
+            watch = self._watches[account.account_id, owner] = _OwnerWatch(account, owner)
         mailbox = watch.mailboxes.get(mailbox_id)
         if mailbox is None:
-            mailbox = watch.mailboxes[mailbox_id] = SharedMailbox(account, mailbox_id)
+            mailbox = watch.mailboxes[mailbox_id] = SharedMailbox(account, ref)
         watch.users[mailbox_id] = watch.users.get(mailbox_id, 0) + 1
         try:
             await (mailbox.refresh() if mailbox.uidvalidity else mailbox.load())
@@ -63,8 +65,8 @@ class Registry:
         self._leave(view.mailbox)
 
     def _leave(self, mailbox: SharedMailbox) -> None:
-        account_id, mailbox_id = mailbox.account.account_id, mailbox.mailbox_id
-        watch = self._watches[account_id]
+        key, mailbox_id = (mailbox.account.account_id, mailbox.ref.account_id), mailbox.ref.mailbox_id
+        watch = self._watches[key]
         watch.users[mailbox_id] -= 1
         if watch.users[mailbox_id]:
             return
@@ -72,7 +74,7 @@ class Registry:
         self._spawn(_retire(mailbox))
         if not watch.mailboxes:
             watch.end()
-            del self._watches[account_id]
+            del self._watches[key]
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -16,6 +16,7 @@ from imap.backend import (
     Entry,
     FlagAction,
     Hint,
+    MailboxRef,
     MailboxStatus,
     NewMessage,
     Quota,
@@ -99,21 +100,21 @@ class StoreAccount:
         """Take off the subscriptions."""
         await self._write(lambda tx: mailboxes.unsubscribe(tx, self.account_id, name))
 
-    async def snapshot(self, mailbox_id: int) -> Snapshot:
+    async def snapshot(self, mailbox: MailboxRef) -> Snapshot:
         """The whole mailbox. Raises MailboxNotFound."""
-        return await self._read(lambda tx: snapshots.snapshot(tx, self.account_id, mailbox_id))
+        return await self._read(lambda tx: snapshots.snapshot(tx, *mailbox))
 
-    async def changes(self, mailbox_id: int, since: int) -> Changes:
+    async def changes(self, mailbox: MailboxRef, since: int) -> Changes:
         """What happened since. Raises MailboxNotFound."""
-        return await self._read(lambda tx: snapshots.changes(tx, self.account_id, mailbox_id, since))
+        return await self._read(lambda tx: snapshots.changes(tx, *mailbox, since))
 
-    async def claim_recent(self, mailbox_id: int, uidnext: int) -> int:
+    async def claim_recent(self, mailbox: MailboxRef, uidnext: int) -> int:
         """Take ``\\Recent``. Raises MailboxNotFound."""
-        return await self._write(lambda tx: snapshots.claim_recent(tx, self.account_id, mailbox_id, uidnext))
+        return await self._write(lambda tx: snapshots.claim_recent(tx, *mailbox, uidnext))
 
-    async def entries(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[Entry]:
+    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
         """The entries of these UIDs."""
-        return await self._read(lambda tx: snapshots.entries(tx, self.account_id, mailbox_id, uids))
+        return await self._read(lambda tx: snapshots.entries(tx, *mailbox, uids))
 
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
         """The wire texts that are asked for."""
@@ -135,7 +136,7 @@ class StoreAccount:
 
     async def store(
         self,
-        mailbox_id: int,
+        mailbox: MailboxRef,
         uids: Sequence[int],
         action: FlagAction,
         flags: int,
@@ -143,24 +144,22 @@ class StoreAccount:
         unchanged_since: int | None = None,
     ) -> Stored:
         """Change flags. Raises MailboxNotFound, TooManyKeywords."""
-        return await self._write(
-            lambda tx: store_flags(tx, self.account_id, mailbox_id, uids, action, flags, keywords, unchanged_since)
-        )
+        return await self._write(lambda tx: store_flags(tx, *mailbox, uids, action, flags, keywords, unchanged_since))
 
-    async def expunge(self, mailbox_id: int, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
+    async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
         """Remove what is marked. Raises MailboxNotFound."""
         now = _now()
-        return await self._write(lambda tx: expunge.expunge(tx, self.account_id, mailbox_id, uids, now))
+        return await self._write(lambda tx: expunge.expunge(tx, *mailbox, uids, now))
 
-    async def copy(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
+    async def copy(self, mailbox: MailboxRef, uids: Sequence[int], target: str) -> Copied:
         """Copy. Raises MailboxNotFound, OverQuota."""
         now = _now()
-        return await self._write(lambda tx: copies.copy(tx, self.account_id, mailbox_id, uids, target, now))
+        return await self._write(lambda tx: copies.copy(tx, *mailbox, uids, target, now))
 
-    async def move(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
+    async def move(self, mailbox: MailboxRef, uids: Sequence[int], target: str) -> Copied:
         """Move. Raises MailboxNotFound."""
         now = _now()
-        return await self._write(lambda tx: copies.move(tx, self.account_id, mailbox_id, uids, target, now))
+        return await self._write(lambda tx: copies.move(tx, *mailbox, uids, target, now))
 
     async def append(self, target: str, messages: Sequence[NewMessage]) -> Appended:
         """Append all or none. Raises MailboxNotFound, OverQuota, MessageTooLarge, TooManyKeywords."""
@@ -179,9 +178,9 @@ class StoreAccount:
         """Storage used and allowed."""
         return await self._read(lambda tx: mailboxes.quota(tx, self.account_id))
 
-    def watch(self, notify: Callable[[Hint], None]) -> Callable[[], None]:
-        """Hear of this account's changes; the answer ends it."""
-        return self._watchers.add(self.account_id, notify)
+    def watch(self, owner: int, notify: Callable[[Hint], None]) -> Callable[[], None]:
+        """Hear of changes of the owner's mailboxes; the answer ends it."""
+        return self._watchers.add(owner, notify)
 
     async def _read(self, work: Work[T]) -> T:
         try:

@@ -82,4 +82,4 @@ async def append(tx: Tx, account_id: int, target: str, arrivals: Sequence[Arriva
     delta = Delta.of([(mask, size) for _, mask, _, size, _ in fresh])
     await advance(tx, mailbox, modseq, delta, new_uids=len(fresh), table=table)
     await announce(tx, [(account_id, mailbox.mailbox_id)])
-    return Appended(mailbox.uidvalidity, uids)
+    return Appended(mailbox.ref, mailbox.uidvalidity, uids)

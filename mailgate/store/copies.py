@@ -49,10 +49,10 @@ async def copy(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], ta
     found = await _select(tx, source, uids)
     await check_room(tx, account_id, sum(row[2] for row in found))
     if not found:
-        return Copied(destination.uidvalidity, (), ())
+        return Copied(destination.ref, destination.uidvalidity, (), ())
     pairs, _ = await _insert(tx, source, destination, found, now, gone=Delta())
     await announce(tx, [(account_id, destination.mailbox_id)])
-    return Copied(destination.uidvalidity, [row[0] for row in found], pairs)
+    return Copied(destination.ref, destination.uidvalidity, [row[0] for row in found], pairs)
 
 
 async def move(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int] | None, target: str, now: int) -> Copied:
@@ -63,7 +63,7 @@ async def move(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int] | N
     source, destination = await lock_pair(tx, account_id, mailbox_id, target)
     found = await _select(tx, source, uids)
     if not found:
-        return Copied(destination.uidvalidity, (), (), source.highestmodseq)
+        return Copied(destination.ref, destination.uidvalidity, (), (), source.highestmodseq)
     moved = [row[0] for row in found]
     same = source.mailbox_id == destination.mailbox_id
     gone = -Delta.of([(flags, size) for _, flags, size in found])
@@ -73,7 +73,7 @@ async def move(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int] | N
         await advance(tx, source, modseq, gone)
     await expunge.remove(tx, account_id, mailbox_id, moved, modseq, now)
     await announce(tx, {(account_id, source.mailbox_id), (account_id, destination.mailbox_id)})
-    return Copied(destination.uidvalidity, moved, targets, modseq)
+    return Copied(destination.ref, destination.uidvalidity, moved, targets, modseq)
 
 
 async def _select(tx: Tx, source: MailboxRow, uids: Sequence[int] | None) -> list[Row]:

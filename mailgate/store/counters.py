@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import bindparam, or_, select, update
 
+from imap.backend import MailboxRef
 from imap.errors import MailboxNotFound
 from imap.flags import DELETED, SEEN
 from mailgate.database import Row, Statement, Tx
@@ -34,6 +35,11 @@ class MailboxRow(NamedTuple):
     highestmodseq: int
     deleted: int
     keywords: tuple[str, ...]
+
+    @property
+    def ref(self) -> MailboxRef:
+        """The mailbox as the engine names it."""
+        return MailboxRef(self.account_id, self.mailbox_id)
 
 
 @dataclass(slots=True)

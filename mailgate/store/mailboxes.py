@@ -7,9 +7,9 @@ from typing import Final
 
 from sqlalchemy import bindparam, case, delete, func, select
 
-from imap.backend import MailboxStatus, Quota
+from imap.backend import MailboxRef, MailboxStatus, Quota
 from imap.errors import CommandRefused, MailboxNotFound, OverQuota
-from mailgate.database import Statement, Tx
+from mailgate.database import Row, Statement, Tx
 from mailgate.database.statement import insert
 from mailgate.store.counters import lock_account
 from mailgate.store.feed import MAILBOX_LIST, announce
@@ -67,7 +67,7 @@ _USAGE: Final = Statement(
 
 async def list_mailboxes(tx: Tx, account_id: int) -> Sequence[MailboxStatus]:
     """All mailboxes, by name with INBOX first."""
-    found = [MailboxStatus(*row) for row in await tx.all(_ALL, account_id=account_id)]
+    found = [_status(account_id, row) for row in await tx.all(_ALL, account_id=account_id)]
     return sorted(found, key=lambda status: (status.name != INBOX, status.name))
 
 
@@ -76,7 +76,11 @@ async def mailbox_status(tx: Tx, account_id: int, name: str) -> MailboxStatus:
     row = await tx.one(_ONE, account_id=account_id, name=name)
     if row is None:
         raise MailboxNotFound("No such mailbox")
-    return MailboxStatus(*row)
+    return _status(account_id, row)
+
+
+def _status(account_id: int, row: Row) -> MailboxStatus:
+    return MailboxStatus(MailboxRef(account_id, row[0]), *row[1:])
 
 
 async def subscriptions(tx: Tx, account_id: int) -> Collection[str]:

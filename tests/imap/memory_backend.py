@@ -17,6 +17,7 @@ from imap.backend import (
     Entry,
     FlagAction,
     Hint,
+    MailboxRef,
     MailboxStatus,
     NewMessage,
     Peer,
@@ -64,7 +65,7 @@ class Message:
 class Mailbox:
     """Messages by UID, and the expunge log."""
 
-    mailbox_id: int
+    ref: MailboxRef
     name: str
     uidvalidity: int
     special_use: str | None = None
@@ -108,7 +109,7 @@ class Mailbox:
     def status(self) -> MailboxStatus:
         masks = [message.flags for message in self.messages.values()]
         return MailboxStatus(
-            self.mailbox_id,
+            self.ref,
             self.name,
             self.special_use,
             self.uidvalidity,
@@ -131,7 +132,7 @@ class MemoryAccount:
         self.password = password
         self.append_limit = 0
         self.quota_limit = 0
-        self.boxes: dict[int, Mailbox] = {}
+        self.boxes: dict[MailboxRef, Mailbox] = {}
         self.subscribed: set[str] = set()
         self.calls: dict[str, int] = {}
         self._contents: dict[bytes, tuple[bytes, RenderedMessage]] = {}
@@ -163,7 +164,7 @@ class MemoryAccount:
         return len(self._watchers)
 
     def _tell(self, *names: str, structure: bool = False) -> None:
-        ids = frozenset(box.mailbox_id for box in self.boxes.values() if box.name in names)
+        ids = frozenset(box.ref.mailbox_id for box in self.boxes.values() if box.name in names)
         for notify in tuple(self._watchers):
             notify(Hint(ids, structure))
 
@@ -175,16 +176,16 @@ class MemoryAccount:
         return self._keys[content]
 
     def _new(self, name: str, special_use: str | None = None) -> Mailbox:
-        box = Mailbox(self._next_id, name, 1_700_000_000 + self._next_id, special_use)
-        self.boxes[box.mailbox_id] = box
+        box = Mailbox(MailboxRef(self.account_id, self._next_id), name, 1_700_000_000 + self._next_id, special_use)
+        self.boxes[box.ref] = box
         self._next_id += 1
         self.subscribed.add(name)
         return box
 
-    def _box(self, mailbox_id: int) -> Mailbox:
-        if mailbox_id not in self.boxes:
+    def _box(self, ref: MailboxRef) -> Mailbox:
+        if ref not in self.boxes:
             raise MailboxNotFound("The mailbox was deleted")
-        return self.boxes[mailbox_id]
+        return self.boxes[ref]
 
     def _count(self, method: str) -> None:
         self.calls[method] = self.calls.get(method, 0) + 1
@@ -221,7 +222,7 @@ class MemoryAccount:
             raise MailboxInUse("This mailbox stays")
         if any(other.name.startswith(name + "/") for other in self.boxes.values()):
             raise MailboxHasChildren("The mailbox has children")
-        del self.boxes[box.mailbox_id]
+        del self.boxes[box.ref]
         self._tell(structure=True)
 
     async def rename(self, old: str, new: str) -> None:
@@ -230,7 +231,7 @@ class MemoryAccount:
             raise MailboxExists("The mailbox exists")
         if old == "INBOX":
             target = self._new(new)
-            await self.move(box.mailbox_id, list(box.messages), target.name)
+            await self.move(box.ref, list(box.messages), target.name)
             return
         if box.special_use:
             raise MailboxInUse("This mailbox stays")
@@ -245,9 +246,9 @@ class MemoryAccount:
     async def unsubscribe(self, name: str) -> None:
         self.subscribed.discard(name)
 
-    async def snapshot(self, mailbox_id: int) -> Snapshot:
+    async def snapshot(self, mailbox: MailboxRef) -> Snapshot:
         self._count("snapshot")
-        box = self._box(mailbox_id)
+        box = self._box(mailbox)
         messages = list(box.messages.values())
         return Snapshot(
             box.uidvalidity,
@@ -260,9 +261,9 @@ class MemoryAccount:
             [message.modseq for message in messages],
         )
 
-    async def changes(self, mailbox_id: int, since: int) -> Changes:
+    async def changes(self, mailbox: MailboxRef, since: int) -> Changes:
         self._count("changes")
-        box = self._box(mailbox_id)
+        box = self._box(mailbox)
         changed = [Change(m.uid, m.flags, m.modseq) for m in box.messages.values() if m.modseq > since]
         vanished = sorted(uid for modseq, uid in box.expunged if modseq > since)
         complete = since >= box.log_from
@@ -270,15 +271,15 @@ class MemoryAccount:
             box.highestmodseq, box.uidnext, box.keywords, changed, vanished if complete else [], complete=complete
         )
 
-    async def claim_recent(self, mailbox_id: int, uidnext: int) -> int:
+    async def claim_recent(self, mailbox: MailboxRef, uidnext: int) -> int:
         self._count("claim_recent")
-        box = self._box(mailbox_id)
+        box = self._box(mailbox)
         first, box.recent_from = box.recent_from, max(box.recent_from, uidnext)
         return first
 
-    async def entries(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[Entry]:
+    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
         self._count("entries")
-        messages = self._box(mailbox_id).messages
+        messages = self._box(mailbox).messages
         found = [messages[uid] for uid in uids if uid in messages]
         return [Entry(m.uid, m.key, m.date, len(m.content)) for m in found]
 
@@ -297,7 +298,7 @@ class MemoryAccount:
 
     async def store(
         self,
-        mailbox_id: int,
+        mailbox: MailboxRef,
         uids: Sequence[int],
         action: FlagAction,
         flags: int,
@@ -305,7 +306,7 @@ class MemoryAccount:
         unchanged_since: int | None = None,
     ) -> Stored:
         self._count("store")
-        box = self._box(mailbox_id)
+        box = self._box(mailbox)
         mask = flags | box.keyword_mask(keywords)
         changed, conflicts = [], []
         modseq = box.highestmodseq + 1
@@ -329,8 +330,8 @@ class MemoryAccount:
             self._tell(box.name)
         return Stored(box.highestmodseq, box.keywords, changed, conflicts)
 
-    async def expunge(self, mailbox_id: int, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
-        box = self._box(mailbox_id)
+    async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
+        box = self._box(mailbox)
         wanted = box.messages.keys() if uids is None else set(uids)
         gone = [uid for uid, m in box.messages.items() if uid in wanted and m.flags & flags.DELETED]
         box.remove(gone)
@@ -338,15 +339,15 @@ class MemoryAccount:
             self._tell(box.name)
         return box.highestmodseq, gone
 
-    async def copy(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
-        return self._transfer(self._box(mailbox_id), uids, self.find(target))
+    async def copy(self, mailbox: MailboxRef, uids: Sequence[int], target: str) -> Copied:
+        return self._transfer(self._box(mailbox), uids, self.find(target))
 
-    async def move(self, mailbox_id: int, uids: Sequence[int], target: str) -> Copied:
-        source = self._box(mailbox_id)
+    async def move(self, mailbox: MailboxRef, uids: Sequence[int], target: str) -> Copied:
+        source = self._box(mailbox)
         copied = self._transfer(source, uids, self.find(target))
         source.remove(copied.source)
         self._tell(source.name)
-        return Copied(copied.uidvalidity, copied.source, copied.target, source.highestmodseq)
+        return Copied(copied.mailbox, copied.uidvalidity, copied.source, copied.target, source.highestmodseq)
 
     def _transfer(self, source: Mailbox, uids: Sequence[int], target: Mailbox) -> Copied:
         pairs = []
@@ -357,7 +358,7 @@ class MemoryAccount:
                 mask = message.flags & flags.SYSTEM_MASK
                 pairs.append((uid, target.add(message.content, mask, names, message.date, message.key)))
         self._tell(target.name)
-        return Copied(target.uidvalidity, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
+        return Copied(target.ref, target.uidvalidity, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
     async def append(self, target: str, messages: Sequence[NewMessage]) -> Appended:
         box = self.find(target)
@@ -379,13 +380,13 @@ class MemoryAccount:
             for content, message in zip(contents, messages, strict=True)
         ]
         self._tell(target)
-        return Appended(box.uidvalidity, uids)
+        return Appended(box.ref, box.uidvalidity, uids)
 
     async def quota(self) -> Quota:
         boxes = [box.status() for box in self.boxes.values()]
         return Quota(sum(box.size for box in boxes), self.quota_limit, sum(box.messages for box in boxes))
 
-    def watch(self, notify: Callable[[Hint], None]) -> Callable[[], None]:
+    def watch(self, owner: int, notify: Callable[[Hint], None]) -> Callable[[], None]:
         self._watchers.append(notify)
         return lambda: self._watchers.remove(notify)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from imap.backend import Appended, NewMessage
+from imap.backend import Appended, MailboxRef, NewMessage
 from imap.limits import Limits
 from tests.imap.conftest import Gateway, Tls, message
 from tests.imap.memory_backend import MemoryAccount, MemoryBackend
@@ -160,7 +160,7 @@ async def test_a_large_append_takes_no_memory(client: Client, account: MemoryAcc
     async def count(target: str, messages: Sequence[NewMessage]) -> Appended:
         assert target == "INBOX"
         sizes.extend(one.content.seek(0, os.SEEK_END) for one in messages)
-        return Appended(1, [1])
+        return Appended(MailboxRef(1, 1), 1, [1])
 
     account.append = count  # type: ignore[method-assign]
     piece = b"0123456789abcdef" * 4096

@@ -49,13 +49,13 @@ class HesitantAccount(MemoryAccount):
         value = super().__getattribute__(name)
         return self._late(value) if name in _LATE else value
 
-    def watch(self, notify: Callable[[Hint], None]) -> Callable[[], None]:
+    def watch(self, owner: int, notify: Callable[[Hint], None]) -> Callable[[], None]:
         loop = asyncio.get_running_loop()
 
         def later(hint: Hint) -> None:
             loop.call_later(0.0005 * next(self._pauses), notify, hint)
 
-        return super().watch(later)
+        return super().watch(owner, later)
 
 
 _LATE = {"changes", "snapshot", "entries", "store", "expunge", "copy", "move", "claim_recent", "rendered"}

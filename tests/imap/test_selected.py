@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from imap.backend import Changes
+from imap.backend import Changes, MailboxRef
 from tests.imap.conftest import Gateway, Talk, message
 from tests.imap.memory_backend import MemoryAccount
 from tests.imap.wire import Client
@@ -392,8 +392,8 @@ async def test_an_answer_that_was_overtaken_brings_nothing_back(
     box, changes = account.find("INBOX"), account.changes
     looked, release = asyncio.Event(), asyncio.Event()
 
-    async def slow(mailbox_id: int, since: int) -> Changes:
-        seen = await changes(mailbox_id, since)
+    async def slow(mailbox: MailboxRef, since: int) -> Changes:
+        seen = await changes(mailbox, since)
         account.changes = changes  # type: ignore[method-assign]
         looked.set()
         await release.wait()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from imap.backend import Entry, Rendered, Rendering
+from imap.backend import Entry, MailboxRef, Rendered, Rendering
 from imap.message import render
 from imap.parsing import parse_command
 from imap.parsing.commands import Search
@@ -53,7 +53,7 @@ class Mailbox:
             return [range(p, p + 1) for p in sorted(found)]
         return spans
 
-    async def entries(self, mailbox_id: int, uids: Sequence[int]) -> Sequence[Entry]:
+    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
         self.asked.append(("entries", len(uids)))
         await asyncio.sleep(0)
         return [
@@ -88,4 +88,4 @@ class Mailbox:
         _, command = parse_command(frame(b"A UID SEARCH " + octets))
         assert isinstance(command, Search)
         self.asked.clear()
-        return await search(command.key, self, self, 1)
+        return await search(command.key, self, self, MailboxRef(1, 1))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from imap.backend import Changes, FlagAction, Stored
+from imap.backend import Changes, FlagAction, MailboxRef, Stored
 from imap.server import ImapServer
 from tests.imap.conftest import Tls, listening
 from tests.imap.memory_backend import MemoryAccount, MemoryBackend
@@ -25,22 +25,22 @@ class SlowAnswers(MemoryAccount):
         self.may_arrive = asyncio.Event()
         self.looked = asyncio.Event()
 
-    async def changes(self, mailbox_id: int, since: int) -> Changes:
-        found = await super().changes(mailbox_id, since)
+    async def changes(self, mailbox: MailboxRef, since: int) -> Changes:
+        found = await super().changes(mailbox, since)
         self.looked.set()
         await self.may_arrive.wait()
         return found
 
     async def store(
         self,
-        mailbox_id: int,
+        mailbox: MailboxRef,
         uids: Sequence[int],
         action: FlagAction,
         flags: int,
         keywords: Sequence[str],
         unchanged_since: int | None = None,
     ) -> Stored:
-        stored = await super().store(mailbox_id, uids, action, flags, keywords, unchanged_since)
+        stored = await super().store(mailbox, uids, action, flags, keywords, unchanged_since)
         await self.looked.wait()
         return stored
 

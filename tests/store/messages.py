@@ -6,7 +6,7 @@ import asyncio
 import io
 from collections.abc import Callable, Sequence
 
-from imap.backend import Account, Hint, MailboxStatus, NewMessage, Snapshot
+from imap.backend import Account, Hint, MailboxRef, MailboxStatus, NewMessage, Snapshot
 
 INBOX = 1
 
@@ -26,15 +26,21 @@ def new_message(
     return NewMessage(io.BytesIO(message(text, size=size)), flags, keywords, date)
 
 
+def own(account: Account, mailbox_id: int = INBOX) -> MailboxRef:
+    """One of the account's own mailboxes."""
+    return MailboxRef(account.account_id, mailbox_id)
+
+
 async def status(account: Account, name: str) -> MailboxStatus:
     """One mailbox's counters, by name."""
     return await account.mailbox(name)
 
 
-async def whole(account: Account, mailbox_id: int = INBOX) -> dict[int, bytes]:
-    """Every message of a mailbox by UID."""
-    snapshot = await account.snapshot(mailbox_id)
-    entries = await account.entries(mailbox_id, snapshot.uids)
+async def whole(account: Account, mailbox: MailboxRef | None = None) -> dict[int, bytes]:
+    """Every message of a mailbox by UID, INBOX by default."""
+    ref = mailbox or own(account)
+    snapshot = await account.snapshot(ref)
+    entries = await account.entries(ref, snapshot.uids)
     bodies = await account.read_whole({entry.message_id for entry in entries})
     return {entry.uid: bodies[entry.message_id] for entry in entries}
 
@@ -49,7 +55,7 @@ class Hints:
 
     def __init__(self, account: Account) -> None:
         self._queue: asyncio.Queue[Hint] = asyncio.Queue()
-        self.stop: Callable[[], None] = account.watch(self._queue.put_nowait)
+        self.stop: Callable[[], None] = account.watch(account.account_id, self._queue.put_nowait)
 
     async def until(self, wanted: Callable[[Hint], bool]) -> Sequence[Hint]:
         """The hints up to the first that is `wanted`."""

@@ -11,7 +11,7 @@ from imap.errors import MailboxNotFound, MessageTooLarge, OverQuota, TooManyKeyw
 from imap.flags import DELETED, DRAFT, MAX_KEYWORDS, SEEN
 from mailgate.database import Database
 from mailgate.store import MailStore
-from tests.store.messages import INBOX, message, new_message, rows, status, whole
+from tests.store.messages import message, new_message, own, rows, status, whole
 
 
 async def test_messages_are_filed_in_order_with_flags_keywords_and_dates(alice: Account) -> None:
@@ -20,9 +20,9 @@ async def test_messages_are_filed_in_order_with_flags_keywords_and_dates(alice: 
     drafts = await status(alice, "Drafts")
     assert (appended.uidvalidity, list(appended.uids)) == (drafts.uidvalidity, [1, 2])
     assert (drafts.messages, drafts.unseen, drafts.deleted, drafts.recent) == (2, 1, 1, 2)
-    assert rows(await alice.snapshot(3)) == [(1, SEEN | DRAFT | 32, 2), (2, DELETED | 32 | 64, 2)]
-    assert await whole(alice, 3) == {1: message("1"), 2: message("2")}
-    assert (await alice.entries(3, [1]))[0].internal_date == 1234
+    assert rows(await alice.snapshot(own(alice, 3))) == [(1, SEEN | DRAFT | 32, 2), (2, DELETED | 32 | 64, 2)]
+    assert await whole(alice, own(alice, 3)) == {1: message("1"), 2: message("2")}
+    assert (await alice.entries(own(alice, 3), [1]))[0].internal_date == 1234
 
 
 async def test_the_same_content_twice_in_one_append(alice: Account) -> None:
@@ -70,4 +70,4 @@ async def test_delivery_goes_on_when_a_mailbox_is_full(store: MailStore) -> None
 
 async def test_a_large_append_is_taken_whole(alice: Account) -> None:
     await alice.append("INBOX", [new_message("big", size=700_000)])
-    assert await whole(alice, INBOX) == {1: message("big", size=700_000)}
+    assert await whole(alice) == {1: message("big", size=700_000)}

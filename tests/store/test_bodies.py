@@ -10,7 +10,7 @@ from imap.backend import Account
 from imap.errors import MessageGone
 from mailgate.store import MailStore
 from mailgate.store.schema import CHUNK
-from tests.store.messages import INBOX, message
+from tests.store.messages import message, own
 
 BIG = message(size=3 * CHUNK + 777)
 _around = st.sampled_from(
@@ -23,14 +23,14 @@ _around = st.sampled_from(
 async def test_a_range_is_a_slice(store: MailStore, alice: Account, start: int, stop: int) -> None:
     if (await alice.mailbox("INBOX")).messages == 0:
         await store.deliver(BIG, [1])
-    [entry] = await alice.entries(INBOX, [1])
+    [entry] = await alice.entries(own(alice), [1])
     assert await alice.read(entry.message_id, start, stop) == BIG[start:stop]
 
 
 async def test_octets_of_every_value_survive(store: MailStore, alice: Account) -> None:
     content = message() + bytes(range(256)) * 10
     await store.deliver(content, [1])
-    [entry] = await alice.entries(INBOX, [1])
+    [entry] = await alice.entries(own(alice), [1])
     assert await alice.read_whole([entry.message_id]) == {entry.message_id: content}
 
 

@@ -14,7 +14,7 @@ from mailgate.store import MailStore
 from mailgate.store.collector import collect
 from mailgate.store.schema import body_chunk, released
 from mailgate.store.schema import message as message_table
-from tests.store.messages import INBOX, message, whole
+from tests.store.messages import INBOX, message, own, whole
 
 LEFT = {
     table.name: Statement(select(func.count()).select_from(table)) for table in (message_table, body_chunk, released)
@@ -43,9 +43,9 @@ async def left(database: Database) -> dict[str, int]:
 
 
 async def drop(account: Account, mailbox_id: int = INBOX) -> None:
-    uids = (await account.snapshot(mailbox_id)).uids
-    await account.store(mailbox_id, uids, FlagAction.ADD, DELETED, [])
-    await account.expunge(mailbox_id, None)
+    uids = (await account.snapshot(own(account, mailbox_id))).uids
+    await account.store(own(account, mailbox_id), uids, FlagAction.ADD, DELETED, [])
+    await account.expunge(own(account, mailbox_id), None)
 
 
 def much_later() -> int:
@@ -75,19 +75,19 @@ async def test_a_content_that_anyone_holds_stays(
 async def test_a_moved_or_copied_message_stays(store: MailStore, database: Database, alice: Account) -> None:
     await store.deliver(message("1"), [1])
     await store.deliver(message("2"), [1])
-    await alice.copy(INBOX, [1], "Archive")
-    await alice.move(INBOX, [2], "Archive")
+    await alice.copy(own(alice), [1], "Archive")
+    await alice.move(own(alice), [2], "Archive")
     await drop(alice)
     assert await collect(database, now=much_later()) == 0
-    assert await whole(alice, 6) == {1: message("1"), 2: message("2")}
+    assert await whole(alice, own(alice, 6)) == {1: message("1"), 2: message("2")}
 
 
 async def test_the_messages_of_a_deleted_mailbox_go(store: MailStore, database: Database, alice: Account) -> None:
     made = await alice.create("A")
     await store.deliver(message(), [1])
-    await alice.copy(INBOX, [1], "A")
-    await alice.move(INBOX, [1], "A")
-    assert (await alice.snapshot(made.mailbox_id)).uidnext == 3
+    await alice.copy(own(alice), [1], "A")
+    await alice.move(own(alice), [1], "A")
+    assert (await alice.snapshot(made.ref)).uidnext == 3
     await alice.delete("A")
     assert await collect(database, now=much_later()) == 1
 

@@ -7,12 +7,12 @@ import random
 
 from sqlalchemy import update
 
-from imap.backend import Account, FlagAction
+from imap.backend import Account, FlagAction, MailboxRef
 from imap.flags import DELETED, FLAGGED, SEEN
 from mailgate.database import Database, Statement
 from mailgate.store import MailStore, maintenance
 from mailgate.store.schema import mailbox
-from tests.store.messages import INBOX, Hints, message, new_message, rows
+from tests.store.messages import INBOX, Hints, message, new_message, own, rows
 
 ACCOUNTS = list(range(1, 9))
 MISCOUNT = Statement(update(mailbox).values(unseen=mailbox.c.unseen + 1).where(mailbox.c.account_id == 2))
@@ -34,13 +34,17 @@ async def session(account: Account, seed: int, number: int) -> None:
         match chance.randrange(6):
             case 0 | 1:
                 action = chance.choice(list(FlagAction))
-                await account.store(INBOX, uids, action, chance.choice([SEEN, FLAGGED, DELETED]), ["k", f"k{seed % 5}"])
+                await account.store(
+                    own(account), uids, action, chance.choice([SEEN, FLAGGED, DELETED]), ["k", f"k{seed % 5}"]
+                )
             case 2:
-                await account.expunge(INBOX, chance.choice([None, uids]))
+                await account.expunge(own(account), chance.choice([None, uids]))
             case 3:
-                await account.copy(INBOX, uids, chance.choice(["Archive", "INBOX"]))
+                await account.copy(own(account), uids, chance.choice(["Archive", "INBOX"]))
             case 4:
-                await account.move(chance.choice([INBOX, 6]), uids, chance.choice(["Archive", "Trash", "INBOX"]))
+                await account.move(
+                    own(account, chance.choice([INBOX, 6])), uids, chance.choice(["Archive", "Trash", "INBOX"])
+                )
             case _:
                 batch = [new_message(f"{seed}-{index}-{part}") for part in range(3)]
                 await account.append(chance.choice(["INBOX", "Archive"]), batch)
@@ -48,12 +52,12 @@ async def session(account: Account, seed: int, number: int) -> None:
 
 async def follow(account: Account, ended: asyncio.Event) -> dict[int, tuple[int, int]]:
     """Hold INBOX as the engine does: a snapshot, then only the log; give what is held once `ended`."""
-    snapshot = await account.snapshot(INBOX)
+    snapshot = await account.snapshot(own(account))
     held = {uid: (flags, modseq) for uid, flags, modseq in rows(snapshot)}
     modseq, uidnext = snapshot.highestmodseq, snapshot.uidnext
     while True:
         last_round = ended.is_set()
-        changes = await account.changes(INBOX, modseq)
+        changes = await account.changes(own(account), modseq)
         assert changes.highestmodseq >= modseq
         assert changes.uidnext >= uidnext
         for uid in changes.vanished:
@@ -79,7 +83,7 @@ async def test_a_storm_leaves_every_mailbox_consistent(store: MailStore, databas
     ended.set()
     assert await maintenance.check_counters(database) == []
     for account_id, follower in zip(ACCOUNTS[:3], followers, strict=True):
-        snapshot = await store.account(account_id, "").snapshot(INBOX)
+        snapshot = await store.account(account_id, "").snapshot(MailboxRef(account_id, INBOX))
         assert await follower == {uid: (flags, modseq) for uid, flags, modseq in rows(snapshot)}
         assert list(snapshot.uids) == sorted(set(snapshot.uids))
         assert max(snapshot.modseqs, default=0) <= snapshot.highestmodseq
@@ -90,8 +94,8 @@ async def test_every_delivery_is_there_once_and_announced(store: MailStore, alic
     await asyncio.gather(*(store.deliver(message(str(number)), ACCOUNTS) for number in range(40)))
     for account_id in ACCOUNTS:
         account = store.account(account_id, "")
-        snapshot = await account.snapshot(INBOX)
-        entries = await account.entries(INBOX, snapshot.uids)
+        snapshot = await account.snapshot(own(account))
+        entries = await account.entries(own(account), snapshot.uids)
         assert list(snapshot.uids) == list(range(1, 41))
         assert len({entry.message_id for entry in entries}) == 40
         assert list(snapshot.modseqs) == list(range(2, 42))
@@ -102,7 +106,7 @@ async def test_every_delivery_is_there_once_and_announced(store: MailStore, alic
 async def test_creates_of_the_same_name_make_one_mailbox(alice: Account) -> None:
     outcomes = await asyncio.gather(*(alice.create("A/B") for _ in range(8)), return_exceptions=True)
     assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
-    assert sorted(box.mailbox_id for box in await alice.mailboxes()) == list(range(1, 9))
+    assert sorted(box.ref.mailbox_id for box in await alice.mailboxes()) == list(range(1, 9))
 
 
 async def test_a_miscount_is_found(store: MailStore, database: Database) -> None:

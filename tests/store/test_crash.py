@@ -7,10 +7,11 @@ import collections
 import sys
 from pathlib import Path
 
+from imap.backend import MailboxRef
 from mailgate.database import open_database
 from mailgate.store import MailStore, maintenance
 from tests.store.crash_writer import RECIPIENTS
-from tests.store.messages import message, whole
+from tests.store.messages import message, own, whole
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +50,7 @@ async def test_every_acknowledged_message_is_there_exactly_once(store: MailStore
 async def check(store: MailStore, acknowledged: set[int]) -> None:
     """Each recipient has the same messages, each once, and all that were acknowledged."""
     inboxes = [collections.Counter((await whole(store.account(account_id, ""))).values()) for account_id in RECIPIENTS]
-    sent = collections.Counter((await whole(store.account(6, ""), 2)).values())
+    sent = collections.Counter((await whole(store.account(6, ""), MailboxRef(6, 2))).values())
     assert all(inbox == sent for inbox in inboxes)
     assert set(sent.values()) <= {1}
     assert {message(f"m{number}") for number in acknowledged} <= sent.keys()
@@ -59,6 +60,6 @@ async def empty(store: MailStore) -> None:
     """Put all aside, so that the next round may deliver the same messages."""
     for account_id in RECIPIENTS:
         account = store.account(account_id, "")
-        await account.move(1, (await account.snapshot(1)).uids, "Trash")
+        await account.move(own(account, 1), (await account.snapshot(own(account, 1))).uids, "Trash")
     sender = store.account(6, "")
-    await sender.move(2, (await sender.snapshot(2)).uids, "Trash")
+    await sender.move(own(sender, 2), (await sender.snapshot(own(sender, 2))).uids, "Trash")

@@ -16,7 +16,7 @@ from mailgate.database import Database, Statement
 from mailgate.store import AccountNotFound, MailStore
 from mailgate.store.schema import body_chunk
 from mailgate.store.schema import message as message_table
-from tests.store.messages import INBOX, Hints, message, rows, status, whole
+from tests.store.messages import INBOX, Hints, message, own, rows, status, whole
 
 CONTENTS = Statement(select(func.count(message_table.c.message_id)))
 CHUNKS = Statement(select(body_chunk.c.chunk, func.length(body_chunk.c.data)).order_by(body_chunk.c.chunk))
@@ -35,7 +35,7 @@ async def test_a_delivery_to_many_is_one_content_and_one_row_each(store: MailSto
         inbox = await status(account, "INBOX")
         assert (inbox.messages, inbox.unseen, inbox.recent, inbox.deleted) == (1, 1, 1, 0)
         assert (inbox.uidnext, inbox.highestmodseq, inbox.size) == (2, 2, len(message()))
-        [entry] = await account.entries(INBOX, [1])
+        [entry] = await account.entries(own(account), [1])
         assert (entry.internal_date, entry.size) == (1_700_000_000, len(message()))
         assert await whole(account) == {1: message()}
     assert (await status(store.account(21, ""), "INBOX")).messages == 0
@@ -55,7 +55,7 @@ async def test_the_senders_copy_is_seen_and_in_sent(store: MailStore, alice: Acc
     await store.deliver(message(), [1, 2], sent_copy_for=1)
     sent = await status(alice, "Sent")
     assert (sent.messages, sent.unseen, sent.special_use) == (1, 0, "\\Sent")
-    assert rows(await alice.snapshot(sent.mailbox_id)) == [(1, SEEN, 2)]
+    assert rows(await alice.snapshot(sent.ref)) == [(1, SEEN, 2)]
     assert (await status(alice, "INBOX")).unseen == 1
 
 
@@ -77,7 +77,7 @@ async def test_an_unknown_account_means_that_nobody_gets_the_message(
 
 async def test_what_imap_shows_was_rendered_at_delivery(store: MailStore, alice: Account) -> None:
     await store.deliver(message("x"), [1])
-    [entry] = await alice.entries(INBOX, [1])
+    [entry] = await alice.entries(own(alice), [1])
     both = Rendering.ENVELOPE | Rendering.HEADER
     shown = (await alice.rendered([entry.message_id], both))[entry.message_id]
     assert b"anne" in shown.envelope
@@ -132,7 +132,7 @@ async def test_a_large_message_takes_little_memory(store: MailStore, database: D
             await store.deliver(file, [1, 2])
             _, peak = tracemalloc.get_traced_memory()
             assert peak < 8 * 1024 * 1024
-            [entry] = await alice.entries(INBOX, [1])
+            [entry] = await alice.entries(own(alice), [1])
             assert entry.size == total
             tracemalloc.reset_peak()
             start = 17 * 1024 * 1024 + 5

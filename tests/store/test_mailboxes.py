@@ -23,7 +23,7 @@ async def names(account: Account) -> list[str]:
 
 
 async def test_every_account_has_its_special_mailboxes(alice: Account) -> None:
-    found = {(box.mailbox_id, box.name, box.special_use) for box in await alice.mailboxes()}
+    found = {(box.ref.mailbox_id, box.name, box.special_use) for box in await alice.mailboxes()}
     assert found == {
         (1, "INBOX", None),
         (2, "Sent", "\\Sent"),
@@ -99,7 +99,7 @@ async def test_ids_and_uidvalidity_are_never_used_again(alice: Account) -> None:
     first = await alice.create("A")
     await alice.delete("A")
     second = await alice.create("A")
-    assert second.mailbox_id > first.mailbox_id
+    assert second.ref > first.ref
     assert second.uidvalidity > first.uidvalidity
 
 
@@ -111,7 +111,7 @@ async def test_delete_removes_the_mailbox_and_keeps_the_subscription(alice: Acco
     assert "A" in await alice.subscriptions()
     assert (await alice.quota()).used == 0
     with pytest.raises(MailboxNotFound):
-        await alice.snapshot(made.mailbox_id)
+        await alice.snapshot(made.ref)
     with pytest.raises(MailboxNotFound):
         await alice.delete("A")
 
@@ -147,7 +147,7 @@ async def test_rename_takes_the_children_along(alice: Account) -> None:
         "Trash/Vieux/A/B/C",
     ]
     moved = await status(alice, "Trash/Vieux/A/B")
-    assert (moved.mailbox_id, moved.uidvalidity, moved.messages) == (kept.mailbox_id, kept.uidvalidity, 1)
+    assert (moved.ref, moved.uidvalidity, moved.messages) == (kept.ref, kept.uidvalidity, 1)
     assert {"Trash/Vieux", "Trash/Vieux/A/B/C", "A/B/C"} <= set(await alice.subscriptions())
 
 
@@ -182,9 +182,9 @@ async def test_rename_of_inbox_moves_its_messages_and_leaves_its_children(store:
     await alice.rename("INBOX", "Vieux/2025")
     assert {"INBOX", "INBOX/Projets", "Vieux", "Vieux/2025"} <= set(await names(alice))
     inbox = await status(alice, "INBOX")
-    assert (inbox.mailbox_id, inbox.messages, inbox.uidnext) == (INBOX, 0, 3)
+    assert (inbox.ref.mailbox_id, inbox.messages, inbox.uidnext) == (INBOX, 0, 3)
     moved = await status(alice, "Vieux/2025")
-    assert await whole(alice, moved.mailbox_id) == {1: message("1"), 2: message("2")}
+    assert await whole(alice, moved.ref) == {1: message("1"), 2: message("2")}
 
 
 async def test_names_of_two_accounts_have_nothing_to_do_with_each_other(alice: Account, bob: Account) -> None:

@@ -12,7 +12,7 @@ from imap.backend import Account, FlagAction
 from imap.flags import DELETED, FLAGGED, SEEN
 from mailgate.database import Database
 from mailgate.store import MailStore, maintenance
-from tests.store.messages import message, new_message, rows
+from tests.store.messages import message, new_message, own, rows
 
 BOXES = {"INBOX": 1, "Archive": 6}
 _uids = st.lists(st.integers(1, 12), max_size=6, unique=True).map(sorted)
@@ -86,20 +86,20 @@ async def run(store: MailStore, account: Account, command: tuple[object, ...]) -
             await account.append(box, [new_message(flags=mask, keywords=tuple(names))])
         case ("store", str(box), list(uids), FlagAction() as action, int(mask), list(names), bool(conditional)):
             since = (await account.mailbox(box)).highestmodseq - 1 if conditional else None
-            stored = await account.store(BOXES[box], uids, action, mask, names, since)
+            stored = await account.store(own(account, BOXES[box]), uids, action, mask, names, since)
             return frozenset(stored.conflicts)
         case ("expunge", str(box), uids):
-            await account.expunge(BOXES[box], uids if isinstance(uids, list) else None)
+            await account.expunge(own(account, BOXES[box]), uids if isinstance(uids, list) else None)
         case ("copy", str(box), list(uids), str(target)):
-            await account.copy(BOXES[box], uids, target)
+            await account.copy(own(account, BOXES[box]), uids, target)
         case ("move", str(box), list(uids), str(target)):
-            await account.move(BOXES[box], uids, target)
+            await account.move(own(account, BOXES[box]), uids, target)
     return frozenset()
 
 
 async def seen(account: Account, box: str) -> tuple[int, int, dict[int, frozenset[str]]]:
     """The modseq, UIDNEXT and flags by name of a mailbox, from a snapshot."""
-    snapshot = await account.snapshot(BOXES[box])
+    snapshot = await account.snapshot(own(account, BOXES[box]))
     return snapshot.highestmodseq, snapshot.uidnext, flags_by_name(snapshot.keywords, rows(snapshot))
 
 
@@ -131,7 +131,7 @@ async def test_the_store_is_its_model(store: MailStore, commands: list[tuple[obj
             history[name].append(now)
     for name, states in history.items():
         for modseq, uidnext, messages in states:
-            changes = await account.changes(BOXES[name], modseq)
+            changes = await account.changes(own(account, BOXES[name]), modseq)
             gone_before = set(range(1, uidnext)) - messages.keys()
             gone_now = set(range(1, changes.uidnext)) - boxes[name].messages.keys()
             assert set(changes.vanished) == gone_now - gone_before
@@ -147,7 +147,7 @@ async def test_the_counters_agree_with_the_entries_in_the_end(store: MailStore, 
     for number in range(5):
         await store.deliver(message(str(number)), range(1, 11), sent_copy_for=3)
     account = store.account(3, "")
-    await account.store(1, [1, 2], FlagAction.ADD, DELETED | SEEN, [])
-    await account.expunge(1, [1])
-    await account.move(1, [3], "Trash")
+    await account.store(own(account, 1), [1, 2], FlagAction.ADD, DELETED | SEEN, [])
+    await account.expunge(own(account, 1), [1])
+    await account.move(own(account, 1), [3], "Trash")
     assert await maintenance.check_counters(database) == []
