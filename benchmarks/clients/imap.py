@@ -58,6 +58,20 @@ class ImapClient(asyncio.Protocol):
         self._transport.write(b"%b %b\r\n" % (tag, text))
         return await self._answer()
 
+    async def pipeline(self, commands: Sequence[bytes]) -> bytes:
+        """Send commands without waiting, and give everything up to the tagged answer of the last.
+
+        Raises:
+            ImapError: one of them is not answered OK.
+        """
+        tags = [self._next_tag() for _ in commands]
+        self._expect(tags[-1] + b" ")
+        self._transport.write(b"".join(b"%b %b\r\n" % pair for pair in zip(tags, commands, strict=True)))
+        answer = await self._answer()
+        if answer.count(b" OK ") < len(tags):
+            raise ImapError(f"{answer.count(b' OK ')} of {len(tags)} commands were answered OK")
+        return answer
+
     async def append(self, mailbox: str, messages: Sequence[bytes]) -> None:
         """Append messages in one command: several need a server with MULTIAPPEND (RFC 3502)."""
         tag = self._next_tag()

@@ -1,4 +1,4 @@
-"""Postfix and Dovecot as a school would run them together: submission, a list as an alias, LMTP, IMAPS."""
+"""Dovecot as a school would run it, with Postfix in front: submission, a list as an alias, LMTP, IMAPS."""
 
 from __future__ import annotations
 
@@ -7,26 +7,34 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.peers.peer import Peer, Person, bytes_on_disk, free_port
 from benchmarks.peers.postfix import Postfix
 from certs import ensure_demo
 from tests.support.dovecot import PASSWORD, Dovecot
 
+Format = Literal["maildir", "sdbox"]
+
 _LIST = "parents@bench.example.org"
 _SENDER = "direction@bench.example.org"
+_LOCATIONS: dict[Format, str] = {"maildir": "maildir:~/Maildir", "sdbox": "sdbox:~/sdbox"}
 
 _CONFIGURATION = """
+mail_location = {location}
 protocols = imap lmtp
 ssl = required
 ssl_cert = <{certificate}
 ssl_key = <{key}
 ssl_min_protocol = TLSv1.2
 auth_cache_size = 8M
+maildir_very_dirty_syncs = yes
+mail_max_userip_connections = 0
 service imap-login {{
   service_count = 0
   process_min_avail = 2
-  client_limit = 2000
+  client_limit = 4000
+  vsz_limit = 1G
   inet_listener imaps {{
     address = 127.0.0.1
     port = {imaps}
@@ -35,12 +43,14 @@ service imap-login {{
 }}
 service imap {{
   process_limit = 4000
+  process_min_avail = 4
+  service_count = {imap_service_count}
 }}
 service anvil {{
-  client_limit = 8000
+  client_limit = 9000
 }}
 service auth {{
-  client_limit = 8000
+  client_limit = 9000
   unix_listener {directory}/auth {{
     mode = 0666
   }}
@@ -51,11 +61,13 @@ service lmtp {{
   }}
 }}
 """
+_IMAP_SERVICE_COUNT = 1
+"""Sessions that one process serves, one after the other: Dovecot's default."""
 
 
 @contextmanager
-def dovecot_and_postfix(members: int) -> Iterator[Peer]:
-    """Run both with `members` people on one list, in a temporary folder.
+def dovecot(members: int, mail_format: Format) -> Iterator[Peer]:
+    """Run it and its Postfix with `members` people on one list, in a temporary folder.
 
     Dovecot is set as its manual advises for many connections (login processes that serve more than one), and keeps its
     default of syncing what it delivers.
@@ -68,21 +80,35 @@ def dovecot_and_postfix(members: int) -> Iterator[Peer]:
     try:
         tls = ensure_demo(directory / "tls", ["localhost"])
         imaps = free_port()
-        extra = _CONFIGURATION.format(certificate=tls.certificate, key=tls.key, imaps=imaps, directory=directory)
+        extra = _CONFIGURATION.format(
+            location=_LOCATIONS[mail_format],
+            certificate=tls.certificate,
+            key=tls.key,
+            imaps=imaps,
+            directory=directory,
+            imap_service_count=_IMAP_SERVICE_COUNT,
+        )
         people = tuple(Person(f"parent{number}@bench.example.org", PASSWORD) for number in range(members))
         server = Dovecot(directory, fsync="optimized", extra=extra)
         relay = Postfix(directory / "postfix", tls, auth=directory / "auth", lmtp=directory / "lmtp")
         with server, relay.running({_LIST: [person.address for person in people]}):
             yield Peer(
-                name="Postfix + Dovecot",
+                name=f"Dovecot, {mail_format}",
                 imaps=("127.0.0.1", imaps),
                 smtps=("127.0.0.1", relay.port),
                 ca=tls.ca or tls.certificate,
                 sender=Person(_SENDER, PASSWORD),
                 list_address=_LIST,
                 members=people,
-                processes=(int((directory / "run" / "master.pid").read_text()), relay.pid),
+                processes=lambda: (int((directory / "run" / "master.pid").read_text()), relay.pid),
                 stored=lambda: bytes_on_disk(directory / "home"),
+                forget=lambda: _forget(directory / "home"),
             )
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _forget(homes: Path) -> None:
+    """Remove the caches of headers and structures, which Dovecot then makes again from the messages."""
+    for path in homes.rglob("dovecot.index.cache"):
+        path.unlink()

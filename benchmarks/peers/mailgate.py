@@ -1,23 +1,27 @@
-"""The gateway itself, started as anybody would: `mailgate demo` with a directory of the size that is wanted."""
+"""The gateway, by `mailgate serve`, on an academy made for the purpose."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from benchmarks.peers.academy import write_academy
-from benchmarks.peers.peer import Peer, Person, bytes_on_disk
+from benchmarks.peers.peer import Peer, Person, bytes_on_disk, free_port
 from tests.support.postgresql import PostgresqlServer
 
+_STARTING = 30.0
 _STOPPING = 30.0
 
 
@@ -31,49 +35,110 @@ def mailgate(members: int, store: Literal["sqlite", "postgresql"]) -> Iterator[P
     directory = Path(tempfile.mkdtemp(prefix="benchmark-mailgate-"))
     try:
         write_academy(directory / "academy", members)
-        server = PostgresqlServer() if store == "postgresql" else None
-        with server or nullcontext():
-            yield from _run(directory, server)
+        database = PostgresqlServer() if store == "postgresql" else None
+        with database or nullcontext():
+            made = _make_academy(directory, database)
+            with Gateway(directory) as gateway:
+                yield _peer(made, gateway, database)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _run(directory: Path, server: PostgresqlServer | None) -> Iterator[Peer]:
-    state = directory / "state"
+class Gateway:
+    """The serving processes, on the settings that the demo wrote below `directory`; they can be started anew."""
+
+    def __init__(self, directory: Path) -> None:
+        self.state = directory / "state"
+        self.imaps, self.smtps = free_port(), free_port()
+        self._errors = directory / "errors"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The first process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start, and wait until it greets."""
+        environment = os.environ | {
+            "MAILGATE_IMAP__LISTEN": f'["127.0.0.1:{self.imaps}"]',
+            "MAILGATE_SMTP__LISTEN": f'["127.0.0.1:{self.smtps}"]',
+            "MAILGATE_LOG__LEVEL": "warning",
+            "MAILGATE_LOG__FORMAT": "text",
+        }
+        command = [sys.executable, "-m", "mailgate", "--config", str(self.state / "mailgate.toml"), "serve"]
+        with self._errors.open("ab") as errors:
+            self._process = subprocess.Popen(command, stdout=errors, stderr=errors, env=environment)
+        deadline = time.monotonic() + _STARTING
+        while not (_listens(self.imaps) and _listens(self.smtps)):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError(f"mailgate did not start:\n{self._errors.read_text()[-3000:]}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop it; what it complained about is passed on."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(_STOPPING)
+        self._process = None
+        sys.stderr.write(self._errors.read_text(errors="replace")[-3000:])
+        self._errors.write_bytes(b"")
+
+    def restart(self) -> None:
+        """Stop and start, on the same ports."""
+        self.stop()
+        self.start()
+
+
+def _make_academy(directory: Path, database: PostgresqlServer | None) -> dict[str, Any]:
+    """Run the demo once, for its accounts, passwords and settings; give what it says."""
     command = [sys.executable, "-m", "mailgate", "demo", "--ports", "auto", "--json"]
-    command += ["--state", str(state), "--directory", str(directory / "academy")]
-    command += ["--store", server.create_database()] if server else []
-    with (directory / "errors").open("w+b") as errors:
+    command += ["--state", str(directory / "state"), "--directory", str(directory / "academy")]
+    command += ["--store", database.create_database()] if database else []
+    with (directory / "demo").open("w+b") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line:
-                raise RuntimeError(f"mailgate did not start:\n{(directory / 'errors').read_text()[-3000:]}")
-            stored = _stored_by(server, state)
-            processes = (process.pid, server.pid) if server else (process.pid,)
-            yield _peer(json.loads(line), "PostgreSQL" if server else "SQLite", processes, stored)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(_STOPPING)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        process.wait(_STOPPING)
+        if not line:
+            raise RuntimeError(f"the demo did not start:\n{(directory / 'demo').read_text()[-3000:]}")
+    made: dict[str, Any] = json.loads(line)
+    return made
 
 
-def _peer(ready: dict[str, Any], store: str, processes: tuple[int, ...], stored: Callable[[], int]) -> Peer:
+def _peer(made: dict[str, Any], gateway: Gateway, database: PostgresqlServer | None) -> Peer:
     def people(profile: str) -> tuple[Person, ...]:
-        found = (person for person in ready["people"] if person["profile"] == profile)
+        found = (person for person in made["people"] if person["profile"] == profile)
         return tuple(Person(person["address"], person["password"]) for person in found)
 
     return Peer(
-        name=f"mailgate, {store}",
-        imaps=(ready["imaps"]["host"], ready["imaps"]["port"]),
-        smtps=(ready["smtps"]["host"], ready["smtps"]["port"]),
-        ca=Path(ready["ca"]),
+        name=f"mailgate, {'PostgreSQL' if database else 'SQLite'}",
+        imaps=("127.0.0.1", gateway.imaps),
+        smtps=("127.0.0.1", gateway.smtps),
+        ca=Path(made["ca"]),
         sender=people("management")[0],
-        list_address=next(address for address in ready["lists"] if address.startswith("parents@")),
+        list_address=next(address for address in made["lists"] if address.startswith("parents@")),
         members=people("relative"),
-        processes=processes,
-        stored=stored,
+        processes=lambda: (gateway.pid, database.pid) if database else (gateway.pid,),
+        stored=_stored_by(database, gateway.state),
+        forget=gateway.restart,
     )
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def _stored_by(server: PostgresqlServer | None, state: Path) -> Callable[[], int]:

@@ -25,8 +25,9 @@ class Person:
 class Peer:
     """A running server.
 
-    `processes` are the roots of its process trees, those that hold the connections first and a database server of its
-    own last; `stored` gives the bytes of its mail on disk.
+    `processes` gives the roots of its process trees, those that hold the connections first and a database server of
+    its own last; `stored` gives the bytes of its mail on disk; `forget` makes it as it is just after delivery, when
+    nobody has read anything yet, and ends its connections.
     """
 
     name: str
@@ -36,25 +37,28 @@ class Peer:
     sender: Person
     list_address: str
     members: tuple[Person, ...]
-    processes: tuple[int, ...]
+    processes: Callable[[], tuple[int, ...]]
     stored: Callable[[], int]
+    forget: Callable[[], None]
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
-        """A client's context that trusts this server."""
-        return ssl.create_default_context(cafile=self.ca)
+        """A client's context that trusts this server: the same version of TLS with all of them."""
+        context = ssl.create_default_context(cafile=self.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        return context
 
     def memory(self) -> int:
         """Bytes of memory of the processes that hold connections; what they share is counted once.
 
         A database server's memory follows what was read, not who is connected.
         """
-        return sum(process.memory_full_info().pss for process in self._tree(self.processes[:1]))
+        return sum(process.memory_full_info().pss for process in self._tree(self.processes()[:1]))
 
     def processor_time(self) -> float:
         """Seconds of CPU that all processes have used, and those that they have waited for."""
         total = 0.0
-        for process in self._tree(self.processes):
+        for process in self._tree(self.processes()):
             times = process.cpu_times()
             total += times.children_user + times.children_system + _running_time(process.pid)
         return total
