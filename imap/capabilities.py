@@ -35,7 +35,10 @@ _SIGNED_IN: Final = (
 def capabilities(session: Session) -> list[str]:
     """The capabilities of a session as it stands."""
     if session.signed_in:
-        return [*_ALWAYS, *_SIGNED_IN, f"APPENDLIMIT={session.connection.reader.message_limit}"]
+        features = session.context.features
+        optional = (("COMPRESS=DEFLATE", features.compress), ("UNAUTHENTICATE", features.unauthenticate))
+        limit = f"APPENDLIMIT={session.connection.reader.message_limit}"
+        return [*_ALWAYS, *_SIGNED_IN, *(name for name, on in optional if on), limit]
     if session.connection.peer.tls:
         return [*_ALWAYS, *(f"AUTH={name}" for name in session.context.backend.mechanisms())]
     starttls = ["STARTTLS"] if session.context.ssl_context is not None else []

@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Final, cast
 
 from imap.backend import Peer
+from imap.compression import Compression, CompressionError
 from imap.parsing.literals import CommandInput
 from imap.reader import CommandReader, Continue, Overrun, Refused
 from imap.responses import CONTINUE, bye
@@ -27,6 +28,8 @@ WRITE_SIZE: Final = 65_536
 IDLE_WRITE_SIZE: Final = 16_384
 _CLOSE_TIMEOUT: Final = 10.0
 _KEEPALIVE_IDLE: Final = 600
+_PIECES_AT_ONCE: Final = 16
+"""Decompressed pieces of 64 KiB in one turn of the event loop."""
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +39,10 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_closing",
+        "_compression",
         "_context",
         "_deadline",
+        "_decompressing",
         "_drain_waiter",
         "_ending",
         "_eof",
@@ -70,6 +75,8 @@ class Connection(asyncio.Protocol):
         self._octets = 0
         self._eof = self._closing = self._lost = self._paused_reading = False
         self._ending: bytes | None = None
+        self._compression: Compression | None = None
+        self._decompressing = False
         self.peer = Peer("", 0, tls=False)
         self.reader = CommandReader(context.limits)
         self.session = Session(self, context)
@@ -98,12 +105,23 @@ class Connection(asyncio.Protocol):
             if self._octets > self._context.limits.octets_before_sign_in:
                 self.end("Too much before sign-in")
                 return
+        if self._compression is not None:
+            self._compression.receive(data)
+            self._decompress()
+            return
+        self._read(data)
+        if self.reader.held > self._context.limits.backlog:
+            self._pause_reading()
+
+    def _read(self, data: bytes) -> None:
         self.reader.feed(data)
         if self._line_waiter is not None:
             self._give_line(self._line_waiter)
         elif self._task is None:
             self._advance()
-        if self.reader.held > self._context.limits.backlog and not self._closing and self._transport is not None:
+
+    def _pause_reading(self) -> None:
+        if not self._closing and self._transport is not None:
             self._paused_reading = True
             self._transport.pause_reading()
 
@@ -151,12 +169,20 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Hand a small text to the transport."""
         if self._transport is not None and not self._lost:
+            if self._compression is not None:
+                data = self._compression.compress(data) + self._compression.flush()
             self._transport.write(data)
 
     def push(self, data: bytes) -> None:
         """Write to a client that waits, in small pieces: TLS keeps memory of the size of the largest."""
         for start in range(0, len(data), IDLE_WRITE_SIZE):
             self.write(data[start : start + IDLE_WRITE_SIZE])
+        self.rest()
+
+    def rest(self) -> None:
+        """Nothing is to be sent for a while: give memory back."""
+        if self._compression is not None:
+            self._compression.rest()
 
     async def send(self, data: bytes) -> None:
         """Write in pieces, each once the client has read the one before. Raises ConnectionResetError."""
@@ -165,7 +191,12 @@ class Connection(asyncio.Protocol):
                 await asyncio.shield(self._drain_waiter)
             if self._lost or self._transport is None:
                 raise ConnectionResetError("the client is gone")
-            self._transport.write(data[start : start + WRITE_SIZE] if len(data) > WRITE_SIZE else data)
+            piece = data[start : start + WRITE_SIZE] if len(data) > WRITE_SIZE else data
+            if self._compression is not None:
+                piece = self._compression.compress(piece)
+                if start + WRITE_SIZE >= len(data):
+                    piece += self._compression.flush()
+            self._transport.write(piece)
 
     async def ask(self, prompt: bytes) -> bytes:
         """Send a continuation request, give the line that answers it. Raises ConnectionResetError."""
@@ -216,6 +247,55 @@ class Connection(asyncio.Protocol):
         self._transport = secured
         self.peer = Peer(self.peer.host, self.peer.port, tls=True)
 
+    # Compression (RFC 4978)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether COMPRESS is active."""
+        return self._compression is not None
+
+    def start_compression(self) -> None:
+        """Compress both ways from here on; what the client has sent by now is compressed already."""
+        self._compression = Compression()
+        self._compression.receive(self.reader.take())
+        if self._compression.waiting:
+            self._pause_reading()
+
+    def stop_compression(self) -> None:
+        """Nothing is compressed any more, either way (RFC 8437 section 4.1)."""
+        compression, self._compression = self._compression, None
+        if compression is not None:
+            self.write(compression.finish())
+            self.reader.feed(compression.remains())
+
+    def _decompress(self) -> None:
+        """Read what the client sent compressed: so much in one turn of the loop, and no more than is worked off."""
+        self._decompressing = False
+        for _ in range(_PIECES_AT_ONCE):
+            if self._closing or self._compression is None or not self._may_decompress():
+                break
+            try:
+                if self._compression.at_end:
+                    self._compression.go_on()
+                piece = self._compression.decompress()
+            except CompressionError:
+                self.end("What you send is not compressed")
+                break
+            if not piece:
+                break
+            self._read(piece)
+        if self._compression is None or self._compression.waiting or self.reader.held > self._context.limits.backlog:
+            self._pause_reading()
+            self._resume_reading()
+
+    def _may_decompress(self) -> bool:
+        """Whether there is something to decompress, and room for it."""
+        if self._compression is None or not self._compression.waiting or self._ending is not None:
+            return False
+        if self._compression.at_end and self._task is not None and self._line_waiter is None:
+            return False
+        return self.reader.held <= self._context.limits.backlog
+
     # The end
 
     def end(self, text: str, code: str | None = None) -> None:
@@ -231,7 +311,7 @@ class Connection(asyncio.Protocol):
             return
         self._closing = True
         if self._ending is not None:
-            self._transport.write(self._ending)
+            self.write(self._ending)
         self._transport.close()
         if self._stalled is not None:
             self._stalled.cancel()
@@ -279,9 +359,15 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def _resume_reading(self) -> None:
-        if self._paused_reading and self._transport is not None and self.reader.held <= self._context.limits.backlog:
-            self._paused_reading = False
-            self._transport.resume_reading()
+        if not self._paused_reading or self._transport is None or self.reader.held > self._context.limits.backlog:
+            return
+        if self._compression is not None and self._compression.waiting:
+            if self._may_decompress() and not self._decompressing:
+                self._decompressing = True
+                self._loop.call_soon(self._decompress)
+            return
+        self._paused_reading = False
+        self._transport.resume_reading()
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         self._task = self._loop.create_task(self._supervise(work))
@@ -305,6 +391,14 @@ class Connection(asyncio.Protocol):
 
     # Time
 
+    def sign_out(self) -> None:
+        """The client has as long to sign in, and may send as much until then, as a new one (RFC 8437)."""
+        self._octets = 0
+        self._deadline = self._loop.time() + self._context.limits.sign_in_timeout
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        self._arm()
+
     def _arm(self) -> None:
         """Look again at the next deadline, or earlier: deadlines come nearer when a command begins."""
         limits = self._context.limits
@@ -326,6 +420,8 @@ class Connection(asyncio.Protocol):
             self.end("Too long without a word from you", "UNAVAILABLE" if not self.reader.signed_in else None)
             return
         self._last_activity = self._loop.time() if running else self._last_activity
+        if not running:
+            self.rest()
         self._arm()
 
 

@@ -43,5 +43,8 @@ class Limits:
     write_timeout: float = 2 * 60.0
     """A client that reads nothing for so long is dropped."""
 
+    progress_interval: float = 10.0
+    """A command that takes longer tells how far it is, and again after each such while (RFC 9585)."""
+
     backlog: int = 131_072
     """Pipelined octets held while a command runs; above it nothing is read from the socket."""

@@ -113,6 +113,11 @@ class CommandReader:
             data = self._absorb(data)
         self._buffer += data
 
+    def take(self) -> bytes:
+        """Give back the octets that wait, all of them."""
+        octets, self._buffer, self._scanned = bytes(self._buffer), bytearray(), 0
+        return octets
+
     def clear(self) -> None:
         """Forget all that was received: after STARTTLS it may be an attacker's (RFC 9051 section 11.1)."""
         self._buffer = bytearray()

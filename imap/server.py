@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from imap.backend import Backend
 from imap.connection import Connection
+from imap.features import Features
 from imap.limits import Limits
 from imap.selected.registry import Registry
 
@@ -26,10 +27,16 @@ class ServerContext:
     """What all connections of one listener share."""
 
     def __init__(
-        self, backend: Backend, limits: Limits, ssl_context: ssl.SSLContext | None, registry: Registry
+        self,
+        backend: Backend,
+        limits: Limits,
+        features: Features,
+        ssl_context: ssl.SSLContext | None,
+        registry: Registry,
     ) -> None:
         self.backend = backend
         self.limits = limits
+        self.features = features
         self.ssl_context = ssl_context
         self.registry = registry
         self.connections: set[Connection] = set()
@@ -49,8 +56,15 @@ class ImapServer:
     connection. Without it there is no TLS and no sign-in.
     """
 
-    def __init__(self, backend: Backend, *, ssl_context: ssl.SSLContext | None, limits: Limits | None = None) -> None:
-        self._context = ServerContext(backend, limits or Limits(), ssl_context, Registry())
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        ssl_context: ssl.SSLContext | None,
+        limits: Limits | None = None,
+        features: Features | None = None,
+    ) -> None:
+        self._context = ServerContext(backend, limits or Limits(), features or Features(), ssl_context, Registry())
         self._ssl_context = ssl_context
         self._servers: list[asyncio.Server] = []
 

@@ -128,6 +128,23 @@ class Session:
         reader.message_limit = min(self.context.limits.message, account.append_limit or self.context.limits.message)
         _log.info("signed in", extra={"account_id": account.account_id})
 
+    def sign_out(self) -> None:
+        """Back to where the connection began, but for TLS: nothing of the person stays (RFC 8437 section 3).
+
+        Sign-ins that failed are counted on, so that nobody guesses passwords by signing in and out.
+        """
+        self.unselect()
+        self._account = None
+        self.enabled = frozenset()
+        self.condstore = False
+        self._before_sign_in = 0
+        self._bad_in_a_row = 0
+        reader = self.connection.reader
+        reader.signed_in = False
+        reader.message_limit = self.context.limits.message
+        self.connection.sign_out()
+        _log.info("signed out")
+
     def enable_condstore(self) -> None:
         """The client becomes CONDSTORE-aware; a mailbox already selected tells where it stands (RFC 7162 3.1)."""
         if self.condstore:
@@ -269,6 +286,7 @@ class Session:
         if self.view is not None:
             self.view.notify = self.push
             self.push()
+        self.connection.rest()
 
     def push(self) -> None:
         """Send news to an idle client, unless it is behind with reading: then later, when it has caught up."""

@@ -9,11 +9,13 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import structlog
 
 import imap.limits
 import smtp.limits
 from certs import CertificateFiles, ServerTls
+from imap.features import Features
 from imap.server import ImapServer
 from mailgate.accounts import Accounts
 from mailgate.accounts.imap_sign_in import ImapSignIn
@@ -96,7 +98,8 @@ class Gateway:
         imap_server = ImapServer(
             ImapSignIn(accounts, store.account),
             ssl_context=self._tls.context,
-            limits=imap.limits.Limits(message=settings.imap.max_message_size),
+            limits=imap_limits(settings),
+            features=Features(compress=settings.imap.compress, unauthenticate=settings.imap.unauthenticate),
         )
         submission = SubmissionServer(
             Submission(database, store, accounts, settings),
@@ -135,6 +138,11 @@ class Gateway:
 
     async def _reload_tls(self) -> None:
         self._tls.reload_if_changed()
+
+
+def imap_limits(settings: Settings) -> imap.limits.Limits:
+    """What one IMAP connection may cost."""
+    return imap.limits.Limits(message=settings.imap.max_message_size, **msgspec.structs.asdict(settings.imap.limits))
 
 
 def names(sockets: Sequence[socket.socket]) -> list[str]:

@@ -58,10 +58,39 @@ class Tls(Section, frozen=True):
     reload_interval: Seconds = 60.0
 
 
+class ImapLimits(Section, frozen=True):
+    """`imap.limits.Limits` by the same names, but for ``message``, which is ``imap.max_message_size``.
+
+    The least values are those that RFC 9051 section 5.4 and RFC 7162 section 4 ask for, or that a command needs.
+    """
+
+    line: Annotated[int, Meta(ge=8_192)] = 65_536
+    command: Annotated[int, Meta(ge=8_192)] = 262_144
+    literal: Annotated[int, Meta(ge=4_096)] = 65_536
+    append: Positive = 250 * 1024 * 1024
+    swallow: NonNegative = 200 * 1024 * 1024
+    spool: Positive = 1024 * 1024
+    line_before_sign_in: Annotated[int, Meta(ge=1_024)] = 8_192
+    literal_before_sign_in: Annotated[int, Meta(ge=255)] = 4_096
+    octets_before_sign_in: Annotated[int, Meta(ge=4_096)] = 65_536
+    commands_before_sign_in: Annotated[int, Meta(ge=5)] = 50
+    failed_sign_ins: Positive = 5
+    bad_commands: Positive = 20
+    sign_in_timeout: Seconds = 60.0
+    autologout: Annotated[float, Meta(ge=30 * 60, le=86_400)] = 31 * 60.0
+    literal_timeout: Seconds = 300.0
+    write_timeout: Seconds = 120.0
+    backlog: Annotated[int, Meta(ge=16_384)] = 131_072
+    progress_interval: Seconds = 10.0
+
+
 class Imap(Section, frozen=True):
     listen: tuple[str, ...] = ("0.0.0.0:993", "[::]:993")
     listen_starttls: tuple[str, ...] = ()
     max_message_size: Positive = 50 * 1024 * 1024
+    compress: bool = True
+    unauthenticate: bool = True
+    limits: ImapLimits = ImapLimits()
 
 
 class Smtp(Section, frozen=True):

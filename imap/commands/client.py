@@ -1,4 +1,5 @@
-"""Commands about the connection itself: CAPABILITY, NOOP, CHECK, LOGOUT, ID, STARTTLS, ENABLE, IDLE."""
+"""Commands about the connection itself: CAPABILITY, NOOP, CHECK, LOGOUT, ID, STARTTLS, COMPRESS, UNAUTHENTICATE,
+ENABLE, IDLE."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from imap.errors import BadCommand
 from imap.parsing.commands import Capability, Check, Enable, Id, Idle, Logout, Noop, StartTls
+from imap.parsing.connection import Compress, Unauthenticate
 from imap.responses import Completion, bye, status
 
 if TYPE_CHECKING:
@@ -53,6 +55,27 @@ async def starttls(session: Session, tag: str, _command: StartTls) -> None:
     session.put(status(tag, "OK", "Begin TLS now"))
     await session.flush()
     await session.connection.start_tls()
+
+
+async def compress(session: Session, tag: str, _command: Compress) -> None:
+    """COMPRESS: everything after the completion is compressed, both ways (RFC 4978 section 3)."""
+    if not session.context.features.compress:
+        raise BadCommand("Unknown command")
+    if session.connection.compressed:
+        raise BadCommand("DEFLATE is active already", code="COMPRESSIONACTIVE")
+    session.put(status(tag, "OK", "DEFLATE active"))
+    await session.flush()
+    session.connection.start_compression()
+
+
+async def unauthenticate(session: Session, tag: str, _command: Unauthenticate) -> None:
+    """UNAUTHENTICATE: the completion is the last thing that is compressed (RFC 8437 sections 3 and 4.1)."""
+    if not session.context.features.unauthenticate:
+        raise BadCommand("Unknown command")
+    session.sign_out()
+    session.put(status(tag, "OK", "Signed out"))
+    await session.flush()
+    session.connection.stop_compression()
 
 
 async def enable(session: Session, _tag: str, command: Enable) -> Completion:

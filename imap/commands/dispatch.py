@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from imap.commands import client, fetch, folders, listing, quota, search, select, sign_in, status, store, transfer
-from imap.parsing import commands
+from imap.parsing import commands, connection
 from imap.parsing.commands import Command
 from imap.responses import Completion
 
@@ -44,6 +44,8 @@ RULES: Final[dict[type[Command], Rule]] = {
     commands.Login: Rule(_BEFORE, sign_in.login),
     commands.Authenticate: Rule(_BEFORE, sign_in.authenticate),
     commands.Enable: Rule(_SIGNED_IN, client.enable),
+    connection.Compress: Rule(_SIGNED_IN, client.compress),
+    connection.Unauthenticate: Rule(_SIGNED_IN, client.unauthenticate),
     commands.Namespace: Rule(_SIGNED_IN, listing.namespace),
     commands.List: Rule(_SIGNED_IN, listing.list_),
     commands.Lsub: Rule(_SIGNED_IN, listing.lsub),

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from imap.errors import BadCommand
-from imap.parsing import append, auth, fetch, mailbox, search, store
+from imap.parsing import append, auth, connection, fetch, mailbox, search, store
 from imap.parsing.commands import (
     Capability,
     Check,
@@ -25,6 +25,7 @@ from imap.parsing.commands import (
     Unselect,
     Unsubscribe,
 )
+from imap.parsing.connection import Unauthenticate
 from imap.parsing.lexer import ATOM, TAG, Cursor
 from imap.parsing.list import list_
 from imap.parsing.literals import CommandInput
@@ -70,6 +71,7 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     # command-auth = append / create / delete / enable / examine / list / lsub / namespace-command / rename / select /
     #                status / subscribe / unsubscribe / idle / getquota / getquotaroot
     b"APPEND": append.append,
+    b"COMPRESS": connection.compress,
     b"CREATE": mailbox.create,
     b"DELETE": mailbox.one_mailbox(Delete),
     b"ENABLE": auth.enable,
@@ -84,6 +86,7 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     b"SELECT": mailbox.select,
     b"STATUS": mailbox.status,
     b"SUBSCRIBE": mailbox.one_mailbox(Subscribe),
+    b"UNAUTHENTICATE": _without_arguments(Unauthenticate),
     b"UNSUBSCRIBE": mailbox.one_mailbox(Unsubscribe),
     # command-select = "CHECK" / "CLOSE" / "UNSELECT" / "EXPUNGE" / copy / move / fetch / store / search / uid
     b"CHECK": _without_arguments(Check),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import tomllib
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from imap.limits import Limits
 from mailgate import config
+from mailgate.app import imap_limits
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -34,8 +37,19 @@ def test_example_names_every_key() -> None:
                 in {
                     "domains",
                     "ldap",
+                    "limits",
                 }
             ), f"{section.encode_name}.{key.encode_name}"
+
+
+def test_every_limit_of_the_engine_can_be_set() -> None:
+    settable = {key.name: key.default for key in msgspec.structs.fields(config.ImapLimits)}
+    engine = {field.name: field.default for field in dataclasses.fields(Limits) if field.name != "message"}
+    assert settable == engine
+    settings = config.decode({"imap": {"max_message_size": 7, "limits": dict.fromkeys(settable, 20_000)}})
+    assert dataclasses.asdict(imap_limits(settings)) == {"message": 7} | dict.fromkeys(settable, 20_000)
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    assert all(f"`{name}`" in page for name in settable)
 
 
 def test_missing_file_says_how_to_start(tmp_path: Path) -> None:
@@ -54,6 +68,8 @@ def test_missing_file_says_how_to_start(tmp_path: Path) -> None:
         ("[log]\nlevel = 'loud'", "log.level", "invalid enum value"),
         ("[directory]\nmax_departures = 2.0", "directory.max_departures", "<= 1"),
         ("[directory.ldap]\nurll = ''", "directory.ldap.urll", "no such setting"),
+        ("[imap.limits]\nautologout = 60", "imap.limits.autologout", ">= 1800"),
+        ("[imap.limits]\nmessage = 60", "imap.limits.message", "no such setting"),
         ("database = 3", "database", "expected `object`"),
     ],
 )
