@@ -12,7 +12,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, NamedTuple, Protocol
 
+from imap.rights import Rights
+
 HIERARCHY_DELIMITER = "/"
+
+OTHER_USERS = "Other Users/"
+"""Before the names of mailboxes that another person shares, with the person's user name (RFC 2342)."""
+SHARED = "Shared/"
+"""Before the names of mailboxes that are nobody's own, such as a school office's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ class MailboxStatus:
     deleted: int
     recent: int
     size: int
+    rights: Rights = Rights.ALL
+    """What the signed-in person may do there (RFC 4314)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,9 @@ class Snapshot:
     keywords: tuple[str, ...]
     uids: Sequence[int]
     flags: Sequence[int]
+    """Those of others' mailboxes have the ``\\Seen`` of this reader."""
     modseqs: Sequence[int]
+    rights: Rights = Rights.ALL
 
 
 class Change(NamedTuple):
@@ -116,6 +127,7 @@ class Changes:
     """All UIDs expunged since, in ascending order; those of messages that came meanwhile included."""
     complete: bool = True
     """False when the expunge log does not reach back that far: `vanished` is then to be found by comparing UIDs."""
+    rights: Rights = Rights.ALL
 
 
 class FlagAction(enum.Enum):
@@ -124,6 +136,29 @@ class FlagAction(enum.Enum):
     REPLACE = "FLAGS"
     ADD = "+FLAGS"
     REMOVE = "-FLAGS"
+
+
+class AclChange(enum.Enum):
+    """SETACL's three forms (RFC 4314 section 3.1)."""
+
+    REPLACE = ""
+    ADD = "+"
+    REMOVE = "-"
+
+
+class AclEntry(NamedTuple):
+    """Who has which rights in a mailbox; ``-`` before an identifier takes them away (RFC 4314 section 2)."""
+
+    identifier: str
+    rights: Rights
+
+
+@dataclass(frozen=True, slots=True)
+class Grantable:
+    """What LISTRIGHTS tells of an identifier: rights it always has, and rights that may be granted one by one."""
+
+    always: Rights
+    optional: Rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,18 +263,42 @@ class Hint:
 
 
 class Account(Protocol):
-    """A signed-in person's mailboxes. Every write has reached stable storage when it returns."""
+    """A signed-in person's mailboxes, and those that others share. Every write is durable when it returns.
+
+    What the person has no right to do raises NotPermitted, or MailboxNotFound where not even the mailbox's existence
+    may be known (RFC 4314 sections 4 and 6). Others' mailboxes stand below `OTHER_USERS` and `SHARED`.
+    """
 
     account_id: int
     username: str
     append_limit: int
 
     async def mailboxes(self) -> Sequence[MailboxStatus]:
-        """All mailboxes with their counters, ordered by name with INBOX first."""
+        """All mailboxes with their counters, ordered by name with INBOX first, those that others share at the end."""
         ...
 
     async def mailbox(self, name: str) -> MailboxStatus:
-        """One mailbox. Raises MailboxNotFound."""
+        """One mailbox that may be read. Raises MailboxNotFound, NotPermitted."""
+        ...
+
+    async def my_rights(self, name: str) -> Rights:
+        """What the person may do in a mailbox. Raises MailboxNotFound."""
+        ...
+
+    async def acl(self, name: str) -> Sequence[AclEntry]:
+        """The access control list of a mailbox. Raises MailboxNotFound, NotPermitted."""
+        ...
+
+    async def set_acl(self, name: str, identifier: str, change: AclChange, rights: Rights) -> None:
+        """Grant or take back rights. Raises MailboxNotFound, NotPermitted, BadCommand for a malformed identifier."""
+        ...
+
+    async def delete_acl(self, name: str, identifier: str) -> None:
+        """Take an identifier off the list. Raises MailboxNotFound, NotPermitted, BadCommand."""
+        ...
+
+    async def list_rights(self, name: str, identifier: str) -> Grantable:
+        """What may be granted. Raises MailboxNotFound, NotPermitted, BadCommand."""
         ...
 
     async def subscriptions(self) -> Collection[str]:
@@ -307,6 +366,7 @@ class Account(Protocol):
     ) -> Stored:
         """Change flags of all `uids` at once: system flags by mask, keywords by name, new names added to the table.
 
+        Flags that the person may not change stay as they are; NotPermitted is raised when that is all of them.
         Raises TooManyKeywords.
         """
         ...

@@ -21,10 +21,12 @@ class ListPattern:
     The reference is put before the pattern as it is, with its wildcards: RFC 9051 6.3.9 leaves that to the server.
     """
 
-    __slots__ = ("_end", "_folded", "_letters", "_stars", "_wildcards")
+    __slots__ = ("_end", "_folded", "_letters", "_stars", "_wildcards", "stops_at_level")
 
     def __init__(self, reference: str, pattern: str) -> None:
         text = _WILDCARDS.sub(lambda run: "*" if "*" in run.group() else "%", reference + pattern)
+        self.stops_at_level = text.endswith("%")
+        """Whether levels that are no mailboxes are shown too (RFC 9051 section 6.3.9)."""
         self._letters: dict[str, int] = {}
         """For each letter its places in the pattern: bit n for the place n."""
         self._folded: dict[str, int] = {}

@@ -6,8 +6,8 @@ import enum
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from imap.commands import client, fetch, folders, listing, quota, search, select, sign_in, status, store, transfer
-from imap.parsing import commands, connection
+from imap.commands import acl, client, fetch, folders, listing, quota, search, select, sign_in, status, store, transfer
+from imap.parsing import acl_commands, commands, connection
 from imap.parsing.commands import Command
 from imap.responses import Completion
 
@@ -60,6 +60,11 @@ RULES: Final[dict[type[Command], Rule]] = {
     commands.Idle: Rule(_SIGNED_IN, client.idle),
     commands.GetQuota: Rule(_SIGNED_IN, quota.get_quota),
     commands.GetQuotaRoot: Rule(_SIGNED_IN, quota.get_quota_root),
+    acl_commands.SetAcl: Rule(_SIGNED_IN, acl.set_acl),
+    acl_commands.DeleteAcl: Rule(_SIGNED_IN, acl.delete_acl),
+    acl_commands.GetAcl: Rule(_SIGNED_IN, acl.get_acl),
+    acl_commands.ListRights: Rule(_SIGNED_IN, acl.list_rights),
+    acl_commands.MyRights: Rule(_SIGNED_IN, acl.my_rights),
     commands.Check: Rule(_SELECTED, client.noop),
     commands.Close: Rule(_SELECTED, select.close),
     commands.Unselect: Rule(_SELECTED, select.unselect),

@@ -10,9 +10,10 @@ from imap.backend import Entry, FlagAction, Rendered
 from imap.commands.fetch_plan import Chunk, Plan, make_plan
 from imap.commands.fetch_sections import put_sections
 from imap.commands.messages import positions
-from imap.errors import BadCommand, CommandRefused, MessageGone
+from imap.errors import BadCommand, CommandRefused, MessageGone, NotPermitted
 from imap.parsing.commands import Fetch
 from imap.responses import Completion
+from imap.rights import Rights
 from imap.selected.resync import vanished_since
 from imap.selected.view import Columns, View
 
@@ -28,7 +29,9 @@ async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
     view = session.selected
     if command.vanished and not (session.qresync and command.uid and command.changed_since is not None):
         raise BadCommand("VANISHED needs ENABLE QRESYNC, UID FETCH and CHANGEDSINCE")
-    plan = make_plan(command, condstore=session.condstore, readonly=view.readonly)
+    plan = make_plan(
+        command, condstore=session.condstore, readonly=view.readonly or Rights.SEEN not in view.mailbox.rights
+    )
     if plan.modseq:
         session.enable_condstore()
     spans = positions(view, command.messages, uid=command.uid)
@@ -114,11 +117,17 @@ async def _read_rendered(
 
 
 async def _set_seen(session: Session, view: View, messages: Columns) -> bool:
-    """Set ``\\Seen`` as reading does; True when some message had it not: then the answer tells all flags."""
+    """Set ``\\Seen`` as reading does; True when some message had it not: then the answer tells all flags.
+
+    A right that was taken away since the last look is no failure of FETCH (RFC 4314 section 4).
+    """
     unseen = [uid for uid, mask in zip(messages.uids, messages.flags, strict=True) if not mask & flags.SEEN]
     if not unseen:
         return False
-    stored = await session.account.store(view.mailbox.ref, unseen, FlagAction.ADD, flags.SEEN, ())
+    try:
+        stored = await session.account.store(view.mailbox.ref, unseen, FlagAction.ADD, flags.SEEN, ())
+    except NotPermitted:
+        return False
     await view.mailbox.settle(stored.modseq, changed=stored.changed, keywords=stored.keywords, origin=view)
     return True
 

@@ -1,4 +1,4 @@
-"""LIST with its extensions, LSUB, NAMESPACE (RFC 9051 sections 6.3.9 and 6.3.10, RFC 5258, RFC 6154, RFC 5819)."""
+"""LIST with its extensions, LSUB, NAMESPACE (RFC 9051 6.3.9 and 6.3.10, RFC 5258, RFC 6154, RFC 5819, RFC 8440)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imap.backend import HIERARCHY_DELIMITER, MailboxStatus
+from imap.commands.acl import put_rights
 from imap.commands.status import put_status
 from imap.list_pattern import ListPattern
 from imap.parsing.commands import List, ListReturn, ListSelect, Lsub, Namespace
 from imap.parsing.wire import mailbox_name
 from imap.responses import Completion
+from imap.rights import Rights, tells_rights
 
 if TYPE_CHECKING:
     from imap.session import Session
@@ -33,8 +35,11 @@ async def list_(session: Session, _tag: str, command: List) -> Completion:
     for shown in _select(tree, command, patterns):
         _put_list(session, shown.name, _attributes(tree, shown.name, command), child_info=shown.child_info)
         mailbox = tree.mailboxes.get(shown.name)
-        if command.status and mailbox is not None:
-            await put_status(session, mailbox, command.status)
+        if mailbox is not None:
+            if ListReturn.MYRIGHTS in command.returns and shown.selected and tells_rights(mailbox.rights):
+                put_rights(session, mailbox.name, mailbox.rights)
+            if command.status and Rights.READ in mailbox.rights:
+                await put_status(session, mailbox, command.status)
         await session.spill()
     return Completion("LIST completed")
 
@@ -64,11 +69,18 @@ class _Tree:
     subscribed: frozenset[str]
     with_children: frozenset[str]
 
+    @property
+    def levels(self) -> frozenset[str]:
+        """Levels above mailboxes that are none themselves: the prefixes of others' mailboxes, and hidden mailboxes."""
+        return self.with_children - self.mailboxes.keys()
+
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
     name: str
     child_info: bool = field(default=False)
+    selected: bool = field(default=True)
+    """False for a name that is shown only for what is below it."""
 
 
 async def _read_tree(session: Session, *, subscriptions: bool) -> _Tree:
@@ -86,13 +98,20 @@ def _select(tree: _Tree, command: List, patterns: list[ListPattern]) -> Iterator
     chosen = _chosen(tree, command)
     matching = {name for name in chosen if _matches(name, patterns)}
     if ListSelect.RECURSIVEMATCH not in command.select:
+        if not _chooses(command):
+            at_level = [pattern for pattern in patterns if pattern.stops_at_level]
+            matching |= {name for name in tree.levels if _matches(name, at_level)}
         yield from map(_Shown, _ordered(tree, matching))
         return
     above = {parent for name in chosen for parent in _parents(name)}
     above_hidden = {parent for name in chosen - matching for parent in _parents(name)}
     parents = {name for name in above_hidden - chosen if _matches(name, patterns)}
     for name in _ordered(tree, matching | parents):
-        yield _Shown(name, child_info=name in above)
+        yield _Shown(name, child_info=name in above, selected=name in matching)
+
+
+def _chooses(command: List) -> bool:
+    return ListSelect.SUBSCRIBED in command.select or ListSelect.SPECIAL_USE in command.select
 
 
 def _chosen(tree: _Tree, command: List) -> set[str]:
@@ -116,7 +135,9 @@ def _attributes(tree: _Tree, name: str, command: List) -> list[str]:
     mailbox = tree.mailboxes.get(name)
     attributes = []
     if mailbox is None:
-        attributes.append("\\NonExistent")
+        attributes.append("\\NonExistent" if command.extended else "\\Noselect")
+    elif Rights.READ not in mailbox.rights:
+        attributes.append("\\Noselect")
     attributes.append("\\HasChildren" if name in tree.with_children else "\\HasNoChildren")
     if name in tree.subscribed and _needs_subscriptions(command):
         attributes.append("\\Subscribed")

@@ -27,12 +27,13 @@ async def get_quota(session: Session, _tag: str, command: GetQuota) -> Completio
 
 
 async def get_quota_root(session: Session, _tag: str, command: GetQuotaRoot) -> Completion:
-    """GETQUOTAROOT of a mailbox; an account without a limit has no root."""
+    """GETQUOTAROOT of a mailbox; an account without a limit has no root, nor has, to this person, another's mailbox."""
     mailbox = await session.account.mailbox(command.name)
     quota = await session.account.quota()
+    limited = quota.limit and mailbox.ref.account_id == session.account.account_id
     name = mailbox_name(mailbox.name, utf8=session.utf8)
-    session.put(b"* QUOTAROOT %b%b\r\n" % (name, b' ""' if quota.limit else b""))
-    if quota.limit:
+    session.put(b"* QUOTAROOT %b%b\r\n" % (name, b' ""' if limited else b""))
+    if limited:
         session.put(_quota(quota))
     return Completion("GETQUOTAROOT completed")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from imap.errors import BadCommand
+from imap.errors import BadCommand, NotPermitted
 from imap.flags import SEEN
 from imap.parsing.commands import Close, QResyncParam, Select, Unselect
 from imap.parsing.sequence import SequenceSet
 from imap.parsing.wire import mailbox_name
 from imap.responses import Completion
+from imap.rights import Rights, read_write
 from imap.selected.news import flag_lines, flags_line
 from imap.selected.resync import matched_uid, vanished_since
 from imap.selected.view import View
@@ -38,17 +40,20 @@ async def select(session: Session, _tag: str, command: Select) -> Completion:
         await _resynchronize(session, view, command.qresync)
     if command.readonly:
         return Completion("EXAMINE completed", "READ-ONLY")
-    return Completion("SELECT completed", "READ-WRITE")
+    return Completion("SELECT completed", "READ-WRITE" if read_write(view.mailbox.rights) else "READ-ONLY")
 
 
 async def close(session: Session, _tag: str, _command: Close) -> Completion:
-    """CLOSE: expunges without a word, and never in a mailbox opened by EXAMINE."""
+    """CLOSE: expunges without a word, and never in a mailbox opened by EXAMINE; nor without the right to, which is
+    no failure (RFC 4314 section 4).
+    """
     view = session.selected
     session.unselect()
-    if not view.readonly and not view.mailbox.deleted:
-        modseq, gone = await session.account.expunge(view.mailbox.ref, None)
-        if gone:
-            await view.mailbox.settle(modseq, vanished=gone)
+    if not view.readonly and not view.mailbox.deleted and Rights.EXPUNGE in view.mailbox.rights:
+        with contextlib.suppress(NotPermitted):
+            modseq, gone = await session.account.expunge(view.mailbox.ref, None)
+            if gone:
+                await view.mailbox.settle(modseq, vanished=gone)
     return Completion("CLOSE completed")
 
 
@@ -71,7 +76,6 @@ def _put_state(session: Session, view: View, name: str) -> None:
     mailbox = view.mailbox
     for line in flag_lines(view):
         session.put(line)
-    view.keywords_told = len(mailbox.keywords)
     session.put(b"* %d EXISTS\r\n" % view.count)
     if not session.rev2:
         session.put(b"* %d RECENT\r\n" % view.recent_count())

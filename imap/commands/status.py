@@ -34,7 +34,7 @@ async def status(session: Session, _tag: str, command: Status) -> Completion:
 
 
 async def put_status(session: Session, mailbox: MailboxStatus, items: Sequence[StatusItem]) -> None:
-    """One STATUS response."""
+    """One STATUS response; none in LIST for a mailbox that cannot be read (RFC 5819 section 2)."""
     if StatusItem.HIGHESTMODSEQ in items:
         session.enable_condstore()
     values = [f"{item.value} {await _value(session, mailbox, item)}" for item in items]

@@ -50,7 +50,6 @@ async def _put_flags(
     view = session.selected
     style = session.style(uid=command.uid)
     if view.keywords_told != len(view.mailbox.keywords):
-        view.keywords_told = len(view.mailbox.keywords)
         session.put(b"".join(flag_lines(view)))
     for span in spans:
         for number, uid, mask, modseq in view.states(span):

@@ -190,11 +190,12 @@ class ListSelect(enum.Enum):
 
 
 class ListReturn(enum.Enum):
-    """LIST return options (RFC 5258 3, RFC 6154); STATUS is in `List.status`."""
+    """LIST return options (RFC 5258 3, RFC 6154, RFC 8440); STATUS is in `List.status`."""
 
     SUBSCRIBED = "SUBSCRIBED"
     CHILDREN = "CHILDREN"
     SPECIAL_USE = "SPECIAL-USE"
+    MYRIGHTS = "MYRIGHTS"
 
 
 @dataclass(frozen=True, slots=True)

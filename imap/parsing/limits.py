@@ -19,6 +19,9 @@ MAX_SECTION_DEPTH: Final = 100
 MAX_FLAGS: Final = 100
 """Flags of one list; a mailbox holds 58 keywords at most."""
 MAX_FLAG_LENGTH: Final = 255
+MAX_IDENTIFIER: Final = 255
+"""Characters of an identifier in an access control list."""
+MAX_MOD_RIGHTS: Final = 64
 MAX_OPTIONS: Final = 50
 """Options, parameters, STATUS items and capabilities of one list."""
 MAX_PATTERNS: Final = 100

@@ -70,7 +70,7 @@ def _return_options(cursor: Cursor) -> list[ListReturn | tuple[StatusItem, ...]]
     return [] if cursor.skip(b")") else cursor.items(_return_option, limit=MAX_OPTIONS, what="options")
 
 
-# return-option = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / status-option / option-extension
+# return-option = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / "MYRIGHTS" / status-option / option-extension
 # status-option = "STATUS" SP "(" status-att *(SP status-att) ")"
 def _return_option(cursor: Cursor) -> ListReturn | tuple[StatusItem, ...]:
     name = cursor.word(ATOM, "a return option")

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Final
 
 from imap.errors import BadCommand
-from imap.parsing import append, auth, connection, fetch, mailbox, search, store
+from imap.parsing import acl, append, auth, connection, fetch, mailbox, search, store
+from imap.parsing.acl_commands import GetAcl, MyRights
 from imap.parsing.commands import (
     Capability,
     Check,
@@ -88,6 +89,12 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     b"SUBSCRIBE": mailbox.one_mailbox(Subscribe),
     b"UNAUTHENTICATE": _without_arguments(Unauthenticate),
     b"UNSUBSCRIBE": mailbox.one_mailbox(Unsubscribe),
+    # command-auth =/ setacl / deleteacl / getacl / listrights / myrights
+    b"DELETEACL": acl.delete_acl,
+    b"GETACL": mailbox.one_mailbox(GetAcl),
+    b"LISTRIGHTS": acl.list_rights,
+    b"MYRIGHTS": mailbox.one_mailbox(MyRights),
+    b"SETACL": acl.set_acl,
     # command-select = "CHECK" / "CLOSE" / "UNSELECT" / "EXPUNGE" / copy / move / fetch / store / search / uid
     b"CHECK": _without_arguments(Check),
     b"CLOSE": _without_arguments(Close),

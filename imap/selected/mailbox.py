@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from imap.backend import Account, Change, Changes, MailboxRef, Snapshot
-from imap.errors import MailboxNotFound, ServiceUnavailable
+from imap.errors import MailboxNotFound, NotPermitted, ServiceUnavailable
+from imap.rights import Rights
 from imap.selected.flag_text import FlagTexts
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class SharedMailbox:
         self.ref = ref
         self.views: set[View] = set()
         self.deleted = False
-        """The mailbox is gone: it then shows no message."""
+        """The mailbox is gone, or the right to read it: it then shows no message."""
         self.uidvalidity = 0
         self.uidnext = 1
         self.highestmodseq = 0
@@ -43,6 +44,8 @@ class SharedMailbox:
         self.uids = array("I")
         self.flags = array("q")
         self.modseqs = array("Q")
+        self.rights = Rights.ALL
+        """What the person may do here, as of the last look."""
         self._set_keywords(())
         self._recent_kept = 1
         self._asked = 0
@@ -71,6 +74,7 @@ class SharedMailbox:
         self.uidnext = snapshot.uidnext
         self.highestmodseq = snapshot.highestmodseq
         self.recent_from = self._recent_kept = snapshot.recent_from
+        self.rights = snapshot.rights
         self._set_keywords(snapshot.keywords)
         self.uidvalidity = snapshot.uidvalidity
 
@@ -111,7 +115,7 @@ class SharedMailbox:
             asked = self._asked
             try:
                 changes = await self.account.changes(self.ref, self.highestmodseq)
-            except MailboxNotFound:
+            except (MailboxNotFound, NotPermitted):
                 self.mark_deleted()
             else:
                 if not changes.complete:
@@ -130,7 +134,16 @@ class SharedMailbox:
             if change.modseq > self.highestmodseq
         ]
         vanished = [uid for uid in self.uids if uid not in present]
-        self.apply(Changes(snapshot.highestmodseq, snapshot.uidnext, snapshot.keywords, changed, vanished))
+        self.apply(
+            Changes(
+                snapshot.highestmodseq,
+                snapshot.uidnext,
+                snapshot.keywords,
+                changed,
+                vanished,
+                rights=snapshot.rights,
+            )
+        )
 
     async def settle(
         self,
@@ -148,7 +161,7 @@ class SharedMailbox:
         """
         table = self.keywords if keywords is None else keywords
         if modseq == self.highestmodseq + 1 and (changed or vanished):
-            self.apply(Changes(modseq, self.uidnext, table, changed, vanished))
+            self.apply(Changes(modseq, self.uidnext, table, changed, vanished, rights=self.rights))
         elif modseq > self.highestmodseq:
             await self.refresh()
         else:
@@ -163,6 +176,7 @@ class SharedMailbox:
     def apply(self, changes: Changes) -> None:
         """Bring the columns forward and tell the views; applying the same changes twice does nothing."""
         self._learn_keywords(changes.keywords)
+        self.rights = changes.rights
         before = self.highestmodseq
         vanished = self._remove(changes.vanished)
         changed = self._change(changes.changed)
@@ -195,15 +209,20 @@ class SharedMailbox:
         return gone
 
     def _change(self, changes: Iterable[Change]) -> list[int]:
-        """Apply new flags and messages; give the UIDs of messages whose flags are newer than before."""
+        """Apply new flags and messages; give the UIDs of messages whose flags are newer than before.
+
+        In another's mailbox a modification sequence alone is no news: its owner read the message.
+        """
+        own = self.ref.account_id == self.account.account_id
         changed = []
         for uid, flags, modseq in changes:
             index = self.index(uid)
             if index >= 0:
                 if modseq > self.modseqs[index]:
+                    if own or flags != self.flags[index]:
+                        changed.append(uid)
                     self.flags[index] = flags
                     self.modseqs[index] = modseq
-                    changed.append(uid)
             elif uid >= self.uidnext:  # one below was here, and expunged since this was read
                 self.uids.append(uid)
                 self.flags.append(flags)

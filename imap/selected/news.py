@@ -7,6 +7,7 @@ from heapq import nsmallest
 
 from imap.flags import MAX_KEYWORDS, SYSTEM_FLAGS
 from imap.parsing.wire import uid_set
+from imap.rights import Rights, settable
 from imap.selected.view import View
 
 
@@ -38,19 +39,23 @@ def take_news(view: View, style: NewsStyle, *, expunge: bool, most: int, arrival
             lines.append(b"* OK [HIGHESTMODSEQ %d] Expunges are still to come\r\n" % view.floor)
     elif arrivals and (not view.in_step or view.count != len(view.mailbox.uids)):
         lines += _arrived(view, style)
-    if view.keywords_told != len(view.mailbox.keywords):
-        view.keywords_told = len(view.mailbox.keywords)
+    if view.keywords_told != len(view.mailbox.keywords) or view.rights_told != view.mailbox.rights:
         lines += flag_lines(view)
     lines += _flags(view, style, most)
     return b"".join(lines)
 
 
 def flag_lines(view: View) -> list[bytes]:
-    """FLAGS and PERMANENTFLAGS (RFC 9051 7.3.5)."""
-    flags = " ".join((*SYSTEM_FLAGS, *view.mailbox.keywords)).encode()
-    more = b" \\*" if len(view.mailbox.keywords) < MAX_KEYWORDS else b""
-    permanent = b"" if view.readonly else flags + more
-    return [b"* FLAGS (%b)\r\n" % flags, b"* OK [PERMANENTFLAGS (%b)] Flags kept\r\n" % permanent]
+    """FLAGS and PERMANENTFLAGS (RFC 9051 7.3.5), which the view then counts as told; the latter by the rights."""
+    mailbox = view.mailbox
+    view.keywords_told, view.rights_told = len(mailbox.keywords), mailbox.rights
+    flags = " ".join((*SYSTEM_FLAGS, *mailbox.keywords)).encode()
+    allowed = 0 if view.readonly else settable(mailbox.rights)
+    names = [name for name, bit in SYSTEM_FLAGS.items() if bit & allowed]
+    if not view.readonly and Rights.WRITE in mailbox.rights:
+        names += mailbox.keywords
+        names += ["\\*"] if len(mailbox.keywords) < MAX_KEYWORDS else []
+    return [b"* FLAGS (%b)\r\n" % flags, b"* OK [PERMANENTFLAGS (%b)] Flags kept\r\n" % " ".join(names).encode()]
 
 
 def _expunged(view: View, style: NewsStyle) -> list[bytes]:

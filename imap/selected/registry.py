@@ -19,7 +19,8 @@ class _OwnerWatch:
 
     def __init__(self, account: Account, owner: int) -> None:
         self.mailboxes: dict[int, SharedMailbox] = {}
-        self.users: dict[int, int] = {}
+        self.users: dict[SharedMailbox, int] = {}
+        """How many views each has; one that is gone may still have some when its number is selected again."""
         self.end: Callable[[], None] = account.watch(owner, self._notify)
 
     def _notify(self, hint: Hint) -> None:
@@ -45,9 +46,9 @@ class Registry:
         if watch is None:
             watch = self._watches[account.account_id, owner] = _OwnerWatch(account, owner)
         mailbox = watch.mailboxes.get(mailbox_id)
-        if mailbox is None:
+        if mailbox is None or mailbox.deleted:
             mailbox = watch.mailboxes[mailbox_id] = SharedMailbox(account, ref)
-        watch.users[mailbox_id] = watch.users.get(mailbox_id, 0) + 1
+        watch.users[mailbox] = watch.users.get(mailbox, 0) + 1
         try:
             await (mailbox.refresh() if mailbox.uidvalidity else mailbox.load())
         except BaseException:
@@ -67,12 +68,14 @@ class Registry:
     def _leave(self, mailbox: SharedMailbox) -> None:
         key, mailbox_id = (mailbox.account.account_id, mailbox.ref.account_id), mailbox.ref.mailbox_id
         watch = self._watches[key]
-        watch.users[mailbox_id] -= 1
-        if watch.users[mailbox_id]:
+        watch.users[mailbox] -= 1
+        if watch.users[mailbox]:
             return
-        del watch.users[mailbox_id], watch.mailboxes[mailbox_id]
+        del watch.users[mailbox]
+        if watch.mailboxes[mailbox_id] is mailbox:
+            del watch.mailboxes[mailbox_id]
         self._spawn(_retire(mailbox))
-        if not watch.mailboxes:
+        if not watch.users:
             watch.end()
             del self._watches[key]
 

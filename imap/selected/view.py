@@ -48,6 +48,7 @@ class View:
         "notify",
         "readonly",
         "recent",
+        "rights_told",
         "saved",
         "uids",
         "vanished",
@@ -65,6 +66,7 @@ class View:
         self.floor = 0
         """While ``vanished`` waits: a modification sequence below all of it."""
         self.keywords_told = len(mailbox.keywords)
+        self.rights_told = mailbox.rights
         self.recent: list[range] = []
         """UIDs that are ``\\Recent`` in this session."""
         self.saved: Sequence[int] = ()
@@ -85,6 +87,7 @@ class View:
             or self.changed
             or self.count != len(self.mailbox.uids)
             or self.keywords_told != len(self.mailbox.keywords)
+            or self.rights_told != self.mailbox.rights
         )
 
     def note(self, changed: Sequence[int], vanished: Sequence[int], before: int) -> None:

@@ -10,11 +10,14 @@ from typing import TypeVar
 import structlog
 
 from imap.backend import (
+    AclChange,
+    AclEntry,
     Appended,
     Changes,
     Copied,
     Entry,
     FlagAction,
+    Grantable,
     Hint,
     MailboxRef,
     MailboxStatus,
@@ -25,7 +28,8 @@ from imap.backend import (
     Snapshot,
     Stored,
 )
-from imap.errors import MessageTooLarge, ServiceUnavailable
+from imap.errors import MessageTooLarge, NotPermitted, ServiceUnavailable
+from imap.rights import Rights
 from mailgate.database import Database, DatabaseUnavailable, Tx
 from mailgate.database.contract import Work
 from mailgate.store import appends, copies, expunge, hierarchy, mailboxes, messages, snapshots
@@ -67,6 +71,28 @@ class StoreAccount:
     async def mailbox(self, name: str) -> MailboxStatus:
         """One mailbox. Raises MailboxNotFound."""
         return await self._read(lambda tx: mailboxes.mailbox_status(tx, self.account_id, name))
+
+    async def my_rights(self, name: str) -> Rights:
+        """What the person may do: everything, in a mailbox of his or her own. Raises MailboxNotFound."""
+        return (await self.mailbox(name)).rights
+
+    async def acl(self, name: str) -> Sequence[AclEntry]:
+        """The access control list. Raises MailboxNotFound."""
+        return [AclEntry(self.username, await self.my_rights(name))]
+
+    async def set_acl(self, name: str, identifier: str, change: AclChange, rights: Rights) -> None:
+        """Raises MailboxNotFound, NotPermitted."""
+        await self.mailbox(name)
+        raise NotPermitted("This mailbox cannot be shared with them")
+
+    async def delete_acl(self, name: str, identifier: str) -> None:
+        """Raises MailboxNotFound."""
+        await self.mailbox(name)
+
+    async def list_rights(self, name: str, identifier: str) -> Grantable:
+        """What may be granted. Raises MailboxNotFound."""
+        await self.mailbox(name)
+        return Grantable(Rights.NONE, Rights.NONE)
 
     async def subscriptions(self) -> Collection[str]:
         """Subscribed names."""

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from imap import flags
 from imap.backend import (
     Account,
+    AclChange,
+    AclEntry,
     Appended,
     Change,
     Changes,
     Copied,
     Entry,
     FlagAction,
+    Grantable,
     Hint,
     MailboxRef,
     MailboxStatus,
@@ -35,10 +38,12 @@ from imap.errors import (
     MailboxInUse,
     MailboxNotFound,
     MessageTooLarge,
+    NotPermitted,
     OverQuota,
     TooManyKeywords,
 )
 from imap.message import RenderedMessage, render
+from imap.rights import Rights, settable, tells_rights
 
 SPECIAL_USES = {
     "Sent": "\\Sent",
@@ -78,6 +83,17 @@ class Mailbox:
     """(modseq, UID) pairs."""
     log_from: int = 0
     """The expunge log is complete after this modification sequence."""
+    rights: Rights = Rights.ALL
+    """What the signed-in person may do here."""
+    acl: dict[str, Rights] = field(default_factory=dict)
+
+    def require(self, needed: Rights) -> None:
+        """Refuse as RFC 4314 has it: what may not be listed does not exist."""
+        if needed & self.rights == needed:
+            return
+        if Rights.LOOKUP in self.rights:
+            raise NotPermitted("You have no right to do this")
+        raise MailboxNotFound("No such mailbox")
 
     def add(self, content: bytes, mask: int, keywords: Sequence[str], date: int, key: bytes) -> int:
         self.highestmodseq += 1
@@ -120,6 +136,7 @@ class Mailbox:
             sum(bool(mask & flags.DELETED) for mask in masks),
             sum(uid >= self.recent_from for uid in self.messages),
             sum(len(message.content) for message in self.messages.values()),
+            self.rights,
         )
 
 
@@ -194,10 +211,45 @@ class MemoryAccount:
 
     async def mailboxes(self) -> Sequence[MailboxStatus]:
         self._count("mailboxes")
-        return [box.status() for box in sorted(self.boxes.values(), key=lambda box: (box.name != "INBOX", box.name))]
+        listed = [box for box in self.boxes.values() if Rights.LOOKUP in box.rights]
+        return [box.status() for box in sorted(listed, key=lambda box: (box.name != "INBOX", box.name))]
 
     async def mailbox(self, name: str) -> MailboxStatus:
-        return self.find(name).status()
+        return self._allowed(name, Rights.READ).status()
+
+    def _allowed(self, name: str, needed: Rights) -> Mailbox:
+        box = self.find(name)
+        box.require(needed)
+        return box
+
+    async def my_rights(self, name: str) -> Rights:
+        box = self.find(name)
+        if not tells_rights(box.rights):
+            raise MailboxNotFound("No such mailbox")
+        return box.rights
+
+    async def acl(self, name: str) -> Sequence[AclEntry]:
+        box = self._allowed(name, Rights.ADMINISTER)
+        return [AclEntry(self.username, Rights.ALL), *(AclEntry(*pair) for pair in sorted(box.acl.items()))]
+
+    async def set_acl(self, name: str, identifier: str, change: AclChange, rights: Rights) -> None:
+        box = self._allowed(name, Rights.ADMINISTER)
+        if identifier in ("anyone", self.username):
+            raise NotPermitted("This mailbox cannot be shared with them")
+        held = box.acl.get(identifier, Rights.NONE)
+        box.acl[identifier] = {
+            AclChange.REPLACE: rights,
+            AclChange.ADD: held | rights,
+            AclChange.REMOVE: held & ~rights,
+        }[change]
+
+    async def delete_acl(self, name: str, identifier: str) -> None:
+        self._allowed(name, Rights.ADMINISTER).acl.pop(identifier, None)
+
+    async def list_rights(self, name: str, identifier: str) -> Grantable:
+        self._allowed(name, Rights.ADMINISTER)
+        owner = identifier == self.username
+        return Grantable(Rights.ALL if owner else Rights.NONE, Rights.NONE if owner else Rights.ALL)
 
     async def subscriptions(self) -> Collection[str]:
         return frozenset(self.subscribed)
@@ -217,7 +269,7 @@ class MemoryAccount:
         return box.status()
 
     async def delete(self, name: str) -> None:
-        box = self.find(name)
+        box = self._allowed(name, Rights.DELETE_MAILBOX)
         if name == "INBOX" or box.special_use:
             raise MailboxInUse("This mailbox stays")
         if any(other.name.startswith(name + "/") for other in self.boxes.values()):
@@ -249,6 +301,7 @@ class MemoryAccount:
     async def snapshot(self, mailbox: MailboxRef) -> Snapshot:
         self._count("snapshot")
         box = self._box(mailbox)
+        box.require(Rights.READ)
         messages = list(box.messages.values())
         return Snapshot(
             box.uidvalidity,
@@ -259,16 +312,24 @@ class MemoryAccount:
             [message.uid for message in messages],
             [message.flags for message in messages],
             [message.modseq for message in messages],
+            box.rights,
         )
 
     async def changes(self, mailbox: MailboxRef, since: int) -> Changes:
         self._count("changes")
         box = self._box(mailbox)
+        box.require(Rights.READ)
         changed = [Change(m.uid, m.flags, m.modseq) for m in box.messages.values() if m.modseq > since]
         vanished = sorted(uid for modseq, uid in box.expunged if modseq > since)
         complete = since >= box.log_from
         return Changes(
-            box.highestmodseq, box.uidnext, box.keywords, changed, vanished if complete else [], complete=complete
+            box.highestmodseq,
+            box.uidnext,
+            box.keywords,
+            changed,
+            vanished if complete else [],
+            complete=complete,
+            rights=box.rights,
         )
 
     async def claim_recent(self, mailbox: MailboxRef, uidnext: int) -> int:
@@ -307,7 +368,11 @@ class MemoryAccount:
     ) -> Stored:
         self._count("store")
         box = self._box(mailbox)
-        mask = flags | box.keyword_mask(keywords)
+        allowed = settable(box.rights)
+        mask = flags | box.keyword_mask(keywords if Rights.WRITE in box.rights else ())
+        if (mask or keywords or action is not FlagAction.REPLACE) and not mask & allowed:
+            raise NotPermitted("You may not change these flags")
+        mask &= allowed
         changed, conflicts = [], []
         modseq = box.highestmodseq + 1
         for uid in uids:
@@ -318,7 +383,7 @@ class MemoryAccount:
                 conflicts.append(uid)
                 continue
             new = {
-                FlagAction.REPLACE: mask,
+                FlagAction.REPLACE: mask | message.flags & ~allowed,
                 FlagAction.ADD: message.flags | mask,
                 FlagAction.REMOVE: message.flags & ~mask,
             }[action]
@@ -332,6 +397,7 @@ class MemoryAccount:
 
     async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
         box = self._box(mailbox)
+        box.require(Rights.EXPUNGE)
         wanted = box.messages.keys() if uids is None else set(uids)
         gone = [uid for uid, m in box.messages.items() if uid in wanted and m.flags & flags.DELETED]
         box.remove(gone)
@@ -340,11 +406,12 @@ class MemoryAccount:
         return box.highestmodseq, gone
 
     async def copy(self, mailbox: MailboxRef, uids: Sequence[int], target: str) -> Copied:
-        return self._transfer(self._box(mailbox), uids, self.find(target))
+        return self._transfer(self._box(mailbox), uids, self._allowed(target, Rights.INSERT))
 
     async def move(self, mailbox: MailboxRef, uids: Sequence[int], target: str) -> Copied:
         source = self._box(mailbox)
-        copied = self._transfer(source, uids, self.find(target))
+        source.require(Rights.DELETE_MESSAGES | Rights.EXPUNGE)
+        copied = self._transfer(source, uids, self._allowed(target, Rights.INSERT))
         source.remove(copied.source)
         self._tell(source.name)
         return Copied(copied.mailbox, copied.uidvalidity, copied.source, copied.target, source.highestmodseq)
@@ -354,14 +421,15 @@ class MemoryAccount:
         for uid in uids:
             message = source.messages.get(uid)
             if message is not None:
-                names = flags.flag_names(message.flags & ~flags.SYSTEM_MASK, source.keywords)
-                mask = message.flags & flags.SYSTEM_MASK
+                kept = message.flags & settable(target.rights)
+                names = flags.flag_names(kept & ~flags.SYSTEM_MASK, source.keywords)
+                mask = kept & flags.SYSTEM_MASK
                 pairs.append((uid, target.add(message.content, mask, names, message.date, message.key)))
         self._tell(target.name)
         return Copied(target.ref, target.uidvalidity, [pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
     async def append(self, target: str, messages: Sequence[NewMessage]) -> Appended:
-        box = self.find(target)
+        box = self._allowed(target, Rights.INSERT)
         contents = [message.content.read() for message in messages]
         if self.append_limit and any(len(content) > self.append_limit for content in contents):
             raise MessageTooLarge("The message is too large")
@@ -372,8 +440,8 @@ class MemoryAccount:
         uids = [
             box.add(
                 content,
-                message.flags,
-                message.keywords,
+                message.flags & settable(box.rights),
+                message.keywords if Rights.WRITE in box.rights else (),
                 now if message.internal_date is None else message.internal_date,
                 self.key(content),
             )

@@ -218,7 +218,7 @@ OTHERS: list[tuple[bytes, Command | None]] = [
             "",
             ("*",),
             frozenset(),
-            frozenset(ListReturn),
+            frozenset({ListReturn.SUBSCRIBED, ListReturn.CHILDREN, ListReturn.SPECIAL_USE}),
             (StatusItem.MESSAGES, StatusItem.UNSEEN, StatusItem.SIZE),
             extended=True,
         ),
