@@ -29,6 +29,7 @@ _SIGNED_IN: Final = (
     "UTF8=ACCEPT",
     "QUOTA",
     "QUOTA=RES-STORAGE",
+    "INPROGRESS",
 )
 
 

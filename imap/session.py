@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from imap.backend import Account
@@ -12,6 +15,7 @@ from imap.errors import AuthenticationFailed, BadCharset, BadCommand, ImapError
 from imap.parsing.commands import Command, Fetch, Search, Store
 from imap.parsing.literals import CommandInput, Literal, peek_command
 from imap.parsing.parser import parse_command
+from imap.progress import Progress
 from imap.reader import Refused
 from imap.responses import status
 from imap.selected.news import NewsStyle, take_news
@@ -37,6 +41,8 @@ class Session:
         "_idle_tag",
         "_out",
         "_out_size",
+        "_patience",
+        "_progress",
         "condstore",
         "connection",
         "context",
@@ -63,6 +69,8 @@ class Session:
         self._idle_tag: str | None = None
         self._out: list[bytes] = []
         self._out_size = 0
+        self._progress = Progress(context.limits.progress_interval)
+        self._patience: asyncio.TimerHandle | None = None
 
     # State
 
@@ -185,11 +193,37 @@ class Session:
             self._out_size = 0
             await self.connection.send(data)
 
+    async def progress(self, done: int, total: int) -> None:
+        """Tell how many messages are done when the command takes long (RFC 9585): call it between whole responses."""
+        if self._progress.is_due():
+            self.put(self._progress.line(done, total))
+            await self.flush()
+
+    @contextlib.contextmanager
+    def patience(self) -> Iterator[None]:
+        """Tell now and then that the command is under way, while it waits for one long step (RFC 9585).
+
+        Nothing may have been put that is no whole response.
+        """
+        self._wait_on()
+        try:
+            yield
+        finally:
+            if self._patience is not None:
+                self._patience.cancel()
+                self._patience = None
+
+    def _wait_on(self) -> None:
+        if self._patience is not None and self._progress.is_due() and self.connection.can_write:
+            self.connection.write(self._progress.line(0, 0))
+        self._patience = asyncio.get_running_loop().call_later(self._progress.interval, self._wait_on)
+
     # Commands
 
     async def run(self, given: CommandInput) -> None:
         """Parse, execute and answer one command."""
         tag = peek_command(_first_text(given)).tag or "*"
+        self._progress.begin(tag)
         try:
             await self._answer(tag, given)
         except ImapError as error:

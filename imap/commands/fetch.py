@@ -47,6 +47,7 @@ async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
         if messages.uids:
             shown -= await _fetch_chunk(session, view, plan, messages)
             await session.spill()
+        await session.progress(shown, asked)
     if plan.refusals:
         raise CommandRefused("The transfer encoding of a part is not known", code="UNKNOWN-CTE")
     if shown < asked and not command.uid:

@@ -30,7 +30,7 @@ async def search(session: Session, tag: str, command: Search) -> Completion:
     saves = returns is not None and SearchReturn.SAVE in returns
     frozen = _Frozen.of(view)
     try:
-        uids = await find(command.key, frozen, session.account, view.mailbox.ref)
+        uids = await find(command.key, frozen, session.account, view.mailbox.ref, session.progress)
     except CommandRefused:
         if saves:
             view.saved = ()

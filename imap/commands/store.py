@@ -23,14 +23,15 @@ async def store(session: Session, _tag: str, command: Store) -> Completion:
     spans = positions(view, command.messages, uid=command.uid)
     uids = view.uids_of(spans)
     gone = set(view.vanished).intersection(uids)
-    stored = await session.account.store(
-        view.mailbox.ref,
-        [uid for uid in uids if uid not in gone] if gone else uids,
-        command.action,
-        command.flags.mask,
-        command.flags.keywords,
-        command.unchanged_since,
-    )
+    with session.patience():
+        stored = await session.account.store(
+            view.mailbox.ref,
+            [uid for uid in uids if uid not in gone] if gone else uids,
+            command.action,
+            command.flags.mask,
+            command.flags.keywords,
+            command.unchanged_since,
+        )
     await view.mailbox.settle(stored.modseq, changed=stored.changed, keywords=stored.keywords, origin=view)
     told = {change.uid for change in stored.changed} if command.silent else None
     await _put_flags(session, command, spans, told, set(stored.conflicts))
@@ -68,7 +69,8 @@ async def expunge(session: Session, _tag: str, command: Expunge) -> Completion:
     uids = None if command.uids is None else existing_uids(view, command.uids, uid=True)
     if uids is not None and not uids:
         return Completion("EXPUNGE completed")
-    modseq, gone = await session.account.expunge(view.mailbox.ref, uids)
+    with session.patience():
+        modseq, gone = await session.account.expunge(view.mailbox.ref, uids)
     if gone:
         await view.mailbox.settle(modseq, vanished=gone)
     highest = f"HIGHESTMODSEQ {view.mailbox.highestmodseq}" if gone and session.qresync else None

@@ -21,7 +21,8 @@ async def append(session: Session, _tag: str, command: Append) -> Completion:
         raise CommandRefused("A message cannot be empty")
     messages = [_new_message(item) for item in command.messages]
     try:
-        appended = await session.account.append(command.name, messages)
+        with session.patience():
+            appended = await session.account.append(command.name, messages)
     except MailboxNotFound as error:
         raise MailboxNotFound(error.text, code="TRYCREATE") from error
     await _look_at(session, appended.mailbox)
@@ -36,7 +37,8 @@ async def copy(session: Session, _tag: str, command: Copy) -> Completion:
     if not uids:
         return Completion("No messages to copy")
     try:
-        copied = await session.account.copy(view.mailbox.ref, uids, command.name)
+        with session.patience():
+            copied = await session.account.copy(view.mailbox.ref, uids, command.name)
     except MailboxNotFound as error:
         raise MailboxNotFound(error.text, code="TRYCREATE") from error
     await _look_at(session, copied.mailbox)
@@ -51,7 +53,8 @@ async def move(session: Session, _tag: str, command: Move) -> Completion:
     if not uids:
         return Completion("No messages to move")
     try:
-        moved = await session.account.move(view.mailbox.ref, uids, command.name)
+        with session.patience():
+            moved = await session.account.move(view.mailbox.ref, uids, command.name)
     except MailboxNotFound as error:
         raise MailboxNotFound(error.text, code="TRYCREATE") from error
     code = _copyuid(moved)

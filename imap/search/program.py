@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from imap.backend import Entry, MailboxRef, Rendered, Rendering
 from imap.message import LISTING_FIELDS
@@ -28,7 +28,17 @@ _WORK_IN_LOOP: Final = 20_000
 _LISTING: Final = frozenset(name.lower() for name in LISTING_FIELDS)
 
 
-async def search(key: SearchKey, view: SearchView, source: MessageSource, mailbox: MailboxRef) -> list[int]:
+Progress: TypeAlias = Callable[[int, int], Awaitable[None]]
+"""Is told, batch by batch, how many messages are decided, and of how many."""
+
+
+async def search(
+    key: SearchKey,
+    view: SearchView,
+    source: MessageSource,
+    mailbox: MailboxRef,
+    progress: Progress | None = None,
+) -> list[int]:
     """The UIDs of the messages that fit, ascending.
 
     Messages that were expunged meanwhile are left out where their content would have to be read. Cancelling is safe:
@@ -38,6 +48,7 @@ async def search(key: SearchKey, view: SearchView, source: MessageSource, mailbo
     found: list[int] = []
     doubt: Sequence[int] = range(len(view.uids))
     loader = _Loader(plan, view, source, mailbox)
+    decided = 0
     for level in sorted(plan.levels):
         still_in_doubt: list[int] = []
         for start in range(0, len(doubt), _BATCHES[level]):
@@ -48,6 +59,9 @@ async def search(key: SearchKey, view: SearchView, source: MessageSource, mailbo
                     verdict = await asyncio.to_thread(plan.decide, facts, batch)
                 found += verdict.fit
                 still_in_doubt += verdict.doubt
+                decided += len(batch) - len(verdict.doubt)
+                if progress is not None:
+                    await progress(decided, len(view.uids))
         doubt = still_in_doubt
     uids = view.uids
     return [uids[position] for position in sorted(found)]
