@@ -217,10 +217,13 @@ class Rendering(enum.Flag):
     """HEADER.FIELDS of `imap.message.LISTING_FIELDS`, what Thunderbird asks for to show a folder."""
     PARTS = enum.auto()
     """The part table, for `imap.message.PartTable.decode`."""
+    SORT_KEYS = enum.auto()
+    """For `imap.message.SortKeys.decode`."""
+    THREAD_KEYS = enum.auto()
+    """For `imap.message.ThreadKeys.decode`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """Those of the wire texts that were asked for; the others are empty."""
 
     envelope: bytes = b""
@@ -229,6 +232,8 @@ class Rendered:
     header: bytes = b""
     listing: bytes = b""
     parts: bytes = b""
+    sort_keys: bytes = b""
+    thread_keys: bytes = b""
 
 
 class Entry(NamedTuple):
@@ -239,6 +244,8 @@ class Entry(NamedTuple):
     """The content's key, shared by all copies."""
     internal_date: int
     size: int
+    saved_at: int
+    """When it came into this mailbox (RFC 8514)."""
 
 
 @dataclass(frozen=True, slots=True)

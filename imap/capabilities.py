@@ -30,6 +30,8 @@ _SIGNED_IN: Final = (
     "QUOTA",
     "QUOTA=RES-STORAGE",
     "INPROGRESS",
+    "WITHIN",
+    "I18NLEVEL=1",
 )
 
 

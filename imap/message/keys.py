@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import calendar
+import datetime
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from email.utils import parsedate_tz
 
+import msgspec
+
+from imap.collation import fold
 from imap.message.address import Address
 from imap.message.envelope import Envelope
 from imap.message.header import decode_field
@@ -23,11 +26,12 @@ _TRAILER = re.compile(r"(?:\s|\(fwd\))+$", re.IGNORECASE)
 _BLOB = re.compile(r"\[[^\[\]]*\]\s*")
 _LEADER = re.compile(r"\s+|(?:\[[^\[\]]*\]\s*)*(?:re|fwd?)\s*(?:\[[^\[\]]*\])?\s*:", re.IGNORECASE)
 _FORWARD = re.compile(r"\[fwd:(.*)\]", re.IGNORECASE | re.DOTALL)
+_DAY = re.compile(r"[0-9]{1,2}[\s-]{1,8}[A-Za-z]{3}[\s-]{1,8}[0-9]{2,4}(?![0-9])")
+_DAY_SECONDS = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class SortKeys:
-    """Sort keys; texts are case-folded."""
+class SortKeys(msgspec.Struct, frozen=True, array_like=True):
+    """Sort keys; texts are as `imap.collation.fold` gives them, the code points of which order them."""
 
     sent_at: int | None
     """The Date field in seconds since the epoch; None when it is missing or invalid: SORT then takes INTERNALDATE."""
@@ -41,9 +45,17 @@ class SortKeys:
     """The name of the first From address, else the address (RFC 5957 3)."""
     display_to: str
 
+    def encode(self) -> bytes:
+        """The keys in few octets, to store beside the message."""
+        return msgspec.msgpack.encode(self)
 
-@dataclass(frozen=True, slots=True)
-class ThreadKeys:
+    @classmethod
+    def decode(cls, encoded: bytes) -> SortKeys:
+        """Read what `encode` gave. Raises ValueError when it is something else."""
+        return _SORT_DECODER.decode(encoded)
+
+
+class ThreadKeys(msgspec.Struct, frozen=True, array_like=True):
     """What links a message to others; ids are without angle brackets."""
 
     message_id: str
@@ -53,13 +65,26 @@ class ThreadKeys:
     is_reply: bool
     """Whether the subject says reply or forward (RFC 5256 3, REFERENCES step 5)."""
 
+    def encode(self) -> bytes:
+        """The keys in few octets, to store beside the message."""
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def decode(cls, encoded: bytes) -> ThreadKeys:
+        """Read what `encode` gave. Raises ValueError when it is something else."""
+        return _THREAD_DECODER.decode(encoded)
+
+
+_SORT_DECODER = msgspec.msgpack.Decoder(SortKeys)
+_THREAD_DECODER = msgspec.msgpack.Decoder(ThreadKeys)
+
 
 def sort_keys(envelope: Envelope, subject: str) -> SortKeys:
     """The sort keys of a message, given its base subject."""
     addresses = envelope.addresses
     return SortKeys(
         sent_at=sent_at(envelope.texts.get(b"date")),
-        subject=subject.casefold()[:MAX_KEY],
+        subject=fold(subject)[:MAX_KEY],
         from_=_mailbox(addresses[b"from"]),
         to=_mailbox(addresses[b"to"]),
         cc=_mailbox(addresses[b"cc"]),
@@ -71,7 +96,7 @@ def sort_keys(envelope: Envelope, subject: str) -> SortKeys:
 def thread_keys(envelope: Envelope, references: bytes | None, *, is_reply: bool) -> ThreadKeys:
     """The thread keys of a message, given its References field and what its subject says."""
     own = message_ids(envelope.texts.get(b"message-id", b""))
-    chain = list(dict.fromkeys(message_ids(references or b"")))
+    chain = message_ids(references or b"")
     if not chain:
         chain = message_ids(envelope.texts.get(b"in-reply-to", b""))[:1]
     if len(chain) > MAX_REFERENCES:
@@ -114,14 +139,30 @@ def _without_prefixes(subject: str) -> tuple[str, bool]:
 
 
 def sent_at(date: bytes | None) -> int | None:
-    """A Date field in seconds since the epoch, None when it says none."""
+    """A Date field in seconds since the epoch, None when it says none (RFC 5256 2.2).
+
+    An invalid zone is taken for UTC, an invalid time for 00:00:00.
+    """
     if not date:
         return None
+    text = date[:200].decode("latin-1")
     try:
-        moment = parsedate_to_datetime(date[:200].decode("latin-1"))
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        parsed = parsedate_tz(text)
+        if parsed is None and (day := _DAY.search(text)) is not None:
+            parsed = parsedate_tz(f"{day[0]} 00:00:00 +0000")
+        if parsed is None:
+            return None
+        year, month, number, *time, _, _, _, zone = parsed
+        midnight = calendar.timegm(datetime.date(year, month, number).timetuple())
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+    return midnight + _seconds(*time) - (zone if zone and abs(zone) < _DAY_SECONDS else 0)
+
+
+def _seconds(hour: int, minute: int, second: int) -> int:
+    """The time of the day, a leap second included; 0 when there is no such time."""
+    valid = 0 <= hour < 24 and 0 <= minute < 60 and 0 <= second <= 60  # noqa: PLR2004 (the clock)
+    return hour * 3600 + minute * 60 + second if valid else 0
 
 
 def _normalised(message_id: bytes) -> str:
@@ -147,4 +188,4 @@ def _display(addresses: Iterable[Address]) -> str:
 
 
 def _text(value: bytes | None) -> str:
-    return decode_field(value).replace("\0", "").casefold()[:MAX_KEY] if value else ""
+    return fold(decode_field(value).replace("\0", ""))[:MAX_KEY] if value else ""

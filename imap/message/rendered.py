@@ -49,6 +49,16 @@ class RenderedMessage:
     sort: SortKeys
     thread: ThreadKeys
 
+    @property
+    def sort_keys(self) -> bytes:
+        """For `SortKeys.decode`."""
+        return self.sort.encode()
+
+    @property
+    def thread_keys(self) -> bytes:
+        """For `ThreadKeys.decode`."""
+        return self.thread.encode()
+
 
 def render(content: Content) -> RenderedMessage:
     """Scan a message once and render it. Takes any octets and never raises."""

@@ -25,14 +25,17 @@ from imap.parsing.search_keys import (
     ModSeqFrom,
     Not,
     NumberIn,
+    OlderThan,
     Or,
     ReceivedDate,
+    SavedDate,
     SearchKey,
     SentDate,
     SmallerThan,
     TextContains,
     UidIn,
     When,
+    YoungerThan,
 )
 from imap.parsing.values import date, keyword, sequence_set
 
@@ -171,6 +174,11 @@ def _received(when: When, cursor: Cursor) -> ReceivedDate:
     return ReceivedDate(when, date(cursor))
 
 
+# "SAVEDBEFORE" SP date / "SAVEDON" SP date / "SAVEDSINCE" SP date
+def _saved(when: When, cursor: Cursor) -> SavedDate:
+    return SavedDate(when, date(cursor))
+
+
 # "SENTBEFORE" SP date / "SENTON" SP date / "SENTSINCE" SP date
 def _sent(when: When, cursor: Cursor) -> SentDate:
     return SentDate(when, date(cursor))
@@ -192,6 +200,8 @@ _FLAG_KEYS: Final[dict[bytes, SearchKey]] = {
     b"RECENT": IsRecent(),
     b"NEW": And((IsRecent(), Not(HasFlag(flags.SEEN)))),
     b"OLD": Not(IsRecent()),
+    # RFC 8514 section 4.3: every mailbox keeps the save date
+    b"SAVEDATESUPPORTED": All(),
 }
 _ARGUMENT_KEYS: Final[dict[bytes, Callable[[Cursor], SearchKey]]] = {
     b"BODY": lambda cursor: BodyContains(_text(cursor)),
@@ -200,6 +210,10 @@ _ARGUMENT_KEYS: Final[dict[bytes, Callable[[Cursor], SearchKey]]] = {
     **{name.upper().encode(): partial(_field, name) for name in ("bcc", "cc", "from", "subject", "to")},
     **{when.value.encode(): partial(_received, when) for when in When},
     **{b"SENT" + when.value.encode(): partial(_sent, when) for when in When},
+    **{b"SAVED" + when.value.encode(): partial(_saved, when) for when in When},
+    # ("OLDER" / "YOUNGER") SP nz-number
+    b"OLDER": lambda cursor: OlderThan(cursor.nz_number("a number of seconds")),
+    b"YOUNGER": lambda cursor: YoungerThan(cursor.nz_number("a number of seconds")),
     b"LARGER": lambda cursor: LargerThan(cursor.number64("a size")),
     b"SMALLER": lambda cursor: SmallerThan(cursor.number64("a size")),
     # "KEYWORD" SP flag-keyword / "UNKEYWORD" SP flag-keyword

@@ -1,4 +1,4 @@
-"""Search criteria as a tree (RFC 9051 section 6.4.4, RFC 7162 section 3.1.5).
+"""Search criteria as a tree (RFC 9051 section 6.4.4, RFC 7162 section 3.1.5, RFC 5032, RFC 8514).
 
 Keys that are short for others are already spelled out: UNSEEN is ``Not(HasFlag(SEEN))``, NEW is
 ``And(IsRecent, Not(HasFlag(SEEN)))``, OLD is ``Not(IsRecent)``.
@@ -98,6 +98,28 @@ class ReceivedDate:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedDate:
+    """SAVEDBEFORE, SAVEDON, SAVEDSINCE: when the message came into the mailbox (RFC 8514 section 4.3)."""
+
+    when: When
+    day: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class OlderThan:
+    """OLDER: the internal date lies this many seconds back, or more (RFC 5032)."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class YoungerThan:
+    """YOUNGER: the internal date lies this many seconds back, or fewer (RFC 5032)."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class SentDate:
     """SENTBEFORE, SENTON, SENTSINCE: the Date field, its zone disregarded."""
 
@@ -153,6 +175,9 @@ SearchKey: TypeAlias = (
     | UidIn
     | ModSeqFrom
     | ReceivedDate
+    | SavedDate
+    | OlderThan
+    | YoungerThan
     | SentDate
     | LargerThan
     | SmallerThan

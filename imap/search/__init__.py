@@ -1,6 +1,6 @@
 """SEARCH: a tree of keys evaluated over a selected mailbox, the cheapest facts first (RFC 9051 section 6.4.4)."""
 
-from imap.search.fold import fold
+from imap.collation import fold
 from imap.search.program import search
 from imap.search.view import SearchView
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from imap.backend import Entry
+from imap.collation import fold
 from imap.message.header import decode_field, field_value, split_fields
-from imap.search.fold import fold
 
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # RFC 5322 section 3.3: date = day month year; section 4.3: years of two and three digits

@@ -7,21 +7,26 @@ stays in doubt until facts of a higher level are read. So each level is read for
 from __future__ import annotations
 
 import datetime
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from imap.backend import Entry
+from imap.collation import fold
 from imap.flags import KEYWORD_SHIFT
 from imap.parsing import search_keys as keys
 from imap.parsing.search_keys import SearchKey, When
 from imap.search.facts import Facts, Level
-from imap.search.fold import fold
 from imap.search.view import SearchView
 
 _DAY = 86_400
 _EPOCH = datetime.date(1970, 1, 1)
 
+EntryKey: TypeAlias = (
+    keys.ReceivedDate | keys.SavedDate | keys.OlderThan | keys.YoungerThan | keys.LargerThan | keys.SmallerThan
+)
 Select: TypeAlias = Callable[[Facts, Sequence[int]], Sequence[int]]
 
 
@@ -56,7 +61,14 @@ def make_plan(key: SearchKey, view: SearchView) -> Plan:
             return _or(*sorted((make_plan(left, view), make_plan(right, view)), key=_cost))
         case keys.Not(child):
             return _not(make_plan(child, view))
-        case keys.ReceivedDate() | keys.LargerThan() | keys.SmallerThan():
+        case (
+            keys.ReceivedDate()
+            | keys.SavedDate()
+            | keys.OlderThan()
+            | keys.YoungerThan()
+            | keys.LargerThan()
+            | keys.SmallerThan()
+        ):
             return _leaf(Level.ENTRY, _select_entry(key))
         case keys.SentDate(when, day):
             return _leaf(Level.HEADER, _select_sent(when, day), "date")
@@ -184,23 +196,35 @@ def _select_spans(spans: Sequence[range]) -> Select:
     return select
 
 
-def _select_entry(key: keys.ReceivedDate | keys.LargerThan | keys.SmallerThan) -> Select:
+def _select_entry(key: EntryKey) -> Select:
     match key:
         case keys.ReceivedDate(when, day):
-            # days of the internal date as it is shown, in UTC
-            start = (day - _EPOCH).days * _DAY
-            first = None if when is When.BEFORE else start
-            last = {When.BEFORE: start - 1, When.ON: start + _DAY - 1, When.SINCE: None}[when]
-            return lambda facts, positions: [
-                position
-                for position in positions
-                if (first is None or facts.entries[position].internal_date >= first)
-                and (last is None or facts.entries[position].internal_date <= last)
-            ]
+            return _select_days(when, day, lambda entry: entry.internal_date)
+        case keys.SavedDate(when, day):
+            return _select_days(when, day, lambda entry: entry.saved_at)
+        case keys.OlderThan(seconds):
+            target = int(time.time()) - seconds
+            return lambda facts, positions: [p for p in positions if facts.entries[p].internal_date <= target]
+        case keys.YoungerThan(seconds):
+            target = int(time.time()) - seconds
+            return lambda facts, positions: [p for p in positions if facts.entries[p].internal_date >= target]
         case keys.LargerThan(size):
             return lambda facts, positions: [p for p in positions if facts.entries[p].size > size]
         case keys.SmallerThan(size):
             return lambda facts, positions: [p for p in positions if facts.entries[p].size < size]
+
+
+def _select_days(when: When, day: datetime.date, moment: Callable[[Entry], int]) -> Select:
+    """Days as dates are shown, in UTC."""
+    start = (day - _EPOCH).days * _DAY
+    match when:
+        case When.BEFORE:
+            return lambda facts, positions: [p for p in positions if moment(facts.entries[p]) < start]
+        case When.SINCE:
+            return lambda facts, positions: [p for p in positions if moment(facts.entries[p]) >= start]
+        case When.ON:
+            stop = start + _DAY
+            return lambda facts, positions: [p for p in positions if start <= moment(facts.entries[p]) < stop]
 
 
 def _select_sent(when: When, day: datetime.date) -> Select:

@@ -13,8 +13,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Final, TypeAlias
 
-import msgspec
-
 from imap.message import Content as Buffer
 from imap.message import RenderedMessage, render
 
@@ -67,8 +65,8 @@ def _texts(rendered: RenderedMessage) -> dict[str, bytes]:
         "header": rendered.header,
         "listing": rendered.listing,
         "parts": rendered.parts,
-        "sort_keys": msgspec.msgpack.encode(rendered.sort),
-        "thread_keys": msgspec.msgpack.encode(rendered.thread),
+        "sort_keys": rendered.sort_keys,
+        "thread_keys": rendered.thread_keys,
     }
 
 

@@ -47,8 +47,7 @@ class RenderedCache:
             self._keep((message_id, which), texts)
 
     def _keep(self, key: _Key, texts: Rendered) -> None:
-        octets = _OVERHEAD + sum(map(len, (texts.envelope, texts.body, texts.bodystructure, texts.header)))
-        octets += len(texts.listing) + len(texts.parts)
+        octets = _OVERHEAD + sum(map(len, texts))
         if octets > _LARGEST or key in self._young:
             return
         if self._octets + octets > self._generation_limit:

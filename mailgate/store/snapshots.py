@@ -57,7 +57,7 @@ _VANISHED: Final = Statement(
     .order_by(tombstone.c.uid)
 )
 _ENTRIES: Final = Statement(
-    select(entry.c.uid, entry.c.message_id, entry.c.internal_date, entry.c.size)
+    select(entry.c.uid, entry.c.message_id, entry.c.internal_date, entry.c.size, entry.c.saved_at)
     .where(*_of_mailbox, member(entry.c.uid, "uids", dense=True))
     .order_by(entry.c.uid)
 )

@@ -64,6 +64,7 @@ class Message:
     modseq: int
     date: int
     key: bytes
+    saved: int = field(default_factory=lambda: int(time.time()))
 
 
 @dataclass
@@ -342,7 +343,7 @@ class MemoryAccount:
         self._count("entries")
         messages = self._box(mailbox).messages
         found = [messages[uid] for uid in uids if uid in messages]
-        return [Entry(m.uid, m.key, m.date, len(m.content)) for m in found]
+        return [Entry(m.uid, m.key, m.date, len(m.content), m.saved) for m in found]
 
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
         self._count("rendered")

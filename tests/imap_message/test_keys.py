@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from imap.message import SortKeys, ThreadKeys, render
-from imap.message.keys import MAX_REFERENCES, base_subject
+from imap.message.keys import MAX_REFERENCES, base_subject, sent_at
 
 
 @pytest.mark.parametrize(
@@ -40,19 +41,19 @@ def test_keys_of_a_message() -> None:
     )
     assert message.sort == SortKeys(
         sent_at=1793602800,
-        subject="réunion",
-        from_="zoe.dupont",
-        to="class 6a",
+        subject="RE\u0301UNION",
+        from_="ZOE.DUPONT",
+        to="CLASS 6A",
         cc="",
-        display_from="zoé dupont",
-        display_to="class 6a",
+        display_from="ZOE\u0301 DUPONT",
+        display_to="CLASS 6A",
     )
-    assert message.thread == ThreadKeys("1@x.example", ("a@x", "b c@x"), is_reply=True)
+    assert message.thread == ThreadKeys("1@x.example", ("a@x", "b c@x", "a@x"), is_reply=True)
 
 
 def test_display_falls_back_to_the_address() -> None:
     sort = render(b"From: A@X.example\r\nTo: <>\r\n\r\n").sort
-    assert (sort.display_from, sort.display_to) == ("a@x.example", "missing_mailbox@missing_domain")
+    assert (sort.display_from, sort.display_to) == ("A@X.EXAMPLE", "MISSING_MAILBOX@MISSING_DOMAIN")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,33 @@ def test_display_falls_back_to_the_address() -> None:
 )
 def test_date_that_says_nothing(date: bytes) -> None:
     assert render(b"Date: " + date + b"\r\n\r\n").sort.sent_at is None
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        (b"Sun, 31 Dec 2000 16:01:33 -0800", 978307293),
+        (b"31 Dec 2000 16:01:33 XYZ", 978278493),
+        (b"31 Dec 2000 16:01:33 -9999", 978278493),
+        (b"31 Dec 2000 16:01:60 +0000", 978278520),
+        (b"31 Dec 2000 99:01:33 +0000", 978220800),
+        (b"Sun, 31 Dec 2000", 978220800),
+        (b"31 Dec 2000 noon", 978220800),
+    ],
+)
+def test_sent_date(date: bytes, expected: int) -> None:
+    assert sent_at(date) == expected
+
+
+def test_keys_are_stored_in_few_octets() -> None:
+    message = render(b"Subject: =?utf-8?q?=C3=A9t=C3=A9?=\r\nMessage-ID: <a@x>\r\nReferences: <b@x>\r\n\r\n")
+    assert SortKeys.decode(message.sort_keys) == message.sort
+    assert ThreadKeys.decode(message.thread_keys) == message.thread
+    for other in (b"", b"\x80", b"\x90", b"\x81\xa7subject\xa0"):
+        with pytest.raises(msgspec.DecodeError):
+            SortKeys.decode(other)
+        with pytest.raises(msgspec.DecodeError):
+            ThreadKeys.decode(other)
 
 
 def test_in_reply_to_stands_in_for_missing_references() -> None:

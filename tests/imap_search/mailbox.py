@@ -29,10 +29,19 @@ class Mailbox:
     """UIDs that were expunged and not announced."""
     contents: dict[int, bytes] = field(default_factory=dict)
     dates: dict[int, int] = field(default_factory=dict)
+    saved_at: dict[int, int] = field(default_factory=dict)
     asked: list[tuple[str, int]] = field(default_factory=list)
     """Each method called and for how many messages, or octets."""
 
-    def add(self, content: str | bytes, uid: int = 0, flags: int = 0, modseq: int = 1, date: int = 0) -> int:
+    def add(
+        self,
+        content: str | bytes,
+        uid: int = 0,
+        flags: int = 0,
+        modseq: int = 1,
+        date: int = 0,
+        saved_at: int | None = None,
+    ) -> int:
         """Deliver a message; give its UID."""
         uid = uid or (self.uids[-1] + 1 if self.uids else 1)
         octets = content.replace("\n", "\r\n").encode() if isinstance(content, str) else content
@@ -41,6 +50,7 @@ class Mailbox:
         self.modseqs.append(modseq)
         self.contents[uid] = octets
         self.dates[uid] = date
+        self.saved_at[uid] = date if saved_at is None else saved_at
         return uid
 
     def is_recent(self, uid: int) -> bool:
@@ -57,7 +67,9 @@ class Mailbox:
         self.asked.append(("entries", len(uids)))
         await asyncio.sleep(0)
         return [
-            Entry(uid, b"%d" % uid, self.dates[uid], len(self.contents[uid])) for uid in uids if uid not in self.gone
+            Entry(uid, b"%d" % uid, self.dates[uid], len(self.contents[uid]), self.saved_at[uid])
+            for uid in uids
+            if uid not in self.gone
         ]
 
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
@@ -66,11 +78,8 @@ class Mailbox:
         found = {}
         for message_id in message_ids:
             message = render(self.contents[int(message_id)])
-            found[message_id] = Rendered(
-                header=message.header if Rendering.HEADER in which else b"",
-                listing=message.listing if Rendering.LISTING in which else b"",
-                parts=message.parts if Rendering.PARTS in which else b"",
-            )
+            names = [member.name.lower() for member in which if member.name is not None]
+            found[message_id] = Rendered(**{name: getattr(message, name) for name in names})
         return found
 
     async def read(self, message_id: bytes, start: int, stop: int) -> bytes:

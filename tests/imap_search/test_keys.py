@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import calendar
+import time
 
 import pytest
 
 from imap import flags
+from imap.errors import BadCommand
 from tests.imap_search.mailbox import Mailbox
 
 
@@ -34,6 +36,7 @@ def mailbox() -> Mailbox:
         flags=flags.FLAGGED | 1 << 6,
         modseq=20,
         date=at(2026, 3, 6, 0),
+        saved_at=at(2026, 3, 8),
     )
     mailbox.add(
         "From: bob@example.org\nSubject: Sans date\n\nRien.\n",
@@ -88,6 +91,13 @@ def mailbox() -> Mailbox:
         ("ON 6-Mar-2026", [5, 9]),
         ("SINCE 6-Mar-2026", [5, 9]),
         ("SINCE 7-Mar-2026", []),
+        ("SAVEDBEFORE 6-Mar-2026", [3]),
+        ("SAVEDON 6-Mar-2026", [9]),
+        ("SAVEDSINCE 6-Mar-2026", [5, 9]),
+        ("SAVEDON 8-Mar-2026", [5]),
+        ("SAVEDSINCE 9-Mar-2026", []),
+        ("NOT SAVEDSINCE 7-Mar-2026", [3, 9]),
+        ("SAVEDATESUPPORTED", [3, 5, 9]),
         ("SENTON 2-Mar-2026", [3]),
         ("SENTBEFORE 3-Mar-2026", [3]),
         ("SENTSINCE 3-Mar-2026", [5]),
@@ -98,6 +108,8 @@ def mailbox() -> Mailbox:
         ('SUBJECT "RÉUNION"', [3]),
         ('SUBJECT "réunion des parents"', [3]),
         ("SUBJECT reunion", []),
+        ('SUBJECT "re"', [3]),
+        ('FROM "bòb"', []),
         ('FROM "hélène"', [3]),
         ("FROM example.org", [3, 5, 9]),
         ("TO PARENTS", [3]),
@@ -136,3 +148,21 @@ async def test_a_message_that_is_gone_is_left_out(mailbox: Mailbox) -> None:
     mailbox.gone = {3}
     assert await mailbox.search("FROM example") == [5, 9]
     assert await mailbox.search("NOT BODY nothing") == [5, 9]
+
+
+async def test_within() -> None:
+    now = int(time.time())
+    mailbox = Mailbox()
+    for age in (86_400, 3_600, 5):
+        mailbox.add("Subject: x\n\n", date=now - age)
+    assert await mailbox.search("OLDER 3600") == [1, 2]
+    assert await mailbox.search("YOUNGER 4000") == [2, 3]
+    assert await mailbox.search("OLDER 86500") == []
+    assert await mailbox.search("YOUNGER 4294967295") == [1, 2, 3]
+    assert await mailbox.search("NOT OLDER 60 SUBJECT x") == [3]
+
+
+@pytest.mark.parametrize("program", ["OLDER", "OLDER 0", "YOUNGER 01", "YOUNGER -1", "YOUNGER 4294967296", "SAVEDON"])
+async def test_malformed(program: str) -> None:
+    with pytest.raises(BadCommand):
+        await Mailbox().search(program)
