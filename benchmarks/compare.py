@@ -133,9 +133,8 @@ def _options() -> argparse.Namespace:
 SCALE_HELP = {
     "messages": "messages in the large mailbox",
     "huge": "messages in the huge mailbox",
-    "idle": "idle connections",
     "bodies": "whole messages that are read",
-    "people": "people on the list",
+    "people": "people on the list, each of them connected in the rows of idle clients",
 }
 
 

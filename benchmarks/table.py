@@ -80,10 +80,10 @@ def print_table(lines: Sequence[Line], servers: Sequence[str]) -> None:
     """Print what was measured."""
     table = Table(title="Median wall time / server's processor time; less is better")
     for number, title in enumerate(header(servers)):
-        table.add_column(title, justify="right" if number else "left")
+        table.add_column(title, justify="right" if number else "left", no_wrap=True)
     for line in lines:
         table.add_row(*cells(line, servers))
-    Console(width=60 + 26 * len(servers)).print(table)
+    Console(width=120 + 26 * len(servers)).print(table)
     for line in lines:
         for server, problem in line.failures.items():
             print(f"{line.title}: {server}: {problem}")

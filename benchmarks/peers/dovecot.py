@@ -63,6 +63,8 @@ service lmtp {{
 """
 _IMAP_SERVICE_COUNT = 1
 """Sessions that one process serves, one after the other: Dovecot's default."""
+_WATCHED = 100
+"""Linux gives a user 128 inotify instances; mailboxes beyond them are looked at every 30 seconds only."""
 
 
 @contextmanager
@@ -102,6 +104,7 @@ def dovecot(members: int, mail_format: Format) -> Iterator[Peer]:
                 members=people,
                 processes=lambda: (int((directory / "run" / "master.pid").read_text()), relay.pid),
                 stored=lambda: bytes_on_disk(directory / "home"),
+                most_idle=_WATCHED,
                 forget=lambda: _forget(directory / "home"),
             )
     finally:

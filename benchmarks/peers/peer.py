@@ -27,7 +27,8 @@ class Peer:
 
     `processes` gives the roots of its process trees, those that hold the connections first and a database server of
     its own last; `stored` gives the bytes of its mail on disk; `forget` makes it as it is just after delivery, when
-    nobody has read anything yet, and ends its connections.
+    nobody has read anything yet, which may
+    end its connections. No more than `most_idle` clients can be told of news at once.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Peer:
     processes: Callable[[], tuple[int, ...]]
     stored: Callable[[], int]
     forget: Callable[[], None]
+    most_idle: int | None = None
 
     @cached_property
     def tls(self) -> ssl.SSLContext:

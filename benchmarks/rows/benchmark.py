@@ -12,7 +12,7 @@ from benchmarks.messages import messages
 from benchmarks.peers.peer import Peer
 
 _SETTLING = 0.03
-"""Seconds in which a server finishes what it does after its answer."""
+"""Seconds in which a server finishes what it does after its answer, or after a connection."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,8 @@ class Scale:
 
     messages: int = 10_000
     huge: int = 100_000
-    idle: int = 2_000
     bodies: int = 1_000
-    people: int = 1_500
+    people: int = 2_000
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,7 @@ class Site:
 
     async def timed(self, work: Awaitable[object], *, per: float = 1) -> Sample:
         """Wait for `work`, and give its milliseconds and the server's divided by `per`."""
+        await asyncio.sleep(_SETTLING)
         before = self.peer.processor_time()
         start = time.perf_counter()
         await work

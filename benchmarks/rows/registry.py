@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.rows import append, bodies, fetch, sign_in, store
+from benchmarks.rows import append, bodies, fan_out, fetch, idle, mixed, opening, search, sign_in, store
 
 BENCHMARKS = (
     *sign_in.BENCHMARKS,
@@ -10,4 +10,9 @@ BENCHMARKS = (
     *bodies.BENCHMARKS,
     *store.BENCHMARKS,
     *append.BENCHMARKS,
+    *search.BENCHMARKS,
+    *opening.BENCHMARKS,
+    *mixed.BENCHMARKS,
+    *fan_out.BENCHMARKS,
+    *idle.BENCHMARKS,
 )
