@@ -69,6 +69,10 @@ class MailboxRef(NamedTuple):
     mailbox_id: int
 
 
+SERVER = 0
+"""The ``mailbox_id`` that stands for the server as a whole where annotations are concerned; no mailbox has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class MailboxStatus:
     """A mailbox and its counters, as LIST and STATUS show them."""
@@ -267,6 +271,24 @@ class Hint:
     mailbox_ids: frozenset[int] | None
     mailboxes_changed: bool = field(default=False)
     """True when a mailbox was created, renamed, deleted or (un)subscribed."""
+    annotations_changed: bool = field(default=False)
+    """True when annotations of any mailbox or of the server changed."""
+
+
+class AnnotationChange(NamedTuple):
+    """An annotation that was set or removed."""
+
+    mailbox_id: int
+    """`SERVER` for the server."""
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationChanges:
+    """What happened to an owner's annotations after a revision."""
+
+    revision: int
+    changed: Sequence[AnnotationChange]
 
 
 class Account(Protocol):
@@ -392,6 +414,34 @@ class Account(Protocol):
 
     async def append(self, target: str, messages: Sequence[NewMessage]) -> Appended:
         """Append all or none. Raises MailboxNotFound, OverQuota, MessageTooLarge."""
+        ...
+
+    async def statuses(self, mailboxes: Collection[MailboxRef]) -> Sequence[MailboxStatus]:
+        """These mailboxes with their counters; those that are gone or may not be seen are left out."""
+        ...
+
+    async def annotation_sizes(self, where: MailboxRef) -> Mapping[str, int]:
+        """All annotations (RFC 5464) with the octets of their values; entries are in lower case.
+
+        Of private values only this account's own. The server is ``MailboxRef(account_id, SERVER)``.
+        """
+        ...
+
+    async def annotation_values(
+        self, wheres: Collection[MailboxRef], entries: Collection[str]
+    ) -> Mapping[MailboxRef, Mapping[str, bytes]]:
+        """The values of these entries where they have one."""
+        ...
+
+    async def annotate(self, where: MailboxRef, values: Mapping[str, bytes | None]) -> None:
+        """Set these annotations, None removing one: all or nothing.
+
+        Raises MailboxNotFound, NotPermitted, TooManyAnnotations, OverQuota.
+        """
+        ...
+
+    async def annotation_changes(self, owner: int, since: int) -> AnnotationChanges:
+        """Which annotations of the owner's mailboxes (and, for the account's own, of the server) changed since."""
         ...
 
     async def quota(self) -> Quota: ...

@@ -32,6 +32,8 @@ _SIGNED_IN: Final = (
     "INPROGRESS",
     "WITHIN",
     "I18NLEVEL=1",
+    "METADATA",
+    "LIST-METADATA",
 )
 
 

@@ -13,6 +13,7 @@ ImapError
     ├── NotPermitted             [NOPERM]
     ├── OverQuota                [OVERQUOTA]
     ├── TooManyKeywords          [LIMIT]
+    ├── TooManyAnnotations       [METADATA TOOMANY]
     ├── MessageTooLarge          [TOOBIG]
     ├── BadCharset               [BADCHARSET (US-ASCII UTF-8)]
     └── MessageGone              [EXPUNGEISSUED]
@@ -103,6 +104,12 @@ class TooManyKeywords(CommandRefused):
     """The mailbox's keyword table is full (58 names)."""
 
     default_code = "LIMIT"
+
+
+class TooManyAnnotations(CommandRefused):
+    """No more annotations on this mailbox, or on the server (RFC 5464 section 4.3)."""
+
+    default_code = "METADATA TOOMANY"
 
 
 class MessageTooLarge(CommandRefused):

@@ -18,6 +18,8 @@ class Limits:
     """All lines and literals of one command, APPEND's messages left out."""
     literal: int = 65_536
     """One literal that is no message."""
+    annotation: int = 16_384
+    """One value of SETMETADATA; RFC 5464 section 4.1 asks for 1,024 at least. Above ``literal`` it is not even read."""
     message: int = 50 * MIB
     """One message of APPEND, announced as APPENDLIMIT; an account may have less."""
     append: int = 250 * MIB

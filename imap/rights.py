@@ -62,6 +62,7 @@ NEW_RIGHTS: Final = "kxte"
 """What the capability ``RIGHTS=`` announces (RFC 4314 section 2.2)."""
 
 _SHARED_WRITES: Final = Rights.INSERT | Rights.EXPUNGE | Rights.WRITE | Rights.DELETE_MESSAGES
+_ANNOTATES: Final = Rights.READ | Rights.SEEN | Rights.WRITE | Rights.INSERT | Rights.POST
 _ANY: Final = Rights.LOOKUP | Rights.READ | Rights.INSERT | Rights.CREATE | Rights.DELETE_MAILBOX | Rights.ADMINISTER
 
 
@@ -101,6 +102,11 @@ def settable(rights: Rights) -> int:
 def read_write(rights: Rights) -> bool:
     """Whether SELECT says READ-WRITE: something can change for others too (RFC 4314 section 5.2)."""
     return bool(rights & _SHARED_WRITES)
+
+
+def annotatable(rights: Rights) -> bool:
+    """Whether annotations of the mailbox may be read and set (RFC 5464 section 3.3)."""
+    return Rights.LOOKUP in rights and bool(rights & _ANNOTATES)
 
 
 def tells_rights(rights: Rights) -> bool:

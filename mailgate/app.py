@@ -89,7 +89,11 @@ class Gateway:
         grace = settings.gateway.stop_grace
         database = await open_database(settings.database.url, pool_size=settings.database.pool_size)
         self._parts.push_async_callback(database.close)
-        store = MailStore(database, append_limit=settings.imap.max_message_size)
+        store = MailStore(
+            database,
+            append_limit=settings.imap.max_message_size,
+            server_annotations=settings.imap.server_annotations(),
+        )
         await store.start()
         self._parts.push_async_callback(store.close)
         accounts = Accounts(database)

@@ -61,12 +61,14 @@ class Tls(Section, frozen=True):
 class ImapLimits(Section, frozen=True):
     """`imap.limits.Limits` by the same names, but for ``message``, which is ``imap.max_message_size``.
 
-    The least values are those that RFC 9051 section 5.4 and RFC 7162 section 4 ask for, or that a command needs.
+    The least values are those that RFC 9051 section 5.4, RFC 7162 section 4 and RFC 5464 section 4.1 ask for, or that
+    a command needs.
     """
 
     line: Annotated[int, Meta(ge=8_192)] = 65_536
     command: Annotated[int, Meta(ge=8_192)] = 262_144
     literal: Annotated[int, Meta(ge=4_096)] = 65_536
+    annotation: Annotated[int, Meta(ge=1_024)] = 16_384
     append: Positive = 250 * 1024 * 1024
     swallow: NonNegative = 200 * 1024 * 1024
     spool: Positive = 1024 * 1024
@@ -91,6 +93,13 @@ class Imap(Section, frozen=True):
     compress: bool = True
     unauthenticate: bool = True
     limits: ImapLimits = ImapLimits()
+    comment: str = ""
+    admin: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9+.-]*:[!-~]+)?$")] = ""
+
+    def server_annotations(self) -> dict[str, bytes]:
+        """What the server says of itself by METADATA (RFC 5464 section 3.2.1.1)."""
+        said = {"/shared/comment": self.comment, "/shared/admin": self.admin}
+        return {entry: text.encode() for entry, text in said.items() if text}
 
 
 class Smtp(Section, frozen=True):

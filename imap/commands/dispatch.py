@@ -6,9 +6,24 @@ import enum
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from imap.commands import acl, client, fetch, folders, listing, quota, search, select, sign_in, status, store, transfer
+from imap.commands import (
+    acl,
+    client,
+    fetch,
+    folders,
+    listing,
+    metadata,
+    quota,
+    search,
+    select,
+    sign_in,
+    status,
+    store,
+    transfer,
+)
 from imap.parsing import acl_commands, commands, connection
 from imap.parsing.commands import Command
+from imap.parsing.metadata import GetMetadata, SetMetadata
 from imap.responses import Completion
 
 if TYPE_CHECKING:
@@ -65,6 +80,8 @@ RULES: Final[dict[type[Command], Rule]] = {
     acl_commands.GetAcl: Rule(_SIGNED_IN, acl.get_acl),
     acl_commands.ListRights: Rule(_SIGNED_IN, acl.list_rights),
     acl_commands.MyRights: Rule(_SIGNED_IN, acl.my_rights),
+    GetMetadata: Rule(_SIGNED_IN, metadata.get_metadata),
+    SetMetadata: Rule(_SIGNED_IN, metadata.set_metadata),
     commands.Check: Rule(_SELECTED, client.noop),
     commands.Close: Rule(_SELECTED, select.close),
     commands.Unselect: Rule(_SELECTED, select.unselect),

@@ -1,22 +1,30 @@
-"""LIST with its extensions, LSUB, NAMESPACE (RFC 9051 6.3.9 and 6.3.10, RFC 5258, RFC 6154, RFC 5819, RFC 8440)."""
+"""LIST with its extensions, LSUB, NAMESPACE.
+
+RFC 9051 sections 6.3.9 and 6.3.10, RFC 5258, RFC 5819 (STATUS), RFC 6154, RFC 8440 (MYRIGHTS), RFC 9590 (METADATA).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from imap.backend import HIERARCHY_DELIMITER, MailboxStatus
+from imap.backend import HIERARCHY_DELIMITER, MailboxRef, MailboxStatus
 from imap.commands.acl import put_rights
+from imap.commands.metadata import put_values
 from imap.commands.status import put_status
 from imap.list_pattern import ListPattern
 from imap.parsing.commands import List, ListReturn, ListSelect, Lsub, Namespace
 from imap.parsing.wire import mailbox_name
 from imap.responses import Completion
-from imap.rights import Rights, tells_rights
+from imap.rights import Rights, annotatable, tells_rights
 
 if TYPE_CHECKING:
     from imap.session import Session
+
+
+_AT_ONCE: Final = 50
+"""Mailboxes whose annotations are read at once."""
 
 
 async def namespace(session: Session, _tag: str, _command: Namespace) -> Completion:
@@ -32,16 +40,31 @@ async def list_(session: Session, _tag: str, command: List) -> Completion:
         return Completion("LIST completed")
     tree = await _read_tree(session, subscriptions=_needs_subscriptions(command))
     patterns = [ListPattern(command.reference, pattern) for pattern in command.patterns]
-    for shown in _select(tree, command, patterns):
-        _put_list(session, shown.name, _attributes(tree, shown.name, command), child_info=shown.child_info)
-        mailbox = tree.mailboxes.get(shown.name)
-        if mailbox is not None:
-            if ListReturn.MYRIGHTS in command.returns and shown.selected and tells_rights(mailbox.rights):
-                put_rights(session, mailbox.name, mailbox.rights)
-            if command.status and Rights.READ in mailbox.rights:
-                await put_status(session, mailbox, command.status)
-        await session.spill()
+    names = list(_select(tree, command, patterns))
+    for start in range(0, len(names), _AT_ONCE):
+        piece = names[start : start + _AT_ONCE]
+        mailboxes = [tree.mailboxes.get(shown.name) for shown in piece]
+        annotations = await _read_annotations(session, mailboxes, command)
+        for shown, mailbox in zip(piece, mailboxes, strict=True):
+            _put_list(session, shown.name, _attributes(tree, shown.name, command), child_info=shown.child_info)
+            if mailbox is not None:
+                if ListReturn.MYRIGHTS in command.returns and shown.selected and tells_rights(mailbox.rights):
+                    put_rights(session, mailbox.name, mailbox.rights)
+                if command.status and Rights.READ in mailbox.rights:
+                    await put_status(session, mailbox, command.status)
+                if command.metadata and annotatable(mailbox.rights):
+                    put_values(session, mailbox.name, command.metadata, annotations.get(mailbox.ref, {}))
+            await session.spill()
     return Completion("LIST completed")
+
+
+async def _read_annotations(
+    session: Session, mailboxes: Sequence[MailboxStatus | None], command: List
+) -> Mapping[MailboxRef, Mapping[str, bytes]]:
+    if not command.metadata:
+        return {}
+    refs = [mailbox.ref for mailbox in mailboxes if mailbox is not None]
+    return await session.account.annotation_values(refs, [entry.lower() for entry in command.metadata])
 
 
 async def lsub(session: Session, _tag: str, command: Lsub) -> Completion:

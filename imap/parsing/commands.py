@@ -190,7 +190,7 @@ class ListSelect(enum.Enum):
 
 
 class ListReturn(enum.Enum):
-    """LIST return options (RFC 5258 3, RFC 6154, RFC 8440); STATUS is in `List.status`."""
+    """LIST return options (RFC 5258 3, RFC 6154, RFC 8440); STATUS and METADATA stand in `List` by themselves."""
 
     SUBSCRIBED = "SUBSCRIBED"
     CHILDREN = "CHILDREN"
@@ -208,6 +208,8 @@ class List(Command):
     select: frozenset[ListSelect] = frozenset()
     returns: frozenset[ListReturn] = frozenset()
     status: tuple[StatusItem, ...] = ()
+    metadata: tuple[str, ...] = ()
+    """Annotations to show of each mailbox, as they were written (RFC 9590)."""
     extended: bool = False
     """True when options or a list of patterns were written: then an empty pattern has no special meaning."""
 

@@ -31,3 +31,6 @@ MAX_ID_FIELDS: Final = 30
 """RFC 2971 section 3.3, as the next two."""
 MAX_ID_NAME: Final = 30
 MAX_ID_VALUE: Final = 1_024
+MAX_ENTRIES: Final = 100
+"""Annotations named in one command (RFC 5464)."""
+MAX_ENTRY_NAME: Final = 255

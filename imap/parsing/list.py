@@ -1,14 +1,15 @@
-"""LIST with the options of RFC 5258, RFC 5819 and RFC 6154 (RFC 9051 section 6.3.9)."""
+"""LIST with the options of RFC 5258, RFC 5819, RFC 6154 and RFC 9590 (RFC 9051 section 6.3.9)."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from imap.errors import BadCommand
 from imap.parsing.commands import List, ListReturn, ListSelect, StatusItem
 from imap.parsing.lexer import ATOM, Cursor
 from imap.parsing.limits import MAX_OPTIONS, MAX_PATTERNS
 from imap.parsing.mailbox import status_items
+from imap.parsing.metadata import entries
 from imap.parsing.values import list_mailbox, mailbox
 
 _SELECT_OPTIONS: Final = {option.value.encode(): option for option in ListSelect}
@@ -28,15 +29,19 @@ def list_(cursor: Cursor) -> List:
     # patterns = "(" list-mailbox *(SP list-mailbox) ")"
     several = cursor.skip(b"(")
     patterns = cursor.items(list_mailbox, limit=MAX_PATTERNS, what="patterns") if several else [list_mailbox(cursor)]
-    returns: list[ListReturn | tuple[StatusItem, ...]] | None = None
-    if cursor.skip(b" "):
-        returns = _return_options(cursor)
+    returns = _return_options(cursor) if cursor.skip(b" ") else None
+    options = returns or []
     return List(
         reference,
         tuple(patterns),
         selects or frozenset(),
-        frozenset(option for option in returns or () if isinstance(option, ListReturn)),
-        tuple(dict.fromkeys(item for option in returns or () if isinstance(option, tuple) for item in option)),
+        frozenset(option for option in options if isinstance(option, ListReturn)),
+        tuple(dict.fromkeys(item for option in options if isinstance(option, _Status) for item in option.items)),
+        tuple(
+            {
+                name.lower(): name for option in options if isinstance(option, _Metadata) for name in option.entries
+            }.values()
+        ),
         several or selects is not None or returns is not None,
     )
 
@@ -61,8 +66,19 @@ def _select_option(cursor: Cursor) -> ListSelect:
     return option
 
 
+class _Status(NamedTuple):
+    items: tuple[StatusItem, ...]
+
+
+class _Metadata(NamedTuple):
+    entries: tuple[str, ...]
+
+
+_ReturnOption: TypeAlias = ListReturn | _Status | _Metadata
+
+
 # list-return-opts = "RETURN" SP "(" [return-option *(SP return-option)] ")"
-def _return_options(cursor: Cursor) -> list[ListReturn | tuple[StatusItem, ...]]:
+def _return_options(cursor: Cursor) -> list[_ReturnOption]:
     if cursor.word(ATOM, "RETURN") != b"RETURN":
         raise BadCommand("Expected RETURN after the pattern of LIST")
     cursor.space()
@@ -71,12 +87,16 @@ def _return_options(cursor: Cursor) -> list[ListReturn | tuple[StatusItem, ...]]
 
 
 # return-option = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / "MYRIGHTS" / status-option / option-extension
+# return-option =/ "METADATA" SP entries ; RFC 9590
 # status-option = "STATUS" SP "(" status-att *(SP status-att) ")"
-def _return_option(cursor: Cursor) -> ListReturn | tuple[StatusItem, ...]:
+def _return_option(cursor: Cursor) -> _ReturnOption:
     name = cursor.word(ATOM, "a return option")
     if name == b"STATUS":
         cursor.space()
-        return status_items(cursor)
+        return _Status(status_items(cursor))
+    if name == b"METADATA":
+        cursor.space()
+        return _Metadata(entries(cursor))
     if (option := _RETURN_OPTIONS.get(name)) is None:
         raise BadCommand("Unknown return option of LIST")
     return option

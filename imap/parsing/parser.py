@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from imap.errors import BadCommand
-from imap.parsing import acl, append, auth, connection, fetch, mailbox, search, store
+from imap.parsing import acl, append, auth, connection, fetch, mailbox, metadata, search, store
 from imap.parsing.acl_commands import GetAcl, MyRights
 from imap.parsing.commands import (
     Capability,
@@ -95,6 +95,9 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     b"LISTRIGHTS": acl.list_rights,
     b"MYRIGHTS": mailbox.one_mailbox(MyRights),
     b"SETACL": acl.set_acl,
+    # command-auth =/ setmetadata / getmetadata
+    b"GETMETADATA": metadata.get_metadata,
+    b"SETMETADATA": metadata.set_metadata,
     # command-select = "CHECK" / "CLOSE" / "UNSELECT" / "EXPUNGE" / copy / move / fetch / store / search / uid
     b"CHECK": _without_arguments(Check),
     b"CLOSE": _without_arguments(Close),

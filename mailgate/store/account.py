@@ -10,8 +10,10 @@ from typing import TypeVar
 import structlog
 
 from imap.backend import (
+    SERVER,
     AclChange,
     AclEntry,
+    AnnotationChanges,
     Appended,
     Changes,
     Copied,
@@ -32,7 +34,7 @@ from imap.errors import MessageTooLarge, NotPermitted, ServiceUnavailable
 from imap.rights import Rights
 from mailgate.database import Database, DatabaseUnavailable, Tx
 from mailgate.database.contract import Work
-from mailgate.store import appends, copies, expunge, hierarchy, mailboxes, messages, snapshots
+from mailgate.store import annotating, appends, copies, expunge, hierarchy, mailboxes, messages, snapshots
 from mailgate.store.contents import prepare
 from mailgate.store.feed import Watchers
 from mailgate.store.flags import store_flags
@@ -56,6 +58,7 @@ class StoreAccount:
         account_id: int,
         username: str,
         append_limit: int,
+        server_annotations: Mapping[str, bytes],
     ) -> None:
         self._database = database
         self._watchers = watchers
@@ -63,6 +66,7 @@ class StoreAccount:
         self.account_id = account_id
         self.username = username
         self.append_limit = append_limit
+        self._server_annotations = server_annotations
 
     async def mailboxes(self) -> Sequence[MailboxStatus]:
         """All mailboxes, INBOX first."""
@@ -203,6 +207,39 @@ class StoreAccount:
     async def quota(self) -> Quota:
         """Storage used and allowed."""
         return await self._read(lambda tx: mailboxes.quota(tx, self.account_id))
+
+    async def statuses(self, mailboxes_wanted: Collection[MailboxRef]) -> Sequence[MailboxStatus]:
+        """These mailboxes with their counters; those that are gone are left out."""
+        ids = [mailbox_id for owner, mailbox_id in mailboxes_wanted if owner == self.account_id]
+        return await self._read(lambda tx: mailboxes.statuses(tx, self.account_id, ids))
+
+    async def annotation_sizes(self, where: MailboxRef) -> Mapping[str, int]:
+        """The entries that have a value, with its octets."""
+        found = await self._read(lambda tx: annotating.sizes(tx, where, self.account_id))
+        if where.mailbox_id == SERVER:
+            return {**found, **{entry: len(value) for entry, value in self._server_annotations.items()}}
+        return found
+
+    async def annotation_values(
+        self, wheres: Collection[MailboxRef], entries: Collection[str]
+    ) -> Mapping[MailboxRef, Mapping[str, bytes]]:
+        """The values of these entries."""
+        found = await self._read(lambda tx: annotating.values(tx, wheres, entries, self.account_id))
+        for where in wheres:
+            if where.mailbox_id == SERVER:
+                of_server = {
+                    entry: self._server_annotations[entry] for entry in entries if entry in self._server_annotations
+                }
+                found.setdefault(where, {}).update(of_server)
+        return found
+
+    async def annotate(self, where: MailboxRef, values: Mapping[str, bytes | None]) -> None:
+        """Set or remove annotations. Raises MailboxNotFound, TooManyAnnotations, OverQuota."""
+        await self._write(lambda tx: annotating.annotate(tx, where, self.account_id, values))
+
+    async def annotation_changes(self, owner: int, since: int) -> AnnotationChanges:
+        """What changed since."""
+        return await self._read(lambda tx: annotating.changes(tx, owner, self.account_id, since))
 
     def watch(self, owner: int, notify: Callable[[Hint], None]) -> Callable[[], None]:
         """Hear of changes of the owner's mailboxes; the answer ends it."""

@@ -1,7 +1,8 @@
 """The change feed: which mailboxes a transaction touched, to every process that has someone watching them.
 
 A notification is a hint and never the truth: who gets one reads the log of the mailbox. Its payload is
-``mail`` and then ``account:mailbox`` pairs in hexadecimal; mailbox 0 stands for the account's list of mailboxes.
+``mail`` and then ``account:mailbox`` pairs in hexadecimal; mailbox 0 stands for the account's list of mailboxes, -1
+for annotations.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from imap.backend import Hint
 from mailgate.database import Tx
 
 MAILBOX_LIST: Final = 0
+ANNOTATIONS: Final = -1
 _TOPIC: Final = "mail"
 _PAIRS_PER_PAYLOAD: Final = 200
 """Two 64-bit numbers take 34 characters at most: under the 8,000 bytes of a notification."""
@@ -57,7 +59,7 @@ class Watchers:
         """Take one notification of the database; None says that some were missed."""
         if payload is None:
             for account_id in list(self._by_account):
-                self._tell(account_id, Hint(None, mailboxes_changed=True))
+                self._tell(account_id, Hint(None, mailboxes_changed=True, annotations_changed=True))
             return
         topic, _, pairs = payload.partition(" ")
         if topic != _TOPIC:
@@ -69,7 +71,11 @@ class Watchers:
             if account_id in self._by_account:
                 touched[account_id].add(int(mailbox, 16))
         for account_id, mailboxes in touched.items():
-            hint = Hint(frozenset(mailboxes - {MAILBOX_LIST}), mailboxes_changed=MAILBOX_LIST in mailboxes)
+            hint = Hint(
+                frozenset(mailboxes - {MAILBOX_LIST, ANNOTATIONS}),
+                mailboxes_changed=MAILBOX_LIST in mailboxes,
+                annotations_changed=ANNOTATIONS in mailboxes,
+            )
             self._tell(account_id, hint)
 
     def _tell(self, account_id: int, hint: Hint) -> None:

@@ -17,13 +17,13 @@ from imap.errors import (
 )
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, member
-from mailgate.store import copies
+from mailgate.store import annotating, copies
 from mailgate.store.counters import lock_account, lock_mailbox
 from mailgate.store.feed import MAILBOX_LIST, announce
 from mailgate.store.mailboxes import MAX_MAILBOXES, SUBSCRIBE, subscriptions
 from mailgate.store.names import INBOX, ancestors, check_name, is_below
 from mailgate.store.provisioning import FIRST_FREE_ID, INBOX_ID
-from mailgate.store.schema import account, entry, mailbox, names, number, released, tombstone
+from mailgate.store.schema import account, annotation, entry, mailbox, names, number, released, tombstone
 
 _NAMES: Final = Statement(
     select(mailbox.c.name, mailbox.c.mailbox_id).where(mailbox.c.account_id == bindparam("account_id"))
@@ -90,7 +90,7 @@ _DELETE: Final = tuple(
             table.c.account_id == bindparam("account_id"), table.c.mailbox_id == bindparam("mailbox_id")
         )
     )
-    for table in (entry, tombstone, mailbox)
+    for table in (entry, tombstone, annotation, mailbox)
 )
 
 
@@ -124,7 +124,7 @@ async def remove(tx: Tx, account_id: int, name: str, now: int) -> None:
 
 
 async def rename(tx: Tx, account_id: int, old: str, new: str, now: int) -> None:
-    """Rename a mailbox and all below it; of INBOX, only the messages move.
+    """Rename a mailbox and all below it; of INBOX, the messages move and the annotations are copied (RFC 5464 4.1).
 
     The new names of subscribed mailboxes are subscribed; the old ones are not taken off the list, which only the
     client may do (RFC 9051 section 6.3.7).
@@ -135,7 +135,8 @@ async def rename(tx: Tx, account_id: int, old: str, new: str, now: int) -> None:
     taken = await _lock_names(tx, account_id)
     if old == INBOX:
         await _create(tx, account_id, new, taken, now)
-        await copies.move(tx, account_id, INBOX_ID, None, new, now)
+        moved_to = (await copies.move(tx, account_id, INBOX_ID, None, new, now)).mailbox
+        await annotating.copy(tx, account_id, INBOX_ID, moved_to.mailbox_id)
         return
     _own(taken, old)
     if is_below(new, old):

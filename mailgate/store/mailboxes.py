@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, case, delete, func, select
 from imap.backend import MailboxRef, MailboxStatus, Quota
 from imap.errors import CommandRefused, MailboxNotFound, OverQuota
 from mailgate.database import Row, Statement, Tx
-from mailgate.database.statement import insert
+from mailgate.database.statement import insert, member
 from mailgate.store.counters import lock_account
 from mailgate.store.feed import MAILBOX_LIST, announce
 from mailgate.store.names import INBOX, check_name
@@ -46,6 +46,7 @@ _STATUS = select(
 ).where(mailbox.c.account_id == bindparam("account_id"))
 _ALL: Final = Statement(_STATUS)
 _ONE: Final = Statement(_STATUS.where(mailbox.c.name == bindparam("name")))
+_SOME: Final = Statement(_STATUS.where(member(mailbox.c.mailbox_id, "ids")))
 _SUBSCRIPTIONS: Final = Statement(
     select(subscription.c.name).where(subscription.c.account_id == bindparam("account_id"))
 )
@@ -77,6 +78,11 @@ async def mailbox_status(tx: Tx, account_id: int, name: str) -> MailboxStatus:
     if row is None:
         raise MailboxNotFound("No such mailbox")
     return _status(account_id, row)
+
+
+async def statuses(tx: Tx, account_id: int, ids: Collection[int]) -> Sequence[MailboxStatus]:
+    """These mailboxes; those that are gone are left out."""
+    return [_status(account_id, row) for row in await tx.all(_SOME, account_id=account_id, ids=ids)]
 
 
 def _status(account_id: int, row: Row) -> MailboxStatus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Final
 
@@ -22,9 +22,17 @@ APPEND_LIMIT: Final = 50 * 1024 * 1024
 class MailStore:
     """Mailboxes and messages of all accounts on one database, whose tables exist (`mailgate.store.schema`)."""
 
-    def __init__(self, database: Database, *, append_limit: int = APPEND_LIMIT) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        append_limit: int = APPEND_LIMIT,
+        server_annotations: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """`server_annotations`: what the administrator says of the server to all, by entry (RFC 5464 3.2.1.1)."""
         self._database = database
         self._append_limit = append_limit
+        self._server_annotations = dict(server_annotations or {})
         self._watchers = Watchers()
         self._texts = RenderedCache()
         self._stop_listening: Callable[[], None] | None = None
@@ -72,7 +80,15 @@ class MailStore:
 
     def account(self, account_id: int, username: str) -> Account:
         """The mailboxes of one person who signed in as `username`."""
-        return StoreAccount(self._database, self._watchers, self._texts, account_id, username, self._append_limit)
+        return StoreAccount(
+            self._database,
+            self._watchers,
+            self._texts,
+            account_id,
+            username,
+            self._append_limit,
+            self._server_annotations,
+        )
 
     async def maintain(self) -> None:
         """The daily upkeep: trim old tombstones and delete contents that nobody holds any more."""

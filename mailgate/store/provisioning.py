@@ -93,6 +93,7 @@ _INSERT_ROWS: Final = Statement(
             literal(FIRST_FREE_ID, BigInteger),
             number("now") + len(SPECIAL),
             number("now"),
+            literal(0, BigInteger),
         ),
     )
     .on_conflict_do_nothing()

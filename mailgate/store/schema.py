@@ -67,6 +67,7 @@ account: Final = Table(
     _number("next_mailbox_id"),
     _number("last_uidvalidity"),
     _number("created_at"),
+    _number("annotation_revision", default=0),
     comment="A person's or a functional mail account; state is active or suspended; quota_limit 0 means none",
 )
 
@@ -128,6 +129,20 @@ tombstone: Final = Table(
     _number("uid", key=True),
     _number("expunged_at"),
     comment="A UID that was expunged at modseq",
+    **_CLUSTERED,
+)
+
+annotation: Final = Table(
+    "annotation",
+    metadata,
+    _number("account_id", key=True),
+    _number("mailbox_id", key=True),
+    _number("reader_id", key=True),
+    _text("entry", key=True),
+    _number("revision"),
+    Column("value", LargeBinary, nullable=True),
+    Index(None, "account_id", "revision"),
+    comment="RFC 5464: mailbox 0 is the server, reader 0 everybody; without a value: removed at this revision",
     **_CLUSTERED,
 )
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 
 from imap import flags
 from imap.backend import (
+    SERVER,
     Account,
     AclChange,
     AclEntry,
+    AnnotationChange,
+    AnnotationChanges,
     Appended,
     Change,
     Changes,
@@ -40,6 +43,7 @@ from imap.errors import (
     MessageTooLarge,
     NotPermitted,
     OverQuota,
+    TooManyAnnotations,
     TooManyKeywords,
 )
 from imap.message import RenderedMessage, render
@@ -82,6 +86,7 @@ class Mailbox:
     messages: dict[int, Message] = field(default_factory=dict)
     expunged: list[tuple[int, int]] = field(default_factory=list)
     """(modseq, UID) pairs."""
+    annotations: dict[str, bytes] = field(default_factory=dict)
     log_from: int = 0
     """The expunge log is complete after this modification sequence."""
     rights: Rights = Rights.ALL
@@ -155,6 +160,10 @@ class MemoryAccount:
         self.calls: dict[str, int] = {}
         self._contents: dict[bytes, tuple[bytes, RenderedMessage]] = {}
         self._keys: dict[bytes, bytes] = {}
+        self.annotations: dict[str, bytes] = {}
+        """Of the server."""
+        self.most_annotations = 100
+        self._annotation_log: list[AnnotationChange] = []
         self._watchers: list[Callable[[Hint], None]] = []
         self._next_id = 1
         self._new("INBOX")
@@ -181,10 +190,10 @@ class MemoryAccount:
         """How many watches are on."""
         return len(self._watchers)
 
-    def _tell(self, *names: str, structure: bool = False) -> None:
+    def _tell(self, *names: str, structure: bool = False, annotations: bool = False) -> None:
         ids = frozenset(box.ref.mailbox_id for box in self.boxes.values() if box.name in names)
         for notify in tuple(self._watchers):
-            notify(Hint(ids, structure))
+            notify(Hint(ids, structure, annotations))
 
     def key(self, content: bytes) -> bytes:
         """The content's key, rendering it when it is new."""
@@ -450,6 +459,41 @@ class MemoryAccount:
         ]
         self._tell(target)
         return Appended(box.ref, box.uidvalidity, uids)
+
+    async def statuses(self, mailboxes: Collection[MailboxRef]) -> Sequence[MailboxStatus]:
+        self._count("statuses")
+        return [box.status() for box in self.boxes.values() if box.ref in mailboxes]
+
+    def _annotations(self, where: MailboxRef) -> dict[str, bytes]:
+        return self.annotations if where.mailbox_id == SERVER else self._box(where).annotations
+
+    async def annotation_sizes(self, where: MailboxRef) -> Mapping[str, int]:
+        return {entry: len(value) for entry, value in self._annotations(where).items()}
+
+    async def annotation_values(
+        self, wheres: Collection[MailboxRef], entries: Collection[str]
+    ) -> Mapping[MailboxRef, Mapping[str, bytes]]:
+        self._count("annotation_values")
+        return {
+            where: {entry: value for entry, value in self._annotations(where).items() if entry in entries}
+            for where in wheres
+        }
+
+    async def annotate(self, where: MailboxRef, values: Mapping[str, bytes | None]) -> None:
+        held = self._annotations(where)
+        if len(held.keys() | {entry for entry, value in values.items() if value is not None}) > self.most_annotations:
+            raise TooManyAnnotations("Too many annotations")
+        for entry, value in values.items():
+            if value is not None:
+                held[entry] = value
+            elif held.pop(entry, None) is None:
+                continue
+            self._annotation_log.append(AnnotationChange(where.mailbox_id, entry))
+        self._tell(annotations=True)
+
+    async def annotation_changes(self, owner: int, since: int) -> AnnotationChanges:
+        self._count("annotation_changes")
+        return AnnotationChanges(len(self._annotation_log), self._annotation_log[since:])
 
     async def quota(self) -> Quota:
         boxes = [box.status() for box in self.boxes.values()]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from imap.backend import Hint
 from mailgate.store.feed import Watchers, payloads
 
-_pairs = st.lists(st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1)), max_size=700)
+_pairs = st.lists(st.tuples(st.integers(0, 2**63 - 1), st.integers(-1, 2**63 - 1)), max_size=700)
 
 
 @given(_pairs)
@@ -21,6 +21,8 @@ def test_payloads_stay_below_the_limit_and_carry_all(pairs: list[tuple[int, int]
             heard.update((account_id, mailbox_id) for mailbox_id in hint.mailbox_ids or ())
             if hint.mailboxes_changed:
                 heard.add((account_id, 0))
+            if hint.annotations_changed:
+                heard.add((account_id, -1))
 
         watchers.add(account_id, notify)
     for payload in payloads(pairs):
@@ -42,7 +44,8 @@ def test_a_missed_notification_may_concern_everyone() -> None:
     stop()
     stop()
     watchers.receive(None)
-    assert heard == [("a", Hint(None, mailboxes_changed=True)), ("c", Hint(None, mailboxes_changed=True))]
+    anything = Hint(None, mailboxes_changed=True, annotations_changed=True)
+    assert heard == [("a", anything), ("c", anything)]
 
 
 def test_a_watcher_may_end_its_watch_while_it_is_told() -> None:
