@@ -199,6 +199,14 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """REPLACE: where the new message went, and the source mailbox's modification sequence after the expunge."""
+
+    appended: Appended
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewMessage:
     """A message to append; the engine has read its literal into `content` and rewound it."""
 
@@ -414,6 +422,13 @@ class Account(Protocol):
 
     async def append(self, target: str, messages: Sequence[NewMessage]) -> Appended:
         """Append all or none. Raises MailboxNotFound, OverQuota, MessageTooLarge."""
+        ...
+
+    async def replace(self, mailbox: MailboxRef, uid: int, target: str, message: NewMessage) -> Replaced:
+        """Append a message and expunge another in one transaction; only the difference counts for the quota.
+
+        Raises MessageGone, MailboxNotFound, OverQuota, MessageTooLarge.
+        """
         ...
 
     async def statuses(self, mailboxes: Collection[MailboxRef]) -> Sequence[MailboxStatus]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import io
+import re
 import tempfile
 from dataclasses import dataclass
 from typing import IO, Final, TypeAlias, cast
@@ -20,6 +21,10 @@ _TAIL: Final = 64
 """Enough of a line's end to hold an announced literal."""
 _HEAD: Final = 255
 """Enough of a command's beginning to hold its tag and its name."""
+_MESSAGE_AFTER: Final = {"APPEND": 2, "REPLACE": 3, "UID REPLACE": 4}
+"""The spaces in the first line of these commands after which a literal may be a message: earlier it is a name."""
+_CATENATE: Final = re.compile(rb" CATENATE \(", re.IGNORECASE)
+_URL: Final = re.compile(rb"[ (]URL \Z", re.IGNORECASE)
 _PATIENCE: Final = 4
 """A refused command is read to its end up to so many times the limit."""
 
@@ -57,6 +62,7 @@ class CommandReader:
     __slots__ = (
         "_announced",
         "_buffer",
+        "_catenating",
         "_cut",
         "_limits",
         "_messages",
@@ -91,6 +97,7 @@ class CommandReader:
         self._missing = 0
         self._sink: IO[bytes] | None = None
         self._refusal: Refused | None = None
+        self._catenating = False
         self._cut = 0
         self._size = 0
         self._octets = 0
@@ -223,7 +230,7 @@ class CommandReader:
         return self._complete() if announced is None else self._begin_literal(announced, text)
 
     def _begin_literal(self, announced: LiteralAnnouncement, text: bytes) -> Event | None:
-        is_message = self._verb == "APPEND" and self.signed_in and (len(self._parts) > 1 or text.count(b" ") > 2)  # noqa: PLR2004
+        is_message = self._is_message(text)
         if is_message:
             self._check_message(announced.size)
         else:
@@ -241,6 +248,16 @@ class CommandReader:
         self._announced = announced
         self._missing = announced.size
         return Continue.LITERAL if announced.synchronizing else None
+
+    def _is_message(self, text: bytes) -> bool:
+        """Whether the literal that this text announces is a message, or a piece of one (RFC 4469), and no argument."""
+        spaces = _MESSAGE_AFTER.get(self._verb or "")
+        if spaces is None or not self.signed_in:
+            return False
+        self._catenating = self._catenating or _CATENATE.search(text) is not None
+        if self._catenating and _URL.search(text):
+            return False
+        return len(self._parts) > 1 or text.count(b" ") > spaces
 
     def _check_message(self, size: int) -> None:
         self._octets += size

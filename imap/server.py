@@ -33,8 +33,10 @@ class ServerContext:
         features: Features,
         ssl_context: ssl.SSLContext | None,
         registry: Registry,
+        hostname: str,
     ) -> None:
         self.backend = backend
+        self.hostname = hostname
         self.limits = limits
         self.features = features
         self.ssl_context = ssl_context
@@ -53,7 +55,8 @@ class ImapServer:
     """IMAP on any number of listening sockets.
 
     ``ssl_context`` serves implicit TLS and STARTTLS; loading a new certificate into it takes effect with the next
-    connection. Without it there is no TLS and no sign-in.
+    connection. Without it there is no TLS and no sign-in. ``hostname`` is the server that
+    absolute URLs name (RFC 5092).
     """
 
     def __init__(
@@ -63,8 +66,11 @@ class ImapServer:
         ssl_context: ssl.SSLContext | None,
         limits: Limits | None = None,
         features: Features | None = None,
+        hostname: str = "localhost",
     ) -> None:
-        self._context = ServerContext(backend, limits or Limits(), features or Features(), ssl_context, Registry())
+        self._context = ServerContext(
+            backend, limits or Limits(), features or Features(), ssl_context, Registry(), hostname
+        )
         self._ssl_context = ssl_context
         self._servers: list[asyncio.Server] = []
 

@@ -104,6 +104,7 @@ class Gateway:
             ssl_context=self._tls.context,
             limits=imap_limits(settings),
             features=Features(compress=settings.imap.compress, unauthenticate=settings.imap.unauthenticate),
+            hostname=settings.gateway.hostname,
         )
         submission = SubmissionServer(
             Submission(database, store, accounts, settings),

@@ -91,4 +91,5 @@ RULES: Final[dict[type[Command], Rule]] = {
     commands.Store: Rule(_SELECTED, store.store),
     commands.Copy: Rule(_SELECTED, transfer.copy),
     commands.Move: Rule(_SELECTED, transfer.move),
+    commands.Replace: Rule(_SELECTED, transfer.replace),
 }

@@ -1,15 +1,22 @@
-"""APPEND, COPY, MOVE: messages that go into a mailbox (RFC 9051 sections 6.3.12, 6.4.7, 6.4.8; RFC 3502, RFC 4315)."""
+"""APPEND, REPLACE, COPY, MOVE: messages that go into a mailbox.
+
+RFC 9051 sections 6.3.12, 6.4.7 and 6.4.8; RFC 3502, RFC 4315, RFC 4469, RFC 8508.
+"""
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, cast
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
-from imap.backend import Copied, MailboxRef, NewMessage
+from imap.backend import Appended, Copied, MailboxRef, NewMessage
+from imap.commands.catenate import contents
 from imap.commands.messages import existing_uids, require_writable
 from imap.errors import CommandRefused, MailboxNotFound
-from imap.parsing.commands import Append, AppendItem, Copy, Move
+from imap.parsing.commands import Append, AppendItem, Copy, Move, Replace
 from imap.parsing.wire import uid_set
 from imap.responses import Completion
+from imap.selected.news import take_arrivals
 
 if TYPE_CHECKING:
     from imap.session import Session
@@ -17,17 +24,37 @@ if TYPE_CHECKING:
 
 async def append(session: Session, _tag: str, command: Append) -> Completion:
     """APPEND of one message or several, all or none."""
-    if not all(item.literal.size for item in command.messages):
-        raise CommandRefused("A message cannot be empty")
-    messages = [_new_message(item) for item in command.messages]
-    try:
-        with session.patience():
+    with ExitStack() as stack, session.patience():
+        messages = await _new_messages(session, command.messages, stack)
+        try:
             appended = await session.account.append(command.name, messages)
-    except MailboxNotFound as error:
-        raise MailboxNotFound(error.text, code="TRYCREATE") from error
+        except MailboxNotFound as error:
+            raise MailboxNotFound(error.text, code="TRYCREATE") from error
     await _look_at(session, appended.mailbox)
-    code = f"APPENDUID {appended.uidvalidity} {uid_set(appended.uids).decode()}"
-    return Completion("APPEND completed", code)
+    return Completion("APPEND completed", _appenduid(appended))
+
+
+async def replace(session: Session, _tag: str, command: Replace) -> Completion:
+    """REPLACE and UID REPLACE: the new message is told before the old one is expunged (RFC 8508 3.4, 4.3)."""
+    view = session.selected
+    require_writable(view)
+    uids = existing_uids(view, command.message, uid=command.uid)
+    if not uids:
+        raise CommandRefused("There is no such message to replace")
+    with ExitStack() as stack, session.patience():
+        (message,) = await _new_messages(session, (command.item,), stack)
+        try:
+            replaced = await session.account.replace(view.mailbox.ref, uids[0], command.name, message)
+        except MailboxNotFound as error:
+            raise MailboxNotFound(error.text, code="TRYCREATE") from error
+    session.put(f"* OK [{_appenduid(replaced.appended)}] Replacement message ready\r\n".encode())
+    if replaced.appended.mailbox == view.mailbox.ref:
+        await view.mailbox.refresh()
+        session.put(take_arrivals(view, session.style()))
+    else:
+        await view.mailbox.settle(replaced.modseq, vanished=uids)
+    highest = f"HIGHESTMODSEQ {view.mailbox.highestmodseq}" if session.qresync else None
+    return Completion("REPLACE completed", highest)
 
 
 async def copy(session: Session, _tag: str, command: Copy) -> Completion:
@@ -69,8 +96,15 @@ async def move(session: Session, _tag: str, command: Move) -> Completion:
     return Completion("MOVE completed", highest)
 
 
-def _new_message(item: AppendItem) -> NewMessage:
-    return NewMessage(cast("IO[bytes]", item.literal.data), item.flags.mask, item.flags.keywords, item.date)
+async def _new_messages(session: Session, items: Sequence[AppendItem], stack: ExitStack) -> list[NewMessage]:
+    return [
+        NewMessage(content, item.flags.mask, item.flags.keywords, item.date)
+        for item, content in zip(items, await contents(session, items, stack), strict=True)
+    ]
+
+
+def _appenduid(appended: Appended) -> str:
+    return f"APPENDUID {appended.uidvalidity} {uid_set(appended.uids).decode()}"
 
 
 def _copyuid(copied: Copied) -> str | None:

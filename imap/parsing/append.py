@@ -1,12 +1,14 @@
-"""APPEND of one message or several (RFC 9051 section 6.3.12, RFC 3502, RFC 6855 section 4)."""
+"""APPEND and REPLACE (RFC 9051 section 6.3.12, RFC 3502, RFC 4469, RFC 6855 section 4, RFC 8508 section 5)."""
 
 from __future__ import annotations
 
 from imap.errors import BadCommand
-from imap.parsing.commands import Append, AppendItem, FlagList
-from imap.parsing.lexer import Cursor
-from imap.parsing.limits import MAX_APPEND_MESSAGES
-from imap.parsing.values import date_time, flag_list, mailbox
+from imap.parsing.commands import Append, AppendItem, FlagList, Replace, Url
+from imap.parsing.lexer import ATOM, Cursor
+from imap.parsing.limits import MAX_APPEND_MESSAGES, MAX_CATENATE_PARTS
+from imap.parsing.literals import Literal
+from imap.parsing.sequence import SequenceSet
+from imap.parsing.values import date_time, flag_list, mailbox, sequence_number
 
 
 # append = "APPEND" SP mailbox 1*append-message
@@ -21,9 +23,16 @@ def append(cursor: Cursor) -> Append:
     return Append(name, tuple(messages))
 
 
+# replace = "REPLACE" SP seq-number SP mailbox append-message
+def replace(cursor: Cursor, *, uid: bool) -> Replace:
+    cursor.space()
+    number = sequence_number(cursor)
+    cursor.space()
+    return Replace(uid, SequenceSet(((number, number),)), mailbox(cursor), _message(cursor))
+
+
 # append-message = [SP flag-list] [SP date-time] SP append-data
-# append-data = literal / literal8 / utf8-literal
-# utf8-literal = "UTF8" SP "(" literal8 ")"
+# append-data = literal / literal8 / utf8-literal / "CATENATE" SP "(" cat-part *(SP cat-part) ")"
 def _message(cursor: Cursor) -> AppendItem:
     flags, date = FlagList(), None
     cursor.space()
@@ -34,12 +43,45 @@ def _message(cursor: Cursor) -> AppendItem:
         date = date_time(cursor)
         cursor.space()
     if cursor.at_literal():
-        return AppendItem(flags, date, cursor.literal())
-    if cursor.text[cursor.pos : cursor.pos + 6].upper() != b"UTF8 (":
-        raise cursor.expected("a literal")
-    cursor.pos += 6
+        return AppendItem(flags, date, (cursor.literal(),))
+    start = cursor.pos
+    match cursor.word(ATOM, "a literal"):
+        case b"UTF8":
+            return AppendItem(flags, date, (_utf8_literal(cursor),), utf8=True)
+        case b"CATENATE":
+            cursor.space()
+            cursor.expect(b"(")
+            parts = cursor.items(_part, limit=MAX_CATENATE_PARTS, what="parts of a message")
+            return AppendItem(flags, date, tuple(part for part, _ in parts), utf8=any(utf8 for _, utf8 in parts))
+        case _:
+            cursor.pos = start
+            raise cursor.expected("a literal")
+
+
+# utf8-literal = "UTF8" SP "(" literal8 ")"
+def _utf8_literal(cursor: Cursor) -> Literal:
+    cursor.space()
+    cursor.expect(b"(")
     literal = cursor.literal()
     if not literal.binary:
         raise BadCommand("UTF8 takes a literal8")
     cursor.expect(b")")
-    return AppendItem(flags, date, literal, utf8=True)
+    return literal
+
+
+# cat-part = text-literal / url / utf8-literal
+# text-literal = "TEXT" SP literal
+# url = "URL" SP astring
+def _part(cursor: Cursor) -> tuple[Literal | Url, bool]:
+    """A part, and whether it is a UTF8 one."""
+    match cursor.word(ATOM, "TEXT or URL"):
+        case b"TEXT":
+            cursor.space()
+            return cursor.literal(), False
+        case b"URL":
+            cursor.space()
+            return Url(cursor.astring("a URL")), False
+        case b"UTF8":
+            return _utf8_literal(cursor), True
+        case _:
+            raise BadCommand("CATENATE takes TEXT and URL")

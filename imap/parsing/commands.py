@@ -241,14 +241,22 @@ class FlagList:
 
 
 @dataclass(frozen=True, slots=True)
+class Url:
+    """A piece of a message that is on the server already (RFC 4469 section 3); for `imap.parsing.url.parse_url`."""
+
+    url: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AppendItem:
-    """One message of APPEND; the date is in seconds since the epoch."""
+    """One message of APPEND or REPLACE; the date is in seconds since the epoch."""
 
     flags: FlagList
     date: int | None
-    literal: Literal
+    parts: tuple[Literal | Url, ...]
+    """A single literal, or what CATENATE puts together (RFC 4469 section 5)."""
     utf8: bool = False
-    """True when it came as ``UTF8 (~{n}`` (RFC 6855 section 4)."""
+    """True when a part came as ``UTF8 (~{n}`` (RFC 6855 section 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +383,17 @@ class Copy(Command):
     uid: bool
     messages: SequenceSet
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replace(Command):
+    """REPLACE and UID REPLACE (RFC 8508 section 3); the set holds one message."""
+
+    verb: ClassVar[str] = "REPLACE"
+    uid: bool
+    message: SequenceSet
+    name: str
+    item: AppendItem
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def _item(cursor: Cursor) -> FetchItem:
     if cursor.skip(b"["):
         match name:
             case b"BODY" | b"BODY.PEEK":
-                return BodySection(_section(cursor), _partial(cursor), peek=name == b"BODY.PEEK")
+                return BodySection(section(cursor), _partial(cursor), peek=name == b"BODY.PEEK")
             case b"BINARY" | b"BINARY.PEEK":
                 return BinarySection(_section_binary(cursor), _partial(cursor), peek=name == b"BINARY.PEEK")
             case b"BINARY.SIZE":
@@ -104,7 +104,8 @@ def _item(cursor: Cursor) -> FetchItem:
 
 # section = "[" [section-spec] "]"
 # section-spec = section-msgtext / (section-part ["." section-text])
-def _section(cursor: Cursor) -> Section:
+def section(cursor: Cursor) -> Section:
+    """What stands after the opening bracket, with the closing one."""
     if cursor.skip(b"]"):
         return Section()
     part: tuple[int, ...] = ()

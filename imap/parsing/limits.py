@@ -27,6 +27,10 @@ MAX_OPTIONS: Final = 50
 MAX_PATTERNS: Final = 100
 """Patterns of one LIST."""
 MAX_APPEND_MESSAGES: Final = 1_000
+MAX_CATENATE_PARTS: Final = 1_000
+"""Texts and URLs of one message."""
+MAX_URL: Final = 8_192
+"""Octets of a URL of CATENATE."""
 MAX_ID_FIELDS: Final = 30
 """RFC 2971 section 3.3, as the next two."""
 MAX_ID_NAME: Final = 30

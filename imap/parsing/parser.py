@@ -98,21 +98,24 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     # command-auth =/ setmetadata / getmetadata
     b"GETMETADATA": metadata.get_metadata,
     b"SETMETADATA": metadata.set_metadata,
-    # command-select = "CHECK" / "CLOSE" / "UNSELECT" / "EXPUNGE" / copy / move / fetch / store / search / uid
+    # command-select = "CHECK" / "CLOSE" / "UNSELECT" / "EXPUNGE" / copy / move / fetch / store / search /
+    #                  replace / uid
     b"CHECK": _without_arguments(Check),
     b"CLOSE": _without_arguments(Close),
     b"EXPUNGE": _without_arguments(Expunge),
     b"UNSELECT": _without_arguments(Unselect),
-    # uid = "UID" SP (copy / move / fetch / search / store / uid-expunge)
+    # uid = "UID" SP (copy / move / fetch / search / store / uid-expunge / replace)
     b"COPY": partial(store.copy, uid=False),
     b"FETCH": partial(fetch.fetch, uid=False),
     b"MOVE": partial(store.move, uid=False),
+    b"REPLACE": partial(append.replace, uid=False),
     b"SEARCH": partial(search.search, uid=False),
     b"STORE": partial(store.store, uid=False),
     b"UID COPY": partial(store.copy, uid=True),
     b"UID EXPUNGE": store.uid_expunge,
     b"UID FETCH": partial(fetch.fetch, uid=True),
     b"UID MOVE": partial(store.move, uid=True),
+    b"UID REPLACE": partial(append.replace, uid=True),
     b"UID SEARCH": partial(search.search, uid=True),
     b"UID STORE": partial(store.store, uid=True),
 }

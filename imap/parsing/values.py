@@ -18,7 +18,7 @@ from imap.parsing.limits import MAX_FLAG_LENGTH, MAX_FLAGS, MAX_MAILBOX_NAME, MA
 from imap.parsing.sequence import STAR, SequenceSet
 
 # RFC 6855 section 3: C0, DEL, C1, LINE SEPARATOR, PARAGRAPH SEPARATOR
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SYSTEM_FLAGS: Final = {name.upper(): mask for name, mask in SYSTEM_FLAGS.items()}
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH_NUMBERS: Final = {name.upper().encode(): number for number, name in enumerate(_MONTHS, 1)}
@@ -55,7 +55,7 @@ def mailbox_name(cursor: Cursor, encoded: bytes) -> str:
             name = utf7.decode(encoded)
         except ValueError as error:
             raise BadCommand("Expected a mailbox name in modified UTF-7") from error
-    if _CONTROL.search(name):
+    if CONTROL.search(name):
         raise BadCommand("A mailbox name holds no control characters")
     return canonical_inbox(unicodedata.normalize("NFC", name))
 
@@ -84,12 +84,13 @@ def sequence_set(cursor: Cursor) -> SequenceSet:
 
 # seq-range = seq-number ":" seq-number
 def _sequence_range(cursor: Cursor) -> tuple[int, int]:
-    first = _sequence_number(cursor)
-    return (first, _sequence_number(cursor) if cursor.skip(b":") else first)
+    first = sequence_number(cursor)
+    return (first, sequence_number(cursor) if cursor.skip(b":") else first)
 
 
 # seq-number = nz-number / "*"
-def _sequence_number(cursor: Cursor) -> int:
+def sequence_number(cursor: Cursor) -> int:
+    """A message number or a UID, `STAR` for the last one."""
     if cursor.skip(b"*"):
         return STAR
     return cursor.nz_number("a message number above zero")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from heapq import nsmallest
 
@@ -45,6 +46,11 @@ def take_news(view: View, style: NewsStyle, *, expunge: bool, most: int, arrival
     return b"".join(lines)
 
 
+def take_arrivals(view: View, style: NewsStyle) -> bytes:
+    """New messages before the expunges that wait, for the command that caused both (RFC 8508 section 3.2)."""
+    return b"".join(_arrived(view, style))
+
+
 def flag_lines(view: View) -> list[bytes]:
     """FLAGS and PERMANENTFLAGS (RFC 9051 7.3.5), which the view then counts as told; the latter by the rights."""
     mailbox = view.mailbox
@@ -71,12 +77,16 @@ def _expunged(view: View, style: NewsStyle) -> list[bytes]:
 
 def _arrived(view: View, style: NewsStyle) -> list[bytes]:
     mailbox = view.mailbox
-    told = view.count
-    view.uids = mailbox.uids
-    view.count = len(mailbox.uids)
-    if view.count == told:
+    last = view.uids[view.count - 1] if view.count else 0
+    begin = bisect_right(mailbox.uids, last)
+    if not view.vanished:
+        view.uids = mailbox.uids
+    elif begin < len(mailbox.uids):
+        view.uids = view.uids[: view.count] + mailbox.uids[begin:]
+    if begin == len(mailbox.uids):
         return []
-    first = mailbox.uids[told]
+    first = mailbox.uids[begin]
+    view.count += len(mailbox.uids) - begin
     view.changed = {uid for uid in view.changed if uid < first}
     lines = [b"* %d EXISTS\r\n" % view.count]
     if style.recent:

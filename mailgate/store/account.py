@@ -27,6 +27,7 @@ from imap.backend import (
     Quota,
     Rendered,
     Rendering,
+    Replaced,
     Snapshot,
     Stored,
 )
@@ -195,14 +196,22 @@ class StoreAccount:
         """Append all or none. Raises MailboxNotFound, OverQuota, MessageTooLarge, TooManyKeywords."""
         now = _now()
         with ExitStack() as stack:
-            arrivals: list[appends.Arrival] = []
-            for message in messages:
-                content = await prepare(message.content, stack)
-                if content.size > self.append_limit:
-                    raise MessageTooLarge("This message is too large")
-                date = now if message.internal_date is None else message.internal_date
-                arrivals.append(appends.Arrival(content, message.flags, message.keywords, date))
+            arrivals = [await self._arrival(message, stack, now) for message in messages]
             return await self._write(lambda tx: appends.append(tx, self.account_id, target, arrivals, now))
+
+    async def replace(self, mailbox: MailboxRef, uid: int, target: str, message: NewMessage) -> Replaced:
+        """Append and expunge at once. Raises MessageGone, MailboxNotFound, OverQuota, MessageTooLarge."""
+        now = _now()
+        with ExitStack() as stack:
+            arrival = await self._arrival(message, stack, now)
+            return await self._write(lambda tx: appends.replace(tx, *mailbox, uid, target, arrival, now))
+
+    async def _arrival(self, message: NewMessage, stack: ExitStack, now: int) -> appends.Arrival:
+        content = await prepare(message.content, stack)
+        if content.size > self.append_limit:
+            raise MessageTooLarge("This message is too large")
+        date = now if message.internal_date is None else message.internal_date
+        return appends.Arrival(content, message.flags, message.keywords, date)
 
     async def quota(self) -> Quota:
         """Storage used and allowed."""

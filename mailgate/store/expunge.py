@@ -69,11 +69,16 @@ async def expunge(
         return mailbox.highestmodseq, ()
     gone = [row[0] for row in rows]
     modseq = mailbox.highestmodseq + 1
-    await tx.run(_RELEASE, **key, uids=gone, now=now)
+    await release(tx, account_id, mailbox_id, gone, now)
     delta = await remove(tx, account_id, mailbox_id, gone, modseq, now)
     await advance(tx, mailbox, modseq, delta)
     await announce(tx, [(account_id, mailbox_id)])
     return modseq, gone
+
+
+async def release(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], now: int) -> None:
+    """Tell the collector that these copies go, before they do."""
+    await tx.run(_RELEASE, account_id=account_id, mailbox_id=mailbox_id, uids=uids, now=now)
 
 
 async def remove(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], modseq: int, now: int) -> Delta:

@@ -30,16 +30,19 @@ from imap.backend import (
     Quota,
     Rendered,
     Rendering,
+    Replaced,
     Snapshot,
     Stored,
 )
 from imap.errors import (
     AuthenticationFailed,
+    ImapError,
     InvalidMailboxName,
     MailboxExists,
     MailboxHasChildren,
     MailboxInUse,
     MailboxNotFound,
+    MessageGone,
     MessageTooLarge,
     NotPermitted,
     OverQuota,
@@ -459,6 +462,22 @@ class MemoryAccount:
         ]
         self._tell(target)
         return Appended(box.ref, box.uidvalidity, uids)
+
+    async def replace(self, mailbox: MailboxRef, uid: int, target: str, message: NewMessage) -> Replaced:
+        source = self._box(mailbox)
+        if uid not in source.messages:
+            raise MessageGone("The message was expunged")
+        old = source.messages.pop(uid)
+        try:
+            appended = await self.append(target, [message])
+        except ImapError:
+            source.messages[uid] = old
+            source.messages = dict(sorted(source.messages.items()))
+            raise
+        source.messages[uid] = old
+        source.remove([uid])
+        self._tell(source.name)
+        return Replaced(appended, source.highestmodseq)
 
     async def statuses(self, mailboxes: Collection[MailboxRef]) -> Sequence[MailboxStatus]:
         self._count("statuses")

@@ -47,6 +47,7 @@ from imap.parsing.fetch_items import (
     Section,
     SectionText,
 )
+from imap.parsing.literals import Literal
 from imap.parsing.search_keys import (
     All,
     And,
@@ -304,17 +305,17 @@ def test_append_of_thunderbird_has_flags_and_date() -> None:
     assert isinstance(command, Append)
     message = command.messages[0]
     assert (command.name, message.flags, message.date) == ("Sent", FlagList(flags.SEEN, ("$Label",)), 837596665)
-    assert (message.literal.data, message.utf8) == (b"body", False)
+    assert (message.parts, message.utf8) == ((Literal(4, b"body"),), False)
 
 
 def test_append_takes_several_messages_and_utf8() -> None:
     command = parse(b"A APPEND x {1}\r\na (\\Draft) {1+}\r\nb UTF8 (~{1}\r\nc) ~{1}\r\nd")
     assert isinstance(command, Append)
-    assert [(m.literal.data, m.literal.binary, m.utf8) for m in command.messages] == [
-        (b"a", False, False),
-        (b"b", False, False),
-        (b"c", True, True),
-        (b"d", True, False),
+    assert [(m.parts, m.utf8) for m in command.messages] == [
+        ((Literal(1, b"a"),), False),
+        ((Literal(1, b"b"),), False),
+        ((Literal(1, b"c", binary=True),), True),
+        ((Literal(1, b"d", binary=True),), False),
     ]
 
 
