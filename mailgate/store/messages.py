@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import zstandard
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import LargeBinary, bindparam, literal, select, update
 
 from imap.backend import Rendered, Rendering
 from imap.errors import MessageGone
@@ -43,6 +43,7 @@ _WHOLE: Final = Statement(
     .where(member(body_chunk.c.message_id, "message_ids"))
     .order_by(body_chunk.c.message_id, body_chunk.c.chunk)
 )
+_NOTHING: Final = literal(b"", LargeBinary)
 _RENDERED: dict[Rendering, Statement] = {}
 
 
@@ -102,14 +103,14 @@ def joined(chunks: Mapping[bytes, Iterable[bytes]]) -> dict[bytes, bytes]:
 
 async def read_rendered(tx: Tx, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
     """The wire texts of these messages; those that are gone are left out."""
-    names = [rendering.name.lower() for rendering in which if rendering.name]
     statement = _RENDERED.get(which)
     if statement is None:
-        columns = [message.c[name] for name in names]
+        asked = {rendering.name.lower() for rendering in which if rendering.name}
+        columns = [message.c[name] if name in asked else _NOTHING for name in Rendered._fields]
         statement = Statement(select(message.c.message_id, *columns).where(member(message.c.message_id, "message_ids")))
         _RENDERED[which] = statement
     rows = await tx.all(statement, message_ids=message_ids)
-    return {row[0]: Rendered(**dict(zip(names, row[1:], strict=True))) for row in rows}
+    return {row[0]: Rendered._make(row[1:]) for row in rows}
 
 
 def _joined(chunks: Iterable[bytes]) -> bytes:

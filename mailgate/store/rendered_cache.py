@@ -14,7 +14,7 @@ _LARGEST: Final = 64 * 1024
 _OVERHEAD: Final = 400
 """Octets that an entry costs beside its texts."""
 
-_Key = tuple[bytes, Rendering]
+_Kept = dict[bytes, Rendered]
 
 
 class RenderedCache:
@@ -22,35 +22,34 @@ class RenderedCache:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._generation_limit = limit // 2
-        self._young: dict[_Key, Rendered] = {}
-        self._old: dict[_Key, Rendered] = {}
+        self._young: dict[Rendering, _Kept] = {}
+        self._old: dict[Rendering, _Kept] = {}
         self._octets = 0
 
-    def take(self, message_ids: Collection[bytes], which: Rendering) -> tuple[dict[bytes, Rendered], list[bytes]]:
+    def take(self, message_ids: Collection[bytes], which: Rendering) -> tuple[_Kept, list[bytes]]:
         """What is kept of these messages, and those that are to be read."""
-        found: dict[bytes, Rendered] = {}
-        missing: list[bytes] = []
-        for message_id in message_ids:
-            key = (message_id, which)
-            rendered = self._young.get(key)
-            if rendered is None and (rendered := self._old.get(key)) is not None:
-                self._keep(key, rendered)
-            if rendered is None:
-                missing.append(message_id)
-            else:
-                found[message_id] = rendered
+        young = self._young.get(which, {})
+        found = {message_id: young[message_id] for message_id in message_ids if message_id in young}
+        if len(found) == len(message_ids):
+            return found, []
+        missing = [message_id for message_id in message_ids if message_id not in found]
+        if old := self._old.get(which):
+            again = {message_id: old[message_id] for message_id in missing if message_id in old}
+            self.add(again, which)
+            found |= again
+            missing = [message_id for message_id in missing if message_id not in again]
         return found, missing
 
     def add(self, rendered: Mapping[bytes, Rendered], which: Rendering) -> None:
         """Keep what was read."""
+        young = self._young.setdefault(which, {})
         for message_id, texts in rendered.items():
-            self._keep((message_id, which), texts)
-
-    def _keep(self, key: _Key, texts: Rendered) -> None:
-        octets = _OVERHEAD + sum(map(len, texts))
-        if octets > _LARGEST or key in self._young:
-            return
-        if self._octets + octets > self._generation_limit:
-            self._old, self._young, self._octets = self._young, {}, 0
-        self._young[key] = texts
-        self._octets += octets
+            octets = _OVERHEAD + sum(map(len, texts))
+            if octets > _LARGEST or message_id in young:
+                continue
+            if self._octets + octets > self._generation_limit:
+                self._old, self._octets = self._young, 0
+                young = {}
+                self._young = {which: young}
+            young[message_id] = texts
+            self._octets += octets
