@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mailgate import logs
-from mailgate.cli import account, check, config, demo, directory, lists, serve
+from mailgate.cli import account, archive, check, config, demo, directory, lists, serve
 from mailgate.cli.context import Context, fail, operator_error
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
+app.command("export")(archive.export)
+app.command("import")(archive.import_)
 app.add_typer(config.app, name="config")
 app.add_typer(directory.app, name="directory")
 app.add_typer(lists.app, name="list")

@@ -1,0 +1,1 @@
+"""Mail moves in and out: a whole account copied from an IMAP server, exported to and imported from Maildir and mbox."""

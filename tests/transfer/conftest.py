@@ -1,0 +1,31 @@
+"""A store with accounts, on each engine in turn, and what moves mail in and out of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from imap.backend import Account
+from mailgate.database import Database
+from mailgate.store import MailStore
+from mailgate.transfer.intake import Intake
+from tests.store.conftest import store, tables
+
+__all__ = ["store", "tables"]
+
+
+@pytest.fixture
+def alice(store: MailStore) -> Account:
+    """Account 1."""
+    return store.account(1, "alice@example.org")
+
+
+@pytest.fixture
+def bob(store: MailStore) -> Account:
+    """Account 2."""
+    return store.account(2, "bob@example.org")
+
+
+@pytest.fixture
+def to_bob(database: Database, bob: Account) -> Intake:
+    """The way into account 2."""
+    return Intake(database, bob)
