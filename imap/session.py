@@ -15,6 +15,7 @@ from imap.errors import AuthenticationFailed, BadCharset, BadCommand, ImapError
 from imap.parsing.commands import Command, Fetch, Search, Store
 from imap.parsing.literals import CommandInput, Literal, peek_command
 from imap.parsing.parser import parse_command
+from imap.parsing.sort_commands import Sort, Thread
 from imap.progress import Progress
 from imap.reader import Refused
 from imap.responses import status
@@ -345,8 +346,8 @@ class Session:
 
 
 def _forbids_expunge(command: Command) -> bool:
-    """FETCH, STORE and SEARCH by message number must not see their numbers move (RFC 9051 7.5.1)."""
-    return isinstance(command, Fetch | Store | Search) and not command.uid
+    """Commands that speak of messages by their numbers must not see these move (RFC 9051 7.5.1, RFC 5256 3)."""
+    return isinstance(command, Fetch | Store | Search | Sort | Thread) and not command.uid
 
 
 def _wrong_state(state: State) -> str:

@@ -17,11 +17,12 @@ from imap.commands import (
     search,
     select,
     sign_in,
+    sort,
     status,
     store,
     transfer,
 )
-from imap.parsing import acl_commands, commands, connection
+from imap.parsing import acl_commands, commands, connection, sort_commands
 from imap.parsing.commands import Command
 from imap.parsing.metadata import GetMetadata, SetMetadata
 from imap.responses import Completion
@@ -87,6 +88,7 @@ RULES: Final[dict[type[Command], Rule]] = {
     commands.Unselect: Rule(_SELECTED, select.unselect),
     commands.Expunge: Rule(_SELECTED, store.expunge),
     commands.Search: Rule(_SELECTED, search.search),
+    sort_commands.Sort: Rule(_SELECTED, sort.sort),
     commands.Fetch: Rule(_SELECTED, fetch.fetch),
     commands.Store: Rule(_SELECTED, store.store),
     commands.Copy: Rule(_SELECTED, transfer.copy),

@@ -12,6 +12,7 @@ from imap.commands.fetch_sections import put_sections
 from imap.commands.messages import positions
 from imap.errors import BadCommand, CommandRefused, MessageGone, NotPermitted
 from imap.parsing.commands import Fetch
+from imap.parsing.partial import PartialRange
 from imap.responses import Completion
 from imap.rights import Rights
 from imap.selected.resync import vanished_since
@@ -37,6 +38,8 @@ async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
     spans = positions(view, command.messages, uid=command.uid)
     if command.vanished:
         await _put_vanished(session, view, command)
+    if command.partial is not None:
+        spans = _part(spans, command.partial)
     asked = sum(map(len, spans))
     shown = 0
     for span in _chunks(spans):
@@ -61,6 +64,19 @@ async def _put_vanished(session: Session, view: View, command: Fetch) -> None:
     gone = vanished_since(view, changes, command.messages)
     if gone:
         session.put(b"* VANISHED (EARLIER) %b\r\n" % gone)
+
+
+def _part(spans: Sequence[range], partial: PartialRange) -> list[range]:
+    """The positions at these places among all that the set names (RFC 9394 3.3)."""
+    places = partial.of(range(sum(map(len, spans))))
+    kept = []
+    passed = 0
+    for span in spans:
+        cut = span[max(places[0] - passed, 0) : max(places[-1] + 1 - passed, 0)] if places else range(0)
+        if cut:
+            kept.append(cut)
+        passed += len(span)
+    return kept
 
 
 def _chunks(spans: Sequence[range]) -> Iterator[range]:

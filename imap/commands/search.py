@@ -1,19 +1,19 @@
-"""SEARCH (RFC 9051 section 6.4.4, RFC 4731, RFC 5182, RFC 7162 section 3.1.5)."""
+"""SEARCH (RFC 9051 section 6.4.4, RFC 4731, RFC 5182, RFC 7162 section 3.1.5, RFC 9394)."""
 
 from __future__ import annotations
 
+import contextlib
 from array import array
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from imap.errors import CommandRefused
 from imap.parsing.commands import Search, SearchReturn
-from imap.parsing.sequence import SequenceSet
-from imap.parsing.wire import quote_string, uid_set
+from imap.parsing.sort_commands import Sort, Thread
 from imap.responses import Completion
 from imap.search import search as find
-from imap.selected.view import View
+from imap.search.frozen import FrozenView
+from imap.search.results import Correlator, esearch_response, return_data, returned
 
 if TYPE_CHECKING:
     from imap.session import Session
@@ -21,109 +21,69 @@ if TYPE_CHECKING:
 
 async def search(session: Session, tag: str, command: Search) -> Completion:
     """SEARCH and UID SEARCH; the saved result changes only with SAVE."""
-    view = session.selected
-    if command.modseq:
-        session.enable_condstore()
+    frozen = FrozenView.of(session.selected)
     returns = command.returns
     if returns is None and session.rev2:
         returns = frozenset({SearchReturn.ALL})
-    saves = returns is not None and SearchReturn.SAVE in returns
-    frozen = _Frozen.of(view)
-    try:
-        uids = await find(command.key, frozen, session.account, view.mailbox.ref, session.progress)
-    except CommandRefused:
-        if saves:
-            view.saved = ()
-        raise
-    found = [position for position in map(view.position, uids) if position >= 0]
+    with saving(session, returns):
+        found = await find_positions(session, frozen, command)
     if returns is None:
-        session.put(_search_response(frozen, found, command))
-        return Completion("SEARCH completed")
-    if saves:
-        view.saved = _saved(frozen, found, returns)
-    if returns != {SearchReturn.SAVE}:
-        session.put(_esearch_response(frozen, found, command, tag, returns))
+        session.put(numbers_response(frozen, found, command))
+    else:
+        put_results(session, tag, frozen, found, command, returns)
     return Completion("SEARCH completed")
 
 
-@dataclass(frozen=True, slots=True)
-class _Frozen:
-    """The mailbox as it is when the search begins, expunged messages that are still shown included."""
-
-    view: View
-    uids: Sequence[int]
-    flags: Sequence[int]
-    modseqs: Sequence[int]
-    keywords: Sequence[str]
-
-    @classmethod
-    def of(cls, view: View) -> _Frozen:
-        mailbox, count = view.mailbox, view.count
-        uids = view.uids[:count]
-        if view.in_step:
-            return cls(view, uids, mailbox.flags[:count], mailbox.modseqs[:count], mailbox.keywords)
-        flags, modseqs = array("q", bytes(8 * count)), array("Q", bytes(8 * count))
-        for state in view.states(range(count)):
-            flags[state.number - 1] = state.flags
-            modseqs[state.number - 1] = state.modseq
-        return cls(view, uids, flags, modseqs, mailbox.keywords)
-
-    def is_recent(self, uid: int) -> bool:
-        return self.view.is_recent(uid)
-
-    def positions(self, messages: SequenceSet, *, uid: bool) -> list[range]:
-        return self.view.positions(messages, uid=uid)
+@contextlib.contextmanager
+def saving(session: Session, returns: Collection[SearchReturn] | None) -> Iterator[None]:
+    """A searching command with SAVE that is refused empties ``$`` (RFC 5182 section 2.1)."""
+    try:
+        yield
+    except CommandRefused:
+        if returns is not None and SearchReturn.SAVE in returns:
+            session.selected.saved = ()
+        raise
 
 
-def _numbers(frozen: _Frozen, found: Sequence[int], command: Search) -> list[int]:
-    """Positions as the client counts: UIDs or sequence numbers."""
-    return [frozen.uids[position] for position in found] if command.uid else [position + 1 for position in found]
+async def find_positions(session: Session, frozen: FrozenView, command: Search | Sort | Thread) -> list[int]:
+    """The positions of the messages that fit the keys, ascending. Raises CommandRefused."""
+    if command.modseq:
+        session.enable_condstore()
+    view = frozen.view
+    uids = await find(command.key, frozen, session.account, view.mailbox.ref, session.progress)
+    return [position for position in map(view.position, uids) if position >= 0]
 
 
-def _highest(frozen: _Frozen, positions: Collection[int]) -> int:
+def put_results(
+    session: Session,
+    tag: str,
+    frozen: FrozenView,
+    found: Sequence[int],
+    command: Search | Sort,
+    returns: Collection[SearchReturn],
+) -> None:
+    """Keep and tell what RETURN asks of the positions found, which stand in the order of the command."""
+    named = returned(found, returns, command.partial)
+    if SearchReturn.SAVE in returns:
+        frozen.view.saved = array("I", sorted({frozen.uids[position] for position in named}))
+    if returns != {SearchReturn.SAVE}:
+        modseq = highest_modseq(frozen, named) if command.modseq and named else None
+        data = return_data(_numbers(frozen, found, uid=command.uid), returns, command.partial, modseq)
+        session.put(esearch_response(Correlator(tag), data, uid=command.uid))
+
+
+def numbers_response(frozen: FrozenView, found: Sequence[int], command: Search | Sort) -> bytes:
+    """SEARCH or SORT with the numbers, and the highest modification sequence if one was asked for (RFC 7162 3.1.5)."""
+    numbers = "".join(f" {number}" for number in _numbers(frozen, found, uid=command.uid))
+    modseq = f" (MODSEQ {highest_modseq(frozen, found)})" if command.modseq and found else ""
+    return f"* {command.verb}{numbers}{modseq}\r\n".encode()
+
+
+def highest_modseq(frozen: FrozenView, positions: Collection[int]) -> int:
+    """The highest modification sequence at these positions."""
     return max(frozen.modseqs[position] for position in positions)
 
 
-def _search_response(frozen: _Frozen, found: Sequence[int], command: Search) -> bytes:
-    """SEARCH of RFC 3501, with the highest modification sequence when one was asked for."""
-    numbers = "".join(f" {number}" for number in _numbers(frozen, found, command))
-    modseq = f" (MODSEQ {_highest(frozen, found)})" if command.modseq and found else ""
-    return f"* SEARCH{numbers}{modseq}\r\n".encode()
-
-
-def _esearch_response(
-    frozen: _Frozen, found: Sequence[int], command: Search, tag: str, returns: Collection[SearchReturn]
-) -> bytes:
-    """ESEARCH (RFC 9051 7.3.4); MODSEQ as RFC 4731 section 3.2 has it."""
-    numbers = _numbers(frozen, found, command)
-    pieces = [b"* ESEARCH (TAG %b)" % quote_string(tag)]
-    if command.uid:
-        pieces.append(b"UID")
-    if SearchReturn.COUNT in returns:
-        pieces.append(b"COUNT %d" % len(numbers))
-    if numbers:
-        if SearchReturn.MIN in returns:
-            pieces.append(b"MIN %d" % numbers[0])
-        if SearchReturn.MAX in returns:
-            pieces.append(b"MAX %d" % numbers[-1])
-        if SearchReturn.ALL in returns:
-            pieces.append(b"ALL %b" % uid_set(numbers))
-        if command.modseq:
-            pieces.append(b"MODSEQ %d" % _highest(frozen, _returned(found, returns)))
-    return b" ".join(pieces) + b"\r\n"
-
-
-def _returned(found: Sequence[int], returns: Collection[SearchReturn]) -> Collection[int]:
-    """The messages that the answer names: all of them, or the first and the last (RFC 4731 3.2)."""
-    if SearchReturn.ALL in returns or SearchReturn.COUNT in returns:
-        return found
-    ends = {found[0]} if SearchReturn.MIN in returns else set()
-    if SearchReturn.MAX in returns:
-        ends.add(found[-1])
-    return ends or found
-
-
-def _saved(frozen: _Frozen, found: Sequence[int], returns: Collection[SearchReturn]) -> Sequence[int]:
-    """What ``$`` stands for after this search (RFC 9051 6.4.4.1, table 4)."""
-    kept = sorted(_returned(found, returns)) if found else ()
-    return array("I", (frozen.uids[position] for position in kept))
+def _numbers(frozen: FrozenView, found: Sequence[int], *, uid: bool) -> list[int]:
+    """Positions as the client counts: UIDs or sequence numbers."""
+    return [frozen.uids[position] for position in found] if uid else [position + 1 for position in found]

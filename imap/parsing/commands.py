@@ -12,6 +12,7 @@ from typing import ClassVar
 from imap.backend import FlagAction
 from imap.parsing.fetch_items import FetchItem
 from imap.parsing.literals import Literal
+from imap.parsing.partial import PartialRange
 from imap.parsing.search_keys import SearchKey
 from imap.parsing.sequence import SequenceSet
 
@@ -324,13 +325,14 @@ class Expunge(Command):
 
 
 class SearchReturn(enum.Enum):
-    """SEARCH return options (RFC 4731 3.1, RFC 5182)."""
+    """SEARCH and SORT return options (RFC 4731 3.1, RFC 5182, RFC 5267, RFC 9394)."""
 
     MIN = "MIN"
     MAX = "MAX"
     ALL = "ALL"
     COUNT = "COUNT"
     SAVE = "SAVE"
+    PARTIAL = "PARTIAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,11 +350,12 @@ class Search(Command):
     returns: frozenset[SearchReturn] | None = None
     modseq: bool = False
     """Whether a MODSEQ key stands anywhere: the answer then tells the highest one (RFC 7162 3.1.5)."""
+    partial: PartialRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch(Command):
-    """FETCH and UID FETCH (RFC 9051 6.4.5, RFC 7162 3.1.4 and 3.2.6); macros are spelled out."""
+    """FETCH and UID FETCH (RFC 9051 6.4.5, RFC 7162 3.1.4 and 3.2.6, RFC 9394 3.3); macros are spelled out."""
 
     verb: ClassVar[str] = "FETCH"
     uid: bool
@@ -360,6 +363,7 @@ class Fetch(Command):
     items: tuple[FetchItem, ...]
     changed_since: int | None = None
     vanished: bool = False
+    partial: PartialRange | None = None
 
 
 @dataclass(frozen=True, slots=True)

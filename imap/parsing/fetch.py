@@ -1,4 +1,4 @@
-"""FETCH: macros, items, sections and partials (RFC 9051 section 6.4.5, RFC 3516, RFC 7162)."""
+"""FETCH: macros, items, sections and partials (RFC 9051 section 6.4.5, RFC 3516, RFC 7162, RFC 9394)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from imap.parsing.fetch_items import (
 )
 from imap.parsing.lexer import ATOM, Cursor
 from imap.parsing.limits import MAX_FETCH_ITEMS, MAX_HEADER_FIELDS, MAX_SECTION_DEPTH
+from imap.parsing.partial import PartialRange, partial_range
 from imap.parsing.values import sequence_set
 
 _FAST: Final = (FetchAttribute.FLAGS, FetchAttribute.INTERNALDATE, FetchAttribute.RFC822_SIZE)
@@ -27,6 +28,7 @@ _MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {
     b"ALL": (*_FAST, FetchAttribute.ENVELOPE),
     b"FULL": (*_FAST, FetchAttribute.ENVELOPE, FetchAttribute.BODY),
 }
+_MODIFIERS: Final = (b"CHANGEDSINCE", b"VANISHED", b"PARTIAL")
 _ATTRIBUTES: Final = {attribute.value.encode(): attribute for attribute in FetchAttribute}
 _SECTION_TEXTS: Final = {text.value.encode(): text for text in SectionText}
 _ITEM_NAME: Final = re.compile(rb"[A-Za-z0-9.]+")
@@ -52,33 +54,37 @@ def fetch(cursor: Cursor, *, uid: bool) -> Fetch:
             items = (_item(cursor),)
     if not cursor.skip(b" "):
         return Fetch(uid, messages, items)
-    changed_since, vanished = _modifiers(cursor)
+    changed_since, vanished, part = _modifiers(cursor)
     if vanished and not (uid and changed_since is not None):
         raise BadCommand("VANISHED is for UID FETCH with CHANGEDSINCE only")
-    return Fetch(uid, messages, items, changed_since, vanished)
+    if part is not None and not uid:
+        raise BadCommand("PARTIAL is for UID FETCH only")
+    return Fetch(uid, messages, items, changed_since, vanished, part)
 
 
 # fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"
-def _modifiers(cursor: Cursor) -> tuple[int | None, bool]:
+def _modifiers(cursor: Cursor) -> tuple[int | None, bool, PartialRange | None]:
+    """What follows CHANGEDSINCE, whether VANISHED stands there, what follows PARTIAL."""
     cursor.expect(b"(")
-    found = cursor.items(_modifier, limit=2, what="modifiers of FETCH")
-    changed_since = [modifier for modifier in found if modifier is not None]
-    if len(changed_since) > 1 or len(found) - len(changed_since) > 1:
+    found = cursor.items(_modifier, limit=len(_MODIFIERS), what="modifiers of FETCH")
+    changed_since = [modifier for modifier in found if isinstance(modifier, int)]
+    partial = [modifier for modifier in found if isinstance(modifier, PartialRange)]
+    vanished = found.count(None)
+    if max(len(changed_since), len(partial), vanished) > 1:
         raise BadCommand("A modifier of FETCH stands there twice")
-    return (changed_since[0] if changed_since else None), len(found) > len(changed_since)
+    return next(iter(changed_since), None), bool(vanished), next(iter(partial), None)
 
 
-# fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED"
-def _modifier(cursor: Cursor) -> int | None:
-    """The number of CHANGEDSINCE, or None for VANISHED."""
-    match cursor.word(ATOM, "CHANGEDSINCE or VANISHED"):
-        case b"CHANGEDSINCE":
-            cursor.space()
-            return cursor.number64("a modification sequence")
-        case b"VANISHED":
-            return None
-        case _:
-            raise BadCommand("Unknown modifier of FETCH")
+# fetch-modifier = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" / "PARTIAL" SP partial-range
+def _modifier(cursor: Cursor) -> int | PartialRange | None:
+    """The number of CHANGEDSINCE, the range of PARTIAL, or None for VANISHED."""
+    name = cursor.word(ATOM, "a modifier of FETCH")
+    if name not in _MODIFIERS:
+        raise BadCommand("Unknown modifier of FETCH")
+    if name == b"VANISHED":
+        return None
+    cursor.space()
+    return cursor.number64("a modification sequence") if name == b"CHANGEDSINCE" else partial_range(cursor)
 
 
 # fetch-att = "ENVELOPE" / "FLAGS" / "INTERNALDATE" / "RFC822" [".HEADER" / ".SIZE" / ".TEXT"] /

@@ -11,6 +11,7 @@ MAX_RANGES: Final = 32_768
 MAX_NESTING: Final = 100
 """Search keys within search keys: parentheses, NOT and OR."""
 MAX_SEARCH_KEYS: Final = 1_000
+MAX_SORT_CRITERIA: Final = 20
 MAX_FETCH_ITEMS: Final = 100
 MAX_HEADER_FIELDS: Final = 200
 """Names in one HEADER.FIELDS list."""

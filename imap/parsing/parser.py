@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from imap.errors import BadCommand
-from imap.parsing import acl, append, auth, connection, fetch, mailbox, metadata, search, store
+from imap.parsing import acl, append, auth, connection, fetch, mailbox, metadata, search, sort, store
 from imap.parsing.acl_commands import GetAcl, MyRights
 from imap.parsing.commands import (
     Capability,
@@ -110,6 +110,7 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     b"MOVE": partial(store.move, uid=False),
     b"REPLACE": partial(append.replace, uid=False),
     b"SEARCH": partial(search.search, uid=False),
+    b"SORT": partial(sort.sort, uid=False),
     b"STORE": partial(store.store, uid=False),
     b"UID COPY": partial(store.copy, uid=True),
     b"UID EXPUNGE": store.uid_expunge,
@@ -117,5 +118,6 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     b"UID MOVE": partial(store.move, uid=True),
     b"UID REPLACE": partial(append.replace, uid=True),
     b"UID SEARCH": partial(search.search, uid=True),
+    b"UID SORT": partial(sort.sort, uid=True),
     b"UID STORE": partial(store.store, uid=True),
 }

@@ -12,7 +12,8 @@ from imap.errors import BadCharset, BadCommand
 from imap.parsing.commands import Search, SearchReturn
 from imap.parsing.fetch import header_field
 from imap.parsing.lexer import ATOM, Cursor
-from imap.parsing.limits import MAX_NESTING, MAX_OPTIONS, MAX_SEARCH_KEYS
+from imap.parsing.limits import MAX_NESTING, MAX_SEARCH_KEYS
+from imap.parsing.return_options import return_options, skip_word
 from imap.parsing.search_keys import (
     All,
     And,
@@ -40,56 +41,40 @@ from imap.parsing.search_keys import (
 from imap.parsing.values import date, keyword, sequence_set
 
 CHARSETS: Final = ("US-ASCII", "UTF-8")
-_RETURNS: Final = {option.value.encode(): option for option in SearchReturn}
 _KEY_NAME: Final = re.compile(rb"[A-Za-z]+")
 _ENTRY: Final = re.compile(rb"/flags/\\?[^\\\"(){ %*\]\x00-\x1f\x7f-\xff]+", re.IGNORECASE)
 _ENTRY_TYPES: Final = (b"PRIV", b"SHARED", b"ALL")
 
 
 # search = "SEARCH" [search-return-opts] SP search-program
+# search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
 def search(cursor: Cursor, *, uid: bool) -> Search:
     cursor.space()
-    returns = _return_options(cursor) if _skip_word(cursor, b"RETURN ") else None
-    charset = _charset(cursor, returns) if _skip_word(cursor, b"CHARSET ") else None
+    options, partial = return_options(cursor) or (None, None)
+    saves = options is not None and SearchReturn.SAVE in options
+    text_charset = charset(cursor, saves=saves) if skip_word(cursor, b"CHARSET ") else None
+    key, modseq = search_keys(cursor)
+    return Search(uid, key, text_charset, options, modseq, partial)
+
+
+# charset = atom / quoted
+def charset(cursor: Cursor, *, saves: bool = False) -> str:
+    """A charset and the space after it. Raises BadCharset for one that is not spoken."""
+    name = cursor.text_astring("a charset").upper()
+    cursor.space()
+    if name not in CHARSETS:
+        raise BadCharset(saves=saves)
+    return name
+
+
+# search-key *(SP search-key)
+def search_keys(cursor: Cursor) -> tuple[SearchKey, bool]:
+    """The keys as one, and whether MODSEQ is among them."""
     keys = _Keys(cursor)
     found = [keys.key(0)]
     while cursor.skip(b" "):
         found.append(keys.key(0))
-    return Search(uid, _all_of(found), charset, returns, keys.modseq)
-
-
-def _skip_word(cursor: Cursor, word: bytes) -> bool:
-    """Step over a word in any case and the space after it, when they are next."""
-    if cursor.text[cursor.pos : cursor.pos + len(word)].upper() != word:
-        return False
-    cursor.pos += len(word)
-    return True
-
-
-# search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
-def _return_options(cursor: Cursor) -> frozenset[SearchReturn]:
-    cursor.expect(b"(")
-    options = [] if cursor.skip(b")") else cursor.items(_return_option, limit=MAX_OPTIONS, what="options")
-    cursor.space()
-    # RFC 4731 section 3.1: an empty list stands for ALL
-    return frozenset(options) or frozenset({SearchReturn.ALL})
-
-
-# search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"
-def _return_option(cursor: Cursor) -> SearchReturn:
-    if (option := _RETURNS.get(cursor.word(ATOM, "a return option"))) is None:
-        raise BadCommand("Unknown return option of SEARCH")
-    return option
-
-
-# search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
-# charset = atom / quoted
-def _charset(cursor: Cursor, returns: frozenset[SearchReturn] | None) -> str:
-    charset = cursor.text_astring("a charset").upper()
-    cursor.space()
-    if charset not in CHARSETS:
-        raise BadCharset(saves=returns is not None and SearchReturn.SAVE in returns)
-    return charset
+    return _all_of(found), keys.modseq
 
 
 def _all_of(keys: list[SearchKey]) -> SearchKey:

@@ -1,0 +1,31 @@
+"""SORT (RFC 5256, RFC 5957, RFC 5267 section 3, RFC 7162 section 3.1.6)."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from imap.commands.search import find_positions, numbers_response, put_results, saving
+from imap.parsing.sort_commands import Sort
+from imap.responses import Completion
+from imap.search.frozen import FrozenView
+from imap.sort import sort_positions
+
+if TYPE_CHECKING:
+    from imap.session import Session
+
+
+async def sort(session: Session, tag: str, command: Sort) -> Completion:
+    """SORT and UID SORT; with RETURN the answer is ESEARCH in the order of the criteria."""
+    view = session.selected
+    frozen = FrozenView.of(view)
+    with saving(session, command.returns):
+        found = await find_positions(session, frozen, command)
+        found = await sort_positions(
+            command.criteria, array("I", frozen.uids), found, view.mailbox, session.account, session.progress
+        )
+    if command.returns is None:
+        session.put(numbers_response(frozen, found, command))
+    else:
+        put_results(session, tag, frozen, found, command, command.returns)
+    return Completion("SORT completed")

@@ -1,0 +1,56 @@
+"""RETURN: what the searching commands answer with (RFC 4731 3.1, RFC 5182, RFC 5267, RFC 9394)."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from imap.errors import BadCommand
+from imap.parsing.commands import SearchReturn
+from imap.parsing.lexer import ATOM, Cursor
+from imap.parsing.limits import MAX_OPTIONS
+from imap.parsing.partial import PartialRange, partial_range
+
+_OPTIONS: Final = {option.value.encode(): option for option in SearchReturn}
+
+
+class Returns(NamedTuple):
+    """The options, and the range of PARTIAL when it is among them."""
+
+    options: frozenset[SearchReturn]
+    partial: PartialRange | None = None
+
+
+# search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
+def return_options(cursor: Cursor) -> Returns | None:
+    """The options and the space after them; None when RETURN is not next."""
+    if not skip_word(cursor, b"RETURN "):
+        return None
+    cursor.expect(b"(")
+    found = [] if cursor.skip(b")") else cursor.items(_return_option, limit=MAX_OPTIONS, what="options")
+    cursor.space()
+    options = frozenset(option for option, _ in found)
+    ranges = [partial for _, partial in found if partial is not None]
+    # RFC 5267 section 4.4
+    if len(ranges) > 1 or (ranges and SearchReturn.ALL in options):
+        raise BadCommand("Only one of PARTIAL and ALL can be returned")
+    # RFC 4731 section 3.1: an empty list stands for ALL
+    return Returns(options or frozenset({SearchReturn.ALL}), ranges[0] if ranges else None)
+
+
+# search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / modifier-partial
+# modifier-partial = "PARTIAL" SP partial-range
+def _return_option(cursor: Cursor) -> tuple[SearchReturn, PartialRange | None]:
+    if (option := _OPTIONS.get(cursor.word(ATOM, "a return option"))) is None:
+        raise BadCommand("Unknown return option")
+    if option is not SearchReturn.PARTIAL:
+        return option, None
+    cursor.space()
+    return option, partial_range(cursor)
+
+
+def skip_word(cursor: Cursor, word: bytes) -> bool:
+    """Step over a word in any case and the space after it, when they are next."""
+    if cursor.text[cursor.pos : cursor.pos + len(word)].upper() != word:
+        return False
+    cursor.pos += len(word)
+    return True

@@ -1,0 +1,48 @@
+"""SORT and THREAD: criteria, algorithm, charset and search keys (RFC 5256 section 5, RFC 5957, RFC 5267)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from imap.errors import BadCommand
+from imap.parsing.commands import SearchReturn
+from imap.parsing.lexer import ATOM, Cursor
+from imap.parsing.limits import MAX_SORT_CRITERIA
+from imap.parsing.return_options import return_options, skip_word
+from imap.parsing.search import charset, search_keys
+from imap.parsing.sort_commands import Sort, SortCriterion, SortKey, Thread, ThreadAlgorithm
+
+_KEYS: Final = {key.value.encode(): key for key in SortKey}
+_ALGORITHMS: Final = {algorithm.value.encode(): algorithm for algorithm in ThreadAlgorithm}
+
+
+# sort = ["UID" SP] "SORT" SP sort-criteria SP search-criteria
+# extended-sort = ["UID" SP] "SORT" search-return-opts SP sort-criteria SP search-criteria
+def sort(cursor: Cursor, *, uid: bool) -> Sort:
+    cursor.space()
+    options, partial = return_options(cursor) or (None, None)
+    cursor.expect(b"(")
+    criteria = cursor.items(_criterion, limit=MAX_SORT_CRITERIA, what="sort criteria")
+    cursor.space()
+    text_charset = charset(cursor, saves=options is not None and SearchReturn.SAVE in options)
+    key, modseq = search_keys(cursor)
+    return Sort(uid, tuple(criteria), key, text_charset, options, partial, modseq)
+
+
+# sort-criterion = ["REVERSE" SP] sort-key
+def _criterion(cursor: Cursor) -> SortCriterion:
+    reverse = skip_word(cursor, b"REVERSE ")
+    if (key := _KEYS.get(cursor.word(ATOM, "a sort criterion"))) is None:
+        raise BadCommand("Unknown sort criterion")
+    return SortCriterion(key, reverse)
+
+
+# thread = ["UID" SP] "THREAD" SP thread-alg SP search-criteria
+def thread(cursor: Cursor, *, uid: bool) -> Thread:
+    cursor.space()
+    if (algorithm := _ALGORITHMS.get(cursor.word(ATOM, "a threading algorithm"))) is None:
+        raise BadCommand("Unknown threading algorithm")
+    cursor.space()
+    text_charset = charset(cursor)
+    key, modseq = search_keys(cursor)
+    return Thread(uid, algorithm, key, text_charset, modseq)

@@ -1,0 +1,82 @@
+"""Putting positions in order. Ranks over a whole mailbox are kept for the next SORT, as long as its messages stay."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from imap.parsing.sort_commands import SortCriterion, SortKey
+from imap.search.view import MessageSource
+from imap.selected.mailbox import SharedMailbox
+from imap.sort.columns import GONE, Column, gently_sorted, needed, values
+from imap.sort.reading import Progress, read_keyed, sort_keys
+
+
+class _Ranks:
+    """The ranks of one mailbox: 4 octets for each message and key."""
+
+    def __init__(self, uids: array[int]) -> None:
+        self.uids = uids
+        self.columns: dict[SortKey, array[int]] = {}
+
+
+_KEPT: Final[WeakKeyDictionary[SharedMailbox, _Ranks]] = WeakKeyDictionary()
+
+
+async def sort_positions(
+    criteria: Sequence[SortCriterion],
+    uids: array[int],
+    found: Sequence[int],
+    mailbox: SharedMailbox,
+    source: MessageSource,
+    progress: Progress | None = None,
+) -> list[int]:
+    """The ascending positions `found` of `uids` in the order of the criteria, equal ones by sequence number.
+
+    Messages that were expunged meanwhile may be left out.
+    """
+    keys = list(dict.fromkeys(criterion.key for criterion in criteria))
+    if 2 * len(found) < len(uids):
+        chosen = array("I", [uids[position] for position in found])
+        columns = await _read(keys, chosen, mailbox, source, progress)
+        places = await _sorted(criteria, columns, range(len(found)))
+        return [found[place] for place in places]
+    kept = _KEPT.get(mailbox)
+    if kept is None or kept.uids != uids:
+        kept = _KEPT[mailbox] = _Ranks(uids)
+    missing = [key for key in keys if key not in kept.columns]
+    if missing:
+        kept.columns.update(await _read(missing, uids, mailbox, source, progress))
+    return await _sorted(criteria, kept.columns, found)
+
+
+async def _read(
+    keys: Sequence[SortKey],
+    uids: array[int],
+    mailbox: SharedMailbox,
+    source: MessageSource,
+    progress: Progress | None,
+) -> dict[SortKey, array[int]]:
+    which = needed(keys)
+    columns = {key: Column(len(uids)) for key in keys}
+    async for keyed in read_keyed(source, mailbox.ref, uids, which, progress):
+        places = [place for place, _, _ in keyed]
+        entries = [entry for _, entry, _ in keyed]
+        texts = await sort_keys(source, keyed) if which else ()
+        for key, column in columns.items():
+            column.fill(places, values(key, entries, texts))
+    return {key: await column.ranks() for key, column in columns.items()}
+
+
+async def _sorted(
+    criteria: Sequence[SortCriterion], columns: dict[SortKey, array[int]], places: Sequence[int]
+) -> list[int]:
+    """From the last criterion to the first: each sort keeps the order of what is equal to it."""
+    ranks = columns[criteria[0].key]
+    ordered = [place for place in places if ranks[place] != GONE]
+    for criterion in reversed(criteria):
+        rank_of: Callable[[int], int] = columns[criterion.key].__getitem__
+        ordered = await gently_sorted(ordered, rank_of, reverse=criterion.reverse)
+    return ordered
