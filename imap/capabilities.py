@@ -37,6 +37,8 @@ _SIGNED_IN: Final = (
     "SORT",
     "SORT=DISPLAY",
     "ESORT",
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
     "WITHIN",
     "I18NLEVEL=1",
     "METADATA",

@@ -20,6 +20,7 @@ from imap.commands import (
     sort,
     status,
     store,
+    thread,
     transfer,
 )
 from imap.parsing import acl_commands, commands, connection, sort_commands
@@ -89,6 +90,7 @@ RULES: Final[dict[type[Command], Rule]] = {
     commands.Expunge: Rule(_SELECTED, store.expunge),
     commands.Search: Rule(_SELECTED, search.search),
     sort_commands.Sort: Rule(_SELECTED, sort.sort),
+    sort_commands.Thread: Rule(_SELECTED, thread.thread),
     commands.Fetch: Rule(_SELECTED, fetch.fetch),
     commands.Store: Rule(_SELECTED, store.store),
     commands.Copy: Rule(_SELECTED, transfer.copy),

@@ -112,6 +112,7 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     b"SEARCH": partial(search.search, uid=False),
     b"SORT": partial(sort.sort, uid=False),
     b"STORE": partial(store.store, uid=False),
+    b"THREAD": partial(sort.thread, uid=False),
     b"UID COPY": partial(store.copy, uid=True),
     b"UID EXPUNGE": store.uid_expunge,
     b"UID FETCH": partial(fetch.fetch, uid=True),
@@ -120,4 +121,5 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     b"UID SEARCH": partial(search.search, uid=True),
     b"UID SORT": partial(sort.sort, uid=True),
     b"UID STORE": partial(store.store, uid=True),
+    b"UID THREAD": partial(sort.thread, uid=True),
 }
