@@ -260,6 +260,40 @@ class Entry(NamedTuple):
     """When it came into this mailbox (RFC 8514)."""
 
 
+class TextScope(enum.Enum):
+    """Where a text is looked for (RFC 9051 6.4.4)."""
+
+    FIELD = "HEADER"
+    """The values of one header field."""
+    BODY = "BODY"
+    """Text parts, and headers of messages within."""
+    TEXT = "TEXT"
+    """The whole header, MIME headers and names of attachments, and all that BODY means."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextKey:
+    """One text criterion of a search."""
+
+    scope: TextScope
+    needle: str
+    """As `imap.collation.fold` gives it; empty only for a field: it exists."""
+    field: str = ""
+    """The name of the field in lower case, for `TextScope.FIELD`."""
+    fuzzy: bool = False
+    """Word by word and without accents (RFC 6203), not as a substring."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextHits:
+    """What an index of texts knows, by message id; what is in neither part does not fit."""
+
+    found: Sequence[Mapping[bytes, int]]
+    """For each key, in their order: the messages that fit, with their relevancy from 1 to 100."""
+    unindexed: Collection[bytes]
+    """Messages that the index has not taken in yet: they are to be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """Storage of the account (RFC 9208), in octets; a limit of 0 means none."""
@@ -382,6 +416,13 @@ class Account(Protocol):
 
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
         """The wire texts of these messages."""
+        ...
+
+    async def find_text(self, message_ids: Collection[bytes], keys: Sequence[TextKey]) -> TextHits:
+        """Which of these messages fit each key, exactly as a scan of their texts would say, and which are not indexed.
+
+        An application without an index says that none of them are.
+        """
         ...
 
     async def read(self, message_id: bytes, start: int, stop: int) -> bytes:

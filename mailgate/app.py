@@ -24,6 +24,7 @@ from mailgate.database import open_database
 from mailgate.delivery.submission import Submission
 from mailgate.listeners import Endpoint, bind_all, parse_endpoint, rebind
 from mailgate.store import MailStore
+from mailgate.store.search.indexer import Indexer
 from smtp.server import SubmissionServer
 
 log = structlog.stdlib.get_logger("mailgate")
@@ -96,6 +97,9 @@ class Gateway:
         )
         await store.start()
         self._parts.push_async_callback(store.close)
+        indexer = Indexer(database)
+        await indexer.start()
+        self._parts.push_async_callback(indexer.close)
         accounts = Accounts(database)
         self._parts.callback(accounts.close)
 

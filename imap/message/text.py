@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from imap.message.binary import UnknownEncodingError, decode_part
-from imap.message.header import decode_charset, decode_field
-from imap.message.scanner import Content, Node, scan
+from imap.message.header import Field, decode_charset, decode_field, field_value
+from imap.message.mime import parameter, parse_content_type, parse_disposition
+from imap.message.scanner import Content, scan
 
 MAX_TEXT = 4 * 1024 * 1024
 """Octets of text parts that are read of one message."""
@@ -18,16 +19,24 @@ _HIDDEN_END = re.compile(r"</(?:script|style)\s*>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 
 
-def search_texts(content: Content, *, header: bool = True, body: bool = True) -> Iterator[str]:
-    """Decoded header fields (``Name: value``), then decoded text parts and encapsulated headers. Never raises."""
+def search_texts(content: Content, *, header: bool = True, mime: bool = False, body: bool = True) -> Iterator[str]:
+    """Decoded header fields, MIME fields of the parts, decoded text parts and encapsulated headers. Never raises."""
     root = scan(content)
     left = MAX_TEXT
     waiting = [root]
     while waiting:
         node = waiting.pop()
         waiting.extend(reversed(node.children))
-        if header if node is root else body and node.parent is not None and node.parent.is_message:
-            yield from _fields(node)
+        if node is root:
+            if header:
+                yield from field_texts(node.fields)
+            if mime:
+                yield from attachment_names(node.fields)
+        elif node.parent is not None and node.parent.is_message:
+            if body:
+                yield from field_texts(node.fields)
+        elif mime:
+            yield from mime_texts(node.fields)
         if body and not node.children and left > 0 and node.maintype == b"text":
             stop = min(node.body_end, node.body_start + left)
             left -= stop - node.body_start
@@ -40,9 +49,31 @@ def search_texts(content: Content, *, header: bool = True, body: bool = True) ->
             )
 
 
-def _fields(node: Node) -> Iterator[str]:
-    for name, raw in node.fields:
-        yield f"{name.decode('latin-1')}: {decode_field(raw.partition(b':')[2])}"
+def field_texts(fields: Iterable[Field]) -> Iterator[str]:
+    """Each field as ``name: value``, decoded."""
+    for name, raw in fields:
+        yield f"{name.decode('latin-1')}: {decode_field(field_value(raw))}"
+
+
+def mime_texts(fields: Iterable[Field]) -> Iterator[str]:
+    """The MIME fields of a part, which TEXT searches too (RFC 9051 6.4.4), and the decoded name of what it holds."""
+    fields = tuple(fields)
+    yield from field_texts(fields)
+    yield from attachment_names(fields)
+
+
+def attachment_names(fields: Iterable[Field]) -> Iterator[str]:
+    """File names that the fields hold in percent-encoded form (RFC 2231 4), in which no search would find them."""
+    for name, raw in fields:
+        if b"*" not in raw or name not in {b"content-disposition", b"content-type"}:
+            continue
+        value = field_value(raw)
+        parsed = parse_disposition(value) if name == b"content-disposition" else parse_content_type(value)
+        if parsed is None:
+            continue
+        for wanted in (b"filename", b"name"):
+            if (found := parameter(parsed[-1], wanted)) is not None:
+                yield decode_charset(found, "utf-8")
 
 
 def part_text(raw: bytes, *, subtype: str, encoding: str, charset: str | None) -> str:

@@ -163,6 +163,13 @@ class TextContains:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """FUZZY: the key, its texts matched inexactly (RFC 6203)."""
+
+    key: SearchKey
+
+
 SearchKey: TypeAlias = (
     All
     | And
@@ -184,4 +191,5 @@ SearchKey: TypeAlias = (
     | HeaderContains
     | BodyContains
     | TextContains
+    | Fuzzy
 )

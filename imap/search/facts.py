@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime
 import enum
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
-from imap.backend import Entry
+from imap.backend import Entry, TextKey
 from imap.collation import fold
 from imap.message.header import decode_field, field_value, split_fields
+from imap.search.folded import Texts, folded_body, folded_header
 
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # RFC 5322 section 3.3: date = day month year; section 4.3: years of two and three digits
@@ -26,22 +27,22 @@ class Level(enum.IntEnum):
     """UID, sequence number, flags, modification sequence."""
     ENTRY = 1
     """Internal date and size."""
-    HEADER = 2
+    INDEX = 2
+    """Texts of the messages that the application has indexed."""
+    HEADER = 3
     """The fields of the header."""
-    CONTENT = 3
+    CONTENT = 4
     """All text of the message."""
 
 
-class Texts(Protocol):
-    """The decoded text of one message."""
+@dataclass(slots=True)
+class Indexed:
+    """What the index of texts said."""
 
-    def header(self) -> Iterator[str]:
-        """The header's fields."""
-        ...
-
-    def body(self) -> Iterator[str]:
-        """Text parts, and headers of messages within."""
-        ...
+    hits: Mapping[TextKey, dict[int, int]]
+    """For each key the positions that fit, with their relevancy; those that are read are added."""
+    tail: set[int] = field(default_factory=set)
+    """Positions that the index does not know: they are to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Facts:
 
     level: Level
     entries: Mapping[int, Entry] = field(default_factory=dict)
+    indexed: Indexed = field(default_factory=lambda: Indexed({}))
     headers: Mapping[int, Header] = field(default_factory=dict)
     texts: Mapping[int, FoldedTexts] = field(default_factory=dict)
 
@@ -71,11 +73,11 @@ class Header:
                 self._fields.setdefault(field_name, []).append(field_value(raw))
         return self._fields.get(name.encode(), ())
 
-    def contains(self, name: str, needle: str) -> bool:
-        """Whether a field of this lower-case name holds the folded needle."""
+    def texts(self, name: str) -> Sequence[str]:
+        """The folded values of the fields of this lower-case name."""
         if (values := self._folded.get(name)) is None:
             values = self._folded[name] = [fold(decode_field(value)) for value in self._values(name)]
-        return any(needle in value for value in values)
+        return values
 
     def sent_day(self) -> datetime.date | None:
         """The day that the Date field names, its time and zone disregarded; None when it names none."""
@@ -90,20 +92,22 @@ class FoldedTexts:
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
-        self._header: list[str] | None = None
-        self._body: list[str] | None = None
+        self._header: bytes | None = None
+        self._body: bytes | None = None
 
-    def in_header(self, needle: str) -> bool:
-        """Whether the folded needle stands in the header."""
+    @property
+    def header(self) -> bytes:
+        """As `folded_header` gives it."""
         if self._header is None:
-            self._header = [fold(text) for text in self._texts.header()]
-        return any(needle in text for text in self._header)
+            self._header = folded_header(self._texts)
+        return self._header
 
-    def in_body(self, needle: str) -> bool:
-        """Whether the folded needle stands in the body."""
+    @property
+    def body(self) -> bytes:
+        """As `folded_body` gives it."""
         if self._body is None:
-            self._body = [fold(text) for text in self._texts.body()]
-        return any(needle in text for text in self._body)
+            self._body = folded_body(self._texts)
+        return self._body
 
 
 def _day(value: bytes) -> datetime.date | None:

@@ -10,16 +10,19 @@ import datetime
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
-from imap.backend import Entry
+from imap.backend import Entry, TextKey, TextScope
 from imap.collation import fold
 from imap.flags import KEYWORD_SHIFT
 from imap.parsing import search_keys as keys
 from imap.parsing.search_keys import SearchKey, When
 from imap.search.facts import Facts, Level
+from imap.search.folded import Matcher
+from imap.search.fuzzy import FuzzyMatcher
 from imap.search.view import SearchView
+from imap.search.words import words
 
 _DAY = 86_400
 _EPOCH = datetime.date(1970, 1, 1)
@@ -39,11 +42,12 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One key: `levels` it needs facts of, `fields` of headers it reads, and how many keys it is made of."""
+    """A key: the `levels` it needs, the header `fields` it reads, the `texts` it asks the index for, how many keys."""
 
     decide: Callable[[Facts, Sequence[int]], Verdict]
     levels: frozenset[Level]
     fields: frozenset[str] = frozenset()
+    texts: frozenset[TextKey] = frozenset()
     keys: int = 1
 
     @property
@@ -52,15 +56,17 @@ class Plan:
         return max(self.levels)
 
 
-def make_plan(key: SearchKey, view: SearchView) -> Plan:
-    """The plan of a key over a mailbox."""
+def make_plan(key: SearchKey, view: SearchView, *, fuzzy: bool = False) -> Plan:
+    """The plan of a key over a mailbox; `fuzzy` within FUZZY, where texts alone are matched otherwise (RFC 6203 5)."""
     match key:
         case keys.And(children):
-            return _and(sorted((make_plan(child, view) for child in children), key=_cost))
+            return _and(sorted((make_plan(child, view, fuzzy=fuzzy) for child in children), key=_cost))
         case keys.Or(left, right):
-            return _or(*sorted((make_plan(left, view), make_plan(right, view)), key=_cost))
+            return _or(*sorted((make_plan(child, view, fuzzy=fuzzy) for child in (left, right)), key=_cost))
         case keys.Not(child):
-            return _not(make_plan(child, view))
+            return _not(make_plan(child, view, fuzzy=fuzzy))
+        case keys.Fuzzy(child):
+            return make_plan(child, view, fuzzy=True)
         case (
             keys.ReceivedDate()
             | keys.SavedDate()
@@ -73,9 +79,10 @@ def make_plan(key: SearchKey, view: SearchView) -> Plan:
         case keys.SentDate(when, day):
             return _leaf(Level.HEADER, _select_sent(when, day), "date")
         case keys.HeaderContains(field, text):
-            return _leaf(Level.HEADER, _select_field(field, fold(text)), field)
+            return _text_leaf(TextKey(TextScope.FIELD, fold(text), field), fuzzy=fuzzy)
         case keys.BodyContains(text) | keys.TextContains(text) if text:
-            return _leaf(Level.CONTENT, _select_text(fold(text), header=isinstance(key, keys.TextContains)))
+            scope = TextScope.BODY if isinstance(key, keys.BodyContains) else TextScope.TEXT
+            return _text_leaf(TextKey(scope, fold(text)), fuzzy=fuzzy)
         case keys.All() | keys.BodyContains() | keys.TextContains():
             return _leaf(Level.MEMORY, lambda _, positions: positions)
         case _:
@@ -95,11 +102,58 @@ def _leaf(level: Level, select: Select, *fields: str) -> Plan:
     return Plan(decide, frozenset({level}), frozenset(fields))
 
 
+def _text_leaf(key: TextKey, *, fuzzy: bool) -> Plan:
+    """Decided by the index where it knows the message, else by its texts."""
+    if fuzzy and words(key.needle):
+        key = replace(key, fuzzy=True)
+    level = Level.HEADER if key.scope is TextScope.FIELD else Level.CONTENT
+    relevancy = _fuzzy_relevancy(key) if key.fuzzy else _exact_relevancy(key)
+
+    def decide(facts: Facts, positions: Sequence[int]) -> Verdict:
+        if facts.level < Level.INDEX:
+            return Verdict((), positions)
+        hits, tail = facts.indexed.hits[key], facts.indexed.tail
+        if facts.level >= level:
+            for position in positions:
+                if position in tail and (found := relevancy(facts, position)):
+                    hits[position] = found
+            return Verdict([position for position in positions if position in hits], ())
+        fit = [position for position in positions if position in hits]
+        return Verdict(fit, [position for position in positions if position in tail] if tail else ())
+
+    levels = frozenset({Level.INDEX, level})
+    return Plan(decide, levels, frozenset({key.field}) if key.field else frozenset(), frozenset({key}))
+
+
+def _exact_relevancy(key: TextKey) -> Callable[[Facts, int], int]:
+    needle, field, matcher = key.needle, key.field, Matcher(key)
+    if key.scope is TextScope.FIELD:
+        return lambda facts, p: 100 if any(needle in text for text in facts.headers[p].texts(field)) else 0
+    if key.scope is TextScope.BODY:
+        return lambda facts, p: 100 if matcher.within(facts.texts[p].body) else 0
+    return lambda facts, p: 100 if matcher.within(facts.texts[p].body) or matcher.within(facts.texts[p].header) else 0
+
+
+def _fuzzy_relevancy(key: TextKey) -> Callable[[Facts, int], int]:
+    matcher, field = FuzzyMatcher(key.needle), key.field
+    if key.scope is TextScope.FIELD:
+        return lambda facts, p: matcher.relevancy(words("\0".join(facts.headers[p].texts(field))), ())
+    header = key.scope is TextScope.TEXT
+    return lambda facts, p: matcher.relevancy(
+        _words(facts.texts[p].header) if header else (), _words(facts.texts[p].body)
+    )
+
+
+def _words(text: bytes) -> set[str]:
+    return words(text.decode("utf-8", "surrogatepass"))
+
+
 def _together(decide: Callable[[Facts, Sequence[int]], Verdict], plans: Sequence[Plan]) -> Plan:
     return Plan(
         decide,
         frozenset().union(*(plan.levels for plan in plans)),
         frozenset().union(*(plan.fields for plan in plans)),
+        frozenset().union(*(plan.texts for plan in plans)),
         1 + sum(plan.keys for plan in plans),
     )
 
@@ -237,17 +291,5 @@ def _select_sent(when: When, day: datetime.date) -> Select:
     def select(facts: Facts, positions: Sequence[int]) -> list[int]:
         days = ((position, facts.headers[position].sent_day()) for position in positions)
         return [position for position, sent in days if sent is not None and compare(sent)]
-
-    return select
-
-
-def _select_field(field: str, needle: str) -> Select:
-    return lambda facts, positions: [p for p in positions if facts.headers[p].contains(field, needle)]
-
-
-def _select_text(needle: str, *, header: bool) -> Select:
-    def select(facts: Facts, positions: Sequence[int]) -> list[int]:
-        texts = facts.texts
-        return [p for p in positions if texts[p].in_body(needle) or (header and texts[p].in_header(needle))]
 
     return select

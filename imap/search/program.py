@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from imap.backend import Entry, MailboxRef, Rendered, Rendering
@@ -11,18 +12,25 @@ from imap.message import LISTING_FIELDS
 from imap.message.scanner import MAX_HEADER
 from imap.message.text import MAX_TEXT
 from imap.parsing.search_keys import SearchKey
-from imap.search.facts import Facts, FoldedTexts, Header, Level
+from imap.search.facts import Facts, FoldedTexts, Header, Indexed, Level
 from imap.search.plan import Plan, make_plan
 from imap.search.texts import WholeMessage, read_parts
 from imap.search.view import MessageSource, SearchView
 
-_BATCHES: Final = {Level.MEMORY: 20_000, Level.ENTRY: 5_000, Level.HEADER: 500, Level.CONTENT: 200}
+_BATCHES: Final = {
+    Level.MEMORY: 20_000,
+    Level.ENTRY: 5_000,
+    Level.INDEX: 20_000,
+    Level.HEADER: 500,
+    Level.CONTENT: 200,
+}
 """Messages decided at once."""
 _MIB: Final = 1024 * 1024
 _MOST_READ: Final = {Level.HEADER: (MAX_HEADER, 32 * _MIB), Level.CONTENT: (MAX_TEXT, _MIB)}
 """Octets that are read of one message at most, and of a batch together."""
 _WHOLE: Final = 256 * 1024
 """A message up to this size is read whole, of a larger one only its text parts."""
+_IN_LOOP: Final = frozenset({Level.MEMORY, Level.INDEX})
 _WORK_IN_LOOP: Final = 20_000
 """Messages times keys that are decided in the event loop: a few milliseconds. More goes to a thread."""
 _LISTING: Final = frozenset(name.lower() for name in LISTING_FIELDS)
@@ -30,6 +38,16 @@ _LISTING: Final = frozenset(name.lower() for name in LISTING_FIELDS)
 
 Progress: TypeAlias = Callable[[int, int], Awaitable[None]]
 """Is told, batch by batch, how many messages are decided, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found."""
+
+    uids: list[int]
+    """Ascending."""
+    relevancy: Mapping[int, int]
+    """Of each UID from 1 to 100, for a search with FUZZY: the mean over its fuzzy texts, none of which is 0."""
 
 
 async def search(
@@ -44,6 +62,17 @@ async def search(
     Messages that were expunged meanwhile are left out where their content would have to be read. Cancelling is safe:
     a batch under way in a thread ends by itself.
     """
+    return (await find(key, view, source, mailbox, progress)).uids
+
+
+async def find(
+    key: SearchKey,
+    view: SearchView,
+    source: MessageSource,
+    mailbox: MailboxRef,
+    progress: Progress | None = None,
+) -> Found:
+    """As `search`, with the relevancy that FUZZY gives."""
     plan = make_plan(key, view)
     found: list[int] = []
     doubt: Sequence[int] = range(len(view.uids))
@@ -53,7 +82,7 @@ async def search(
         still_in_doubt: list[int] = []
         for start in range(0, len(doubt), _BATCHES[level]):
             async for batch, facts in loader.load(level, doubt[start : start + _BATCHES[level]]):
-                if level is Level.MEMORY and len(batch) * plan.keys <= _WORK_IN_LOOP:
+                if level in _IN_LOOP and len(batch) * plan.keys <= _WORK_IN_LOOP:
                     verdict = plan.decide(facts, batch)
                 else:
                     verdict = await asyncio.to_thread(plan.decide, facts, batch)
@@ -64,7 +93,14 @@ async def search(
                     await progress(decided, len(view.uids))
         doubt = still_in_doubt
     uids = view.uids
-    return [uids[position] for position in sorted(found)]
+    return Found([uids[position] for position in sorted(found)], _relevancies(found, uids, loader.indexed))
+
+
+def _relevancies(found: Sequence[int], uids: Sequence[int], indexed: Indexed) -> dict[int, int]:
+    fuzzy = [hits for key, hits in indexed.hits.items() if key.fuzzy]
+    if not fuzzy:
+        return {uids[position]: 100 for position in found}
+    return {uids[p]: max(1, round(sum(hits.get(p, 0) for hits in fuzzy) / len(fuzzy))) for p in found}
 
 
 class _Loader:
@@ -75,6 +111,7 @@ class _Loader:
         self.view = view
         self.source = source
         self.mailbox = mailbox
+        self.indexed = Indexed({key: {} for key in plan.texts})
 
     async def load(self, level: Level, positions: Sequence[int]) -> AsyncIterator[tuple[Sequence[int], Facts]]:
         """The positions in batches of bounded size with their facts; messages that are gone are left out."""
@@ -85,6 +122,10 @@ class _Loader:
         if level is Level.ENTRY:
             yield list(entries), Facts(level, entries)
             return
+        if level is Level.INDEX:
+            await self._ask_index(entries)
+            yield list(entries), Facts(level, entries, self.indexed)
+            return
         for batch in _by_size(entries, level):
             headers = await self._headers(batch) if self.plan.fields else {}
             texts = await self._texts(batch) if level is Level.CONTENT else {}
@@ -93,13 +134,23 @@ class _Loader:
                 for position in batch
                 if (not self.plan.fields or position in headers) and (level < Level.CONTENT or position in texts)
             ]
-            yield present, Facts(level, batch, headers, texts)
+            yield present, Facts(level, batch, self.indexed, headers, texts)
 
     async def _entries(self, positions: Sequence[int]) -> dict[int, Entry]:
         uids = self.view.uids
         by_uid = {uids[position]: position for position in positions}
         entries = await self.source.entries(self.mailbox, list(by_uid))
         return {by_uid[entry.uid]: entry for entry in entries}
+
+    async def _ask_index(self, entries: Mapping[int, Entry]) -> None:
+        keys = list(self.indexed.hits)
+        answer = await self.source.find_text({entry.message_id for entry in entries.values()}, keys)
+        for key, found in zip(keys, answer.found, strict=True):
+            if found:
+                hits = self.indexed.hits[key]
+                hits.update((p, found[entry.message_id]) for p, entry in entries.items() if entry.message_id in found)
+        if answer.unindexed:
+            self.indexed.tail.update(p for p, entry in entries.items() if entry.message_id in answer.unindexed)
 
     async def _headers(self, entries: Mapping[int, Entry]) -> dict[int, Header]:
         if self.plan.fields <= _LISTING:
@@ -123,7 +174,8 @@ class _Loader:
         large = {position: entry for position, entry in entries.items() if entry.size > _WHOLE}
         if large:
             for position, rendered in (await self._rendered(large, Rendering.HEADER | Rendering.PARTS)).items():
-                parts = await read_parts(self.source, large[position], rendered.header, rendered.parts)
+                message_id = large[position].message_id
+                parts = await read_parts(self.source, message_id, rendered.header, rendered.parts)
                 texts[position] = FoldedTexts(parts)
         return texts
 

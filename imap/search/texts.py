@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from imap.backend import Entry
-from imap.message.header import decode_field, field_value, split_fields
+from imap.message.header import split_fields
 from imap.message.parts import Part, PartTable
-from imap.message.text import MAX_TEXT, part_text, search_texts
-from imap.search.view import MessageSource
+from imap.message.text import MAX_TEXT, attachment_names, field_texts, mime_texts, part_text, search_texts
+from imap.search.view import ContentSource
 
 _READ: Final = 256 * 1024
 """What `Account.read` gives at once."""
@@ -28,6 +27,9 @@ class WholeMessage:
     def header(self) -> Iterator[str]:
         return search_texts(self.content, body=False)
 
+    def mime(self) -> Iterator[str]:
+        return search_texts(self.content, header=False, mime=True, body=False)
+
     def body(self) -> Iterator[str]:
         return search_texts(self.content, header=False)
 
@@ -38,36 +40,40 @@ class MessageParts:
 
     header_block: bytes
     inner_headers: Sequence[bytes]
+    mime_headers: Sequence[bytes]
     parts: Sequence[tuple[Part, bytes]]
 
     def header(self) -> Iterator[str]:
-        return _fields(self.header_block)
+        return field_texts(split_fields(self.header_block))
+
+    def mime(self) -> Iterator[str]:
+        yield from attachment_names(split_fields(self.header_block))
+        for header in self.mime_headers:
+            yield from mime_texts(split_fields(header))
 
     def body(self) -> Iterator[str]:
         for header in self.inner_headers:
-            yield from _fields(header)
+            yield from field_texts(split_fields(header))
         for part, raw in self.parts:
             yield part_text(raw, subtype=part.subtype, encoding=part.encoding, charset=part.charset)
 
 
-def _fields(header: bytes) -> Iterator[str]:
-    for name, raw in split_fields(header):
-        yield f"{name.decode('latin-1')}: {decode_field(field_value(raw))}"
-
-
-async def read_parts(source: MessageSource, entry: Entry, header: bytes, table: bytes) -> MessageParts:
+async def read_parts(source: ContentSource, message_id: bytes, header: bytes, table: bytes) -> MessageParts:
     """Read what can be searched of a message, `MAX_TEXT` octets at most; attachments stay where they are."""
     left = MAX_TEXT
     inner_headers: list[bytes] = []
+    mime_headers: list[bytes] = []
     parts: list[tuple[Part, bytes]] = []
-    for part, within in islice(_walk(PartTable.decode(table).root), _MAX_PARTS):
-        if within:
-            inner_headers.append(await _read(source, entry, part.header_start, part.body_start, left))
-            left -= len(inner_headers[-1])
+    root = PartTable.decode(table).root
+    for part, within in islice(_walk(root), _MAX_PARTS):
+        if part is not root:
+            headers = inner_headers if within else mime_headers
+            headers.append(await _read(source, message_id, part.header_start, part.body_start, left))
+            left -= len(headers[-1])
         if part.media_type == "text":
-            parts.append((part, await _read(source, entry, part.body_start, part.body_end, left)))
+            parts.append((part, await _read(source, message_id, part.body_start, part.body_end, left)))
             left -= len(parts[-1][1])
-    return MessageParts(header, inner_headers, parts)
+    return MessageParts(header, inner_headers, mime_headers, parts)
 
 
 def _walk(root: Part) -> Iterator[tuple[Part, bool]]:
@@ -79,7 +85,7 @@ def _walk(root: Part) -> Iterator[tuple[Part, bool]]:
         waiting.extend((child, part.message is not None) for child in reversed(part.children))
 
 
-async def _read(source: MessageSource, entry: Entry, start: int, stop: int, most: int) -> bytes:
+async def _read(source: ContentSource, message_id: bytes, start: int, stop: int, most: int) -> bytes:
     stop = min(stop, start + most)
-    pieces = [await source.read(entry.message_id, at, min(at + _READ, stop)) for at in range(start, stop, _READ)]
+    pieces = [await source.read(message_id, at, min(at + _READ, stop)) for at in range(start, stop, _READ)]
     return b"".join(pieces)

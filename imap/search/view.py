@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from imap.backend import Entry, MailboxRef, Rendered, Rendering
+from imap.backend import Entry, MailboxRef, Rendered, Rendering, TextHits, TextKey
 from imap.parsing.sequence import SequenceSet
 
 
@@ -41,13 +41,19 @@ class SearchView(Protocol):
         ...
 
 
-class MessageSource(Protocol):
-    """The four methods of `imap.backend.Account` that read messages."""
+class ContentSource(Protocol):
+    """The method of `imap.backend.Account` that reads a range of a message."""
+
+    async def read(self, message_id: bytes, start: int, stop: int) -> bytes: ...
+
+
+class MessageSource(ContentSource, Protocol):
+    """The methods of `imap.backend.Account` that read messages and find text in them."""
 
     async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]: ...
 
-    async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]: ...
+    async def find_text(self, message_ids: Collection[bytes], keys: Sequence[TextKey]) -> TextHits: ...
 
-    async def read(self, message_id: bytes, start: int, stop: int) -> bytes: ...
+    async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]: ...
 
     async def read_whole(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]: ...

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import directory.schema
 import mailgate.accounts.schema
 import mailgate.store.schema
+import mailgate.store.search.schema
 
 METADATA: tuple[MetaData, ...] = (
     directory.schema.metadata,

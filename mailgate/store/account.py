@@ -30,6 +30,8 @@ from imap.backend import (
     Replaced,
     Snapshot,
     Stored,
+    TextHits,
+    TextKey,
 )
 from imap.errors import MessageTooLarge, NotPermitted, ServiceUnavailable
 from imap.rights import Rights
@@ -40,6 +42,7 @@ from mailgate.store.contents import prepare
 from mailgate.store.feed import Watchers
 from mailgate.store.flags import store_flags
 from mailgate.store.rendered_cache import RenderedCache
+from mailgate.store.search.finder import Finder
 
 log = structlog.stdlib.get_logger("mailgate.store")
 T = TypeVar("T")
@@ -56,6 +59,7 @@ class StoreAccount:
         database: Database,
         watchers: Watchers,
         texts: RenderedCache,
+        finder: Finder,
         account_id: int,
         username: str,
         append_limit: int,
@@ -64,6 +68,7 @@ class StoreAccount:
         self._database = database
         self._watchers = watchers
         self._texts = texts
+        self._finder = finder
         self.account_id = account_id
         self.username = username
         self.append_limit = append_limit
@@ -155,6 +160,13 @@ class StoreAccount:
             self._texts.add(read, which)
             found.update(read)
         return found
+
+    async def find_text(self, message_ids: Collection[bytes], keys: Sequence[TextKey]) -> TextHits:
+        """Which of these messages fit each key, and which are not indexed."""
+        try:
+            return await self._finder.find(message_ids, keys)
+        except DatabaseUnavailable as error:
+            raise _unavailable(error) from error
 
     async def read(self, message_id: bytes, start: int, stop: int) -> bytes:
         """A range of a message's octets. Raises MessageGone."""

@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, delete, func, select
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import member
 from mailgate.store.schema import body_chunk, entry, message, released
+from mailgate.store.search.queue import forget
 
 GRACE: Final = 24 * 3600
 """Seconds between the last copy's end and the content's: far above the longest transaction, and a reader's patience."""
@@ -73,6 +74,7 @@ async def _delete(tx: Tx, candidates: list[bytes], cutoff: int) -> int:
     if gone:
         await tx.run(_DELETE_CHUNKS, gone=gone)
         await tx.run(_DELETE_MESSAGES, gone=gone)
+        await forget(tx, gone)
     return len(gone)
 
 

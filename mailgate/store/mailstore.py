@@ -14,6 +14,7 @@ from mailgate.store.account import StoreAccount
 from mailgate.store.contents import Content, prepare
 from mailgate.store.feed import Watchers
 from mailgate.store.rendered_cache import RenderedCache
+from mailgate.store.search.finder import Finder
 
 APPEND_LIMIT: Final = 50 * 1024 * 1024
 """Octets of one appended message, unless the configuration says otherwise."""
@@ -35,6 +36,7 @@ class MailStore:
         self._server_annotations = dict(server_annotations or {})
         self._watchers = Watchers()
         self._texts = RenderedCache()
+        self._finder = Finder(database)
         self._stop_listening: Callable[[], None] | None = None
 
     async def start(self) -> None:
@@ -84,6 +86,7 @@ class MailStore:
             self._database,
             self._watchers,
             self._texts,
+            self._finder,
             account_id,
             username,
             self._append_limit,

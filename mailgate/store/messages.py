@@ -14,6 +14,7 @@ from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, member
 from mailgate.store.contents import Prepared
 from mailgate.store.schema import CHUNK, body_chunk, message
+from mailgate.store.search.queue import enqueue
 
 _ZSTD_LEVEL: Final = 3
 _TEXTS: Final = ("envelope", "body", "bodystructure", "header", "listing", "parts", "sort_keys", "thread_keys")
@@ -62,6 +63,7 @@ async def write_message(tx: Tx, content: Prepared) -> None:
             **content.texts,
         )
         if inserted:
+            await enqueue(tx, content.message_id)
             break
         if await tx.run(_TOUCH, id=content.message_id, now=content.stored_at):
             return

@@ -33,6 +33,8 @@ from imap.backend import (
     Replaced,
     Snapshot,
     Stored,
+    TextHits,
+    TextKey,
 )
 from imap.errors import (
     AuthenticationFailed,
@@ -356,6 +358,9 @@ class MemoryAccount:
         messages = self._box(mailbox).messages
         found = [messages[uid] for uid in uids if uid in messages]
         return [Entry(m.uid, m.key, m.date, len(m.content), m.saved) for m in found]
+
+    async def find_text(self, message_ids: Collection[bytes], keys: Sequence[TextKey]) -> TextHits:
+        return TextHits([{} for _ in keys], message_ids)
 
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
         self._count("rendered")

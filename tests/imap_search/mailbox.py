@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from imap.backend import Entry, MailboxRef, Rendered, Rendering
+from imap.backend import Entry, MailboxRef, Rendered, Rendering, TextHits, TextKey
 from imap.message import render
 from imap.parsing import parse_command
 from imap.parsing.commands import Search
@@ -62,6 +62,10 @@ class Mailbox:
             found = {p for span in spans for p in span} | {self.uids.index(saved) for saved in self.saved}
             return [range(p, p + 1) for p in sorted(found)]
         return spans
+
+    async def find_text(self, message_ids: Collection[bytes], keys: Sequence[TextKey]) -> TextHits:
+        """No index: all is to be read."""
+        return TextHits([{} for _ in keys], message_ids)
 
     async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
         self.asked.append(("entries", len(uids)))

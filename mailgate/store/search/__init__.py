@@ -1,0 +1,1 @@
+"""The index of texts: what SEARCH finds without reading messages, on both engines."""
