@@ -5,13 +5,12 @@ Small messages are read many at a time; of a large one only the octets that are 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from imap.backend import Entry, Rendering
 from imap.commands.fetch_plan import Chunk, Plan, SectionPlan, without_nul
-from imap.message import PartTable, UnknownEncodingError, decode_part, filter_header
+from imap.message import IDENTITY, PartTable, UnknownEncodingError, filter_header, part_decoder
 from imap.message import SectionText as PartText
 from imap.parsing.fetch_items import BinarySection, BinarySize, BodySection, Partial, Section, SectionText
 
@@ -95,19 +94,10 @@ async def _put_section(
             await _put_octets(session, item, source, table)
         return
     try:
-        decoded = await _decoded(item, source, table)
+        await _put_binary(session, item, source, table)
     except UnknownEncodingError:
         plan.refusals += 1
         session.put(b" 0" if isinstance(item, BinarySize) else b" NIL")
-        return
-    if isinstance(item, BinarySize):
-        session.put(b" %d" % len(decoded or b""))
-    elif decoded is None:
-        session.put(b" NIL")
-    else:
-        decoded = _cut(decoded, item.partial)
-        session.put(b" %b{%d}\r\n" % (b"~" if b"\0" in decoded else b"", len(decoded)))
-        session.put(decoded)
 
 
 async def _put_octets(session: Session, item: BodySection, source: _Source, table: PartTable | None) -> None:
@@ -145,17 +135,81 @@ def _bounds(section: Section, source: _Source, table: PartTable | None) -> tuple
     return table.section(section.part, text)
 
 
-async def _decoded(item: BinarySection | BinarySize, source: _Source, table: PartTable | None) -> bytes | None:
-    """The part without its transfer encoding, None when there is no such part. Raises UnknownEncodingError."""
-    if not item.part or table is None:
-        return await source.all(0, source.size)
-    part = table.locate(item.part)
-    if part is None:
-        return None
-    raw = await source.all(part.body_start, part.body_end)
-    if len(raw) <= PIECE:
-        return decode_part(raw, part.encoding)
-    return await asyncio.to_thread(decode_part, raw, part.encoding)
+async def _put_binary(
+    session: Session, item: BinarySection | BinarySize, source: _Source, table: PartTable | None
+) -> None:
+    """A part without its transfer encoding, or its size. Raises UnknownEncodingError before it puts anything."""
+    part = None if not item.part or table is None else table.locate(item.part)
+    if item.part and part is None:
+        session.put(b" 0" if isinstance(item, BinarySize) else b" NIL")
+        return
+    start, stop = (0, source.size) if part is None else (part.body_start, part.body_end)
+    binary = _Binary(source, start, stop, "" if part is None else part.encoding)
+    if isinstance(item, BinarySize):
+        session.put(b" %d" % await binary.size())
+    elif stop - start <= PIECE:
+        decoded = _cut(b"".join([piece async for piece in binary.pieces()]), item.partial)
+        session.put(b" %b{%d}\r\n" % (b"~" if b"\0" in decoded else b"", len(decoded)))
+        session.put(decoded)
+    else:
+        await _put_large_binary(session, binary, item.partial)
+
+
+async def _put_large_binary(session: Session, binary: _Binary, partial: Partial | None) -> None:
+    """As a literal8, which may hold anything: nobody has to look for NUL first (RFC 3516 section 4.2)."""
+    first, length = (0, None) if partial is None else (partial.start, partial.length)
+    size = await binary.size(None if length is None else first + length)
+    left = max(size - first, 0) if length is None else max(min(size - first, length), 0)
+    session.put(b" ~{%d}\r\n" % left)
+    async for piece in binary.pieces(first, left):
+        session.put(piece)
+        await session.spill()
+
+
+class _Binary:
+    """A part without its transfer encoding: read once to know how long it is, and once to be sent."""
+
+    def __init__(self, source: _Source, start: int, stop: int, encoding: str) -> None:
+        self._source = source
+        self._start = start
+        self._stop = stop
+        self._encoding = encoding.lower()
+        if self._encoding not in IDENTITY:
+            part_decoder(encoding)
+
+    async def size(self, most: int | None = None) -> int:
+        """How long it is; from ``most`` on it is not read further."""
+        if self._encoding in IDENTITY:
+            return self._stop - self._start
+        size = 0
+        async for piece in self._decoded():
+            size += len(piece)
+            if most is not None and size >= most:
+                break
+        return size
+
+    async def pieces(self, first: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """The octets from ``first`` on, ``length`` of them."""
+        left = self._stop - self._start if length is None else length
+        if self._encoding in IDENTITY:
+            start = min(self._start + first, self._stop)
+            async for piece in self._source.pieces(start, min(start + left, self._stop)):
+                yield piece
+            return
+        async for piece in self._decoded():
+            kept = piece[first : first + left]
+            first = max(first - len(piece), 0)
+            left -= len(kept)
+            if kept:
+                yield kept
+            if not left:
+                return
+
+    async def _decoded(self) -> AsyncIterator[bytes]:
+        decoder = part_decoder(self._encoding)
+        async for piece in self._source.pieces(self._start, self._stop):
+            yield decoder.feed(piece)
+        yield decoder.end()
 
 
 def _cut(text: bytes, partial: Partial | None) -> bytes:

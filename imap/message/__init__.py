@@ -1,6 +1,6 @@
 """A message as IMAP shows it: scanned and rendered once, at delivery (RFC 5322, 2045-2047, 2231; RFC 9051 7.5.2)."""
 
-from imap.message.binary import UnknownEncodingError, decode_part
+from imap.message.binary import IDENTITY, UnknownEncodingError, decode_part, part_decoder
 from imap.message.header import decode_field, filter_header
 from imap.message.keys import SortKeys, ThreadKeys
 from imap.message.parts import Part, PartTable, SectionText
@@ -9,6 +9,7 @@ from imap.message.scanner import Content
 from imap.message.text import search_texts
 
 __all__ = [
+    "IDENTITY",
     "LISTING_FIELDS",
     "Content",
     "Part",
@@ -21,6 +22,7 @@ __all__ = [
     "decode_field",
     "decode_part",
     "filter_header",
+    "part_decoder",
     "render",
     "search_texts",
 ]

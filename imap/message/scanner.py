@@ -6,15 +6,23 @@ and never raises; what breaks the rules becomes a leaf. Depth, number of parts a
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from imap.message.header import Field, field_value, split_fields
 from imap.message.mime import DEFAULT_TYPE, ContentType, parameter, parse_content_type, parse_encoding
 
-Content: TypeAlias = bytes | mmap.mmap
-"""A whole message in a buffer; it is never copied whole."""
+
+class Octets(Protocol):
+    """A message that is not in memory: its octets are read as they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, octets: slice, /) -> bytes: ...
+
+
+Content: TypeAlias = bytes | Octets
+"""A whole message; it is never copied whole."""
 
 MAX_DEPTH = 50
 """Parts within parts; a multipart or a message deeper than this is a leaf."""
@@ -28,7 +36,9 @@ MAX_HEADERS = 4 * MAX_HEADER
 TOO_DEEP = ContentType(b"application", b"octet-stream")
 """How a part is shown whose own parts are not looked for because of a limit."""
 
+_FIRST_WINDOW = 8 * 1024
 _WINDOW = 1024 * 1024
+"""Octets read at once to search in: few at first, since the next boundary may be near."""
 
 
 class Node:
@@ -236,14 +246,17 @@ def header_end(content: Content, start: int, stop: int) -> int:
 
 
 def find(content: Content, needle: bytes, start: int, stop: int) -> int:
-    """As `bytes.find`; a mapped file is searched by windows, since `mmap.find` compares octet by octet."""
+    """As `bytes.find`; what is not in memory is searched by windows."""
     if isinstance(content, bytes):
         return content.find(needle, start, stop)
     overlap = len(needle) - 1
-    for offset in range(start, stop, _WINDOW):
-        found = content[offset : min(offset + _WINDOW + overlap, stop)].find(needle)
+    window = _FIRST_WINDOW
+    while start < stop:
+        found = content[start : min(start + window + overlap, stop)].find(needle)
         if found >= 0:
-            return offset + found
+            return start + found
+        start += window
+        window = min(4 * window, _WINDOW)
     return -1
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-import mmap
 import os
 import time
 from collections.abc import Iterator
@@ -13,14 +12,30 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Final, TypeAlias
 
-from imap.message import Content as Buffer
 from imap.message import RenderedMessage, render
-
-Content: TypeAlias = Buffer | IO[bytes]
-"""Octets with CRLF line ends: a buffer, or a file (the caller closes it)."""
 
 INLINE_SIZE: Final = 256 * 1024
 """Above this many octets, hashing and rendering go to a thread."""
+
+
+class FileOctets:
+    """A file's octets, read as they are asked for: of a large message only pieces are ever in memory."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._descriptor = descriptor
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, octets: slice, /) -> bytes:
+        start, stop, _ = octets.indices(self._size)
+        return os.pread(self._descriptor, max(stop - start, 0), start)
+
+
+Buffer: TypeAlias = bytes | FileOctets
+Content: TypeAlias = Buffer | IO[bytes]
+"""Octets with CRLF line ends: a buffer, or a file (the caller closes it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +65,19 @@ async def prepare(content: Content, stack: ExitStack) -> Prepared:
 
 def _prepare(buffer: Buffer) -> Prepared:
     return Prepared(
-        message_id=hashlib.blake2b(buffer, digest_size=20).digest(),
+        message_id=content_key(buffer),
         buffer=buffer,
         texts=_texts(render(buffer)),
         stored_at=int(time.time()),
     )
+
+
+def content_key(buffer: Buffer) -> bytes:
+    """The key under which a content is stored: BLAKE2b of 160 bits over its octets."""
+    digest = hashlib.blake2b(digest_size=20)
+    for start in range(0, len(buffer), INLINE_SIZE):
+        digest.update(buffer[start : start + INLINE_SIZE])
+    return digest.digest()
 
 
 def _texts(rendered: RenderedMessage) -> dict[str, bytes]:
@@ -72,19 +95,15 @@ def _texts(rendered: RenderedMessage) -> dict[str, bytes]:
 
 @contextmanager
 def opened(content: Content) -> Iterator[Buffer]:
-    """The octets of a content. A file on disk is mapped, one in memory is small enough to be taken as it is."""
-    if isinstance(content, bytes | mmap.mmap):
-        yield content
-    elif isinstance(content, io.BytesIO):
+    """The octets of a content. A file on disk is read in pieces, one in memory is small enough to be taken as it is."""
+    if isinstance(content, io.BytesIO):
         yield content.getvalue()
+    elif isinstance(content, bytes | FileOctets):
+        yield content
     elif isinstance(getattr(content, "name", None), int | str):
         content.flush()
         descriptor = content.fileno()
-        if not os.fstat(descriptor).st_size:
-            yield b""
-            return
-        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as mapped:
-            yield mapped
+        yield FileOctets(descriptor, os.fstat(descriptor).st_size)
     else:
         content.seek(0)
         yield content.read()

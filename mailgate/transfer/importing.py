@@ -8,7 +8,6 @@ back from an export. What has been moved to another mailbox since is lacking too
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from typing import Final
 
 from imap.backend import Account
 from imap.errors import CommandRefused, MailboxNotFound
-from mailgate.store.contents import opened
+from mailgate.store.contents import content_key, opened
 from mailgate.transfer import maildir, mbox
 from mailgate.transfer.archive import ArchiveError, Folder, Mail, Manifest, Unreadable, read_manifest
 from mailgate.transfer.exporting import Format
@@ -140,7 +139,7 @@ async def contents_of(account: Account, name: str) -> Counter[bytes]:
 def key_of(message: Mail | Incoming) -> bytes:
     """The key under which the store keeps a content."""
     with ExitStack() as stack:
-        return hashlib.blake2b(stack.enter_context(opened(message.content)), digest_size=20).digest()
+        return content_key(stack.enter_context(opened(message.content)))
 
 
 def _next_batch(
