@@ -12,7 +12,9 @@ import asyncio
 import gc
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -49,14 +51,19 @@ async def measure(
     for benchmark in benchmarks:
         new = [Line(row, row.title.format(**_shown(scale))) for row in benchmark.rows]
         lines += new
+        start = time.monotonic()
         await _run(benchmark, sites, rounds or benchmark.rounds, new)
+        _progress(f"{benchmark.name}: {time.monotonic() - start:.0f} s\n")
     return lines
 
 
 async def _run(benchmark: Benchmark, sites: Sequence[Site], rounds: int, lines: Sequence[Line]) -> None:
     """Add the samples of one benchmark to its lines; a server that failed takes no further part in it."""
     _progress(f"{benchmark.name}: preparing")
+    start = time.monotonic()
     outcomes = await asyncio.gather(*(benchmark.prepare(site) for site in sites), return_exceptions=True)
+    if time.monotonic() - start > 1:
+        _progress(f"{benchmark.name}: prepared in {time.monotonic() - start:.0f} s\n")
     failures = {site.peer.name: error for site, error in zip(sites, outcomes, strict=True) if error is not None}
     for number in range(rounds):
         for position in range(len(sites)):  # another one begins each round
@@ -84,7 +91,11 @@ def _shown(scale: Scale) -> dict[str, str]:
 
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{text}")
+        text = f"\r\033[K{text}"
+    elif not text.endswith("\n"):
+        return
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def main() -> None:
@@ -95,7 +106,9 @@ def main() -> None:
     scale = Scale(**{name: getattr(options, name) for name in asdict(Scale())})
     people = max(benchmark.people(scale) for benchmark in chosen)
     with ExitStack() as stack:
-        peers = [stack.enter_context(PEERS[name](people)) for name in options.peers]
+        with ThreadPoolExecutor() as starting:
+            found = starting.map(stack.enter_context, [PEERS[name](people) for name in options.peers])
+        peers = list(found)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             lines = runner.run(measure(chosen, peers, scale, options.rounds))
     _progress("")

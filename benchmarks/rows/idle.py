@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import statistics
 from collections.abc import Sequence
 
@@ -15,6 +14,7 @@ from benchmarks.rows.benchmark import Benchmark, Row, Sample, Site
 
 _BURSTS = 3
 _FEW = 100
+_PACE = 0.02
 _LONGEST = 30.0
 _AT_ONCE = 20
 _SETTLING = 1.0
@@ -41,18 +41,20 @@ async def _measure(site: Site, _: int) -> Sequence[Sample]:
     await asyncio.sleep(_RESTING)
     resting = (peer.processor_time() - cost) / _RESTING / len(members)
     smtp = await SmtpClient.connect(peer.smtps, peer.tls, peer.sender.address, peer.sender.password)
-    some = await _news_of_some(peer, smtp, idlers)
-    everybody = [await _news_of_all(peer, smtp, idlers, number) for number in range(_BURSTS)]
+    some: list[float] = []
+    await site.timed(_news_of_some(peer, smtp, idlers, some))
+    told: list[float] = []
+    for number in range(_BURSTS):
+        await site.timed(_news_of_all(peer, smtp, idlers, number, told))
     smtp.close()
     for client in idlers:
         client.close()
-    told = [latency for burst in everybody for latency in burst]
     return [
         Sample(memory / 1024),
         Sample(resting * 1e6),
         *_percentiles(some),
         *_percentiles(told),
-        Sample(_FEW - len(some) + _BURSTS * len(idlers) - len(told)),
+        Sample(min(_FEW, len(idlers)) - len(some) + _BURSTS * len(idlers) - len(told)),
     ]
 
 
@@ -72,31 +74,33 @@ async def _connect(site: Site, members: Sequence[int]) -> list[ImapClient]:
     return await asyncio.gather(*map(connect, members))
 
 
-async def _news_of_some(peer: Peer, smtp: SmtpClient, idlers: Sequence[ImapClient]) -> list[float]:
-    """One message after another to somebody, from the end of DATA until the connection is told."""
-    latencies = []
-    source = random.Random(len(idlers))  # noqa: S311 no secret
-    for number in range(_FEW):
-        member = source.randrange(len(idlers))
+async def _news_of_some(peer: Peer, smtp: SmtpClient, idlers: Sequence[ImapClient], latencies: list[float]) -> None:
+    """Messages to one person each at a steady pace, from the end of DATA until the connection is told."""
+    waiting = []
+    for number, member in enumerate(range(0, len(idlers), max(1, len(idlers) // _FEW))[:_FEW]):
+        pause = asyncio.sleep(_PACE)
         address = peer.members[member].address
-        news = [idlers[member].news()]
+        news = idlers[member].news()
         text = message(_FIRST_NUMBER + number, sender=peer.sender.address, to=address)
         sent = await smtp.send(peer.sender.address, [address], text)
-        latencies += await _told(news, sent.ended)
-    return latencies
+        waiting.append(asyncio.create_task(_told([news], sent.ended, latencies)))
+        await pause
+    await asyncio.gather(*waiting)
 
 
-async def _news_of_all(peer: Peer, smtp: SmtpClient, idlers: Sequence[ImapClient], number: int) -> list[float]:
+async def _news_of_all(
+    peer: Peer, smtp: SmtpClient, idlers: Sequence[ImapClient], number: int, latencies: list[float]
+) -> None:
     """One message to the list: everybody's latency, of those who are told."""
     news = [client.news() for client in idlers]
     text = message(_FIRST_NUMBER + _FEW + number, sender=peer.sender.address, to=peer.list_address)
     sent = await smtp.send(peer.sender.address, [peer.list_address], text)
-    return await _told(news, sent.ended)
+    await _told(news, sent.ended, latencies)
 
 
-async def _told(news: Sequence[asyncio.Future[float]], start: float) -> list[float]:
+async def _told(news: Sequence[asyncio.Future[float]], start: float, latencies: list[float]) -> None:
     done, _ = await asyncio.wait(news, timeout=_LONGEST)
-    return [one.result() - start for one in done]
+    latencies += [one.result() - start for one in done]
 
 
 BENCHMARKS = (
