@@ -233,6 +233,8 @@ class Rendering(enum.Flag):
     """For `imap.message.SortKeys.decode`."""
     THREAD_KEYS = enum.auto()
     """For `imap.message.ThreadKeys.decode`."""
+    PREVIEW = enum.auto()
+    """The beginning of the text in UTF-8 (RFC 8970)."""
 
 
 class Rendered(NamedTuple):
@@ -246,6 +248,8 @@ class Rendered(NamedTuple):
     parts: bytes = b""
     sort_keys: bytes = b""
     thread_keys: bytes = b""
+    preview: bytes | None = b""
+    """None for a message that was stored without one: see `Account.make_previews`."""
 
 
 class Entry(NamedTuple):
@@ -423,6 +427,10 @@ class Account(Protocol):
 
         An application without an index says that none of them are.
         """
+        ...
+
+    async def make_previews(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Make the previews that messages were stored without, and keep them; the caller bounds their number."""
         ...
 
     async def read(self, message_id: bytes, start: int, stop: int) -> bytes:

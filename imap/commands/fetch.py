@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from imap import flags
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 500
 """Messages per look into the store."""
+_PREVIEWS: Final = 50
+"""Messages whose previews are made at a time, each from 256 KiB at most."""
 
 
 async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
@@ -31,7 +33,10 @@ async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
     if command.vanished and not (session.qresync and command.uid and command.changed_since is not None):
         raise BadCommand("VANISHED needs ENABLE QRESYNC, UID FETCH and CHANGEDSINCE")
     plan = make_plan(
-        command, condstore=session.condstore, readonly=view.readonly or Rights.SEEN not in view.mailbox.rights
+        command,
+        condstore=session.condstore,
+        readonly=view.readonly or Rights.SEEN not in view.mailbox.rights,
+        utf8=session.utf8,
     )
     if plan.modseq:
         session.enable_condstore()
@@ -127,10 +132,25 @@ async def _read_rendered(
 ) -> tuple[Columns, Sequence[Entry], Sequence[Rendered]]:
     """The texts of the messages; those whose content is gone by now are left out."""
     texts = await session.account.rendered({entry.message_id for entry in entries}, plan.rendering)
+    if plan.previews:
+        texts = await _with_previews(session, texts)
     kept = [index for index, entry in enumerate(entries) if entry.message_id in texts]
     if len(kept) < len(entries):
         messages, entries = messages.only(kept), [entries[index] for index in kept]
     return messages, entries, [texts[entry.message_id] for entry in entries]
+
+
+async def _with_previews(session: Session, texts: Mapping[bytes, Rendered]) -> Mapping[bytes, Rendered]:
+    """The same texts, with the previews that an earlier version did not make."""
+    missing = [message_id for message_id, text in texts.items() if text.preview is None]
+    if not missing:
+        return texts
+    found = dict(texts)
+    for start in range(0, len(missing), _PREVIEWS):
+        made = await session.account.make_previews(missing[start : start + _PREVIEWS])
+        for message_id in missing[start : start + _PREVIEWS]:
+            found[message_id] = found[message_id]._replace(preview=made.get(message_id, b""))
+    return found
 
 
 async def _set_seen(session: Session, view: View, messages: Columns) -> bool:

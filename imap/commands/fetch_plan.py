@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from imap.backend import Entry, Rendered, Rendering
 from imap.message import LISTING_FIELDS, filter_header
+from imap.objectid import email_id, thread_id
 from imap.parsing.commands import Fetch
 from imap.parsing.fetch_items import (
     BinarySection,
@@ -21,10 +22,11 @@ from imap.parsing.fetch_items import (
     FetchAttribute,
     FetchItem,
     Partial,
+    Preview,
     Section,
     SectionText,
 )
-from imap.parsing.wire import astring, internal_date
+from imap.parsing.wire import astring, internal_date, nstring
 from imap.selected.view import Columns, View
 
 _NOTHING: Final = Rendering(0)
@@ -70,6 +72,8 @@ class Plan:
     sections: list[SectionPlan] = field(default_factory=list)
     rendering: Rendering = _NOTHING
     needs_entries: bool = False
+    previews: bool = False
+    """Previews that are missing are to be made: somebody asked without LAZY (RFC 8970 section 3.2)."""
     sets_seen: bool = False
     modseq: bool = False
     tells_flags: bool = False
@@ -103,7 +107,7 @@ class Plan:
         return items
 
 
-def make_plan(command: Fetch, *, condstore: bool, readonly: bool) -> Plan:
+def make_plan(command: Fetch, *, condstore: bool, readonly: bool, utf8: bool = False) -> Plan:
     """Decide how to answer; items that were named twice are given once."""
     asked: dict[FetchItem, None] = dict.fromkeys(command.items)
     if command.uid:
@@ -114,6 +118,8 @@ def make_plan(command: Fetch, *, condstore: bool, readonly: bool) -> Plan:
     for item in asked:
         if isinstance(item, FetchAttribute):
             _add_attribute(plan, item)
+        elif isinstance(item, Preview):
+            _add_preview(plan, item, utf8=utf8)
         elif isinstance(item, BodySection):
             _add_body(plan, item)
             plan.sets_seen |= not item.peek
@@ -141,6 +147,18 @@ def _add_attribute(plan: Plan, attribute: FetchAttribute) -> None:
     plan.items.append(_ATTRIBUTES[attribute])
     plan.rendering |= _RENDERINGS.get(attribute, _NOTHING)
     plan.needs_entries |= attribute not in _IN_MEMORY
+
+
+def _add_preview(plan: Plan, item: Preview, *, utf8: bool) -> None:
+    """PREVIEW once, however often and however lazily it was asked for."""
+    plan.previews |= not item.lazy
+    if Rendering.PREVIEW in plan.rendering:
+        return
+    plan.needs_entries = True
+    plan.rendering |= Rendering.PREVIEW
+    plan.items.append(
+        Item(b"PREVIEW %b", lambda chunk: ([nstring(text.preview, utf8=utf8) for text in chunk.rendered],))
+    )
 
 
 def _add_body(plan: Plan, item: BodySection) -> None:
@@ -204,6 +222,11 @@ def _brackets(section: Section, partial: Partial | None) -> bytes:
     return b"[%b]" % text + (b"" if partial is None else b"<%d>" % partial.start)
 
 
+def _thread_ids(chunk: Chunk) -> list[bytes]:
+    pairs = zip(chunk.entries, chunk.rendered, strict=True)
+    return [thread_id(entry.message_id, text.thread_keys).encode() for entry, text in pairs]
+
+
 _internal_date = lru_cache(maxsize=4096)(internal_date)
 
 
@@ -220,6 +243,13 @@ _ATTRIBUTES: Final = {
     FetchAttribute.BODYSTRUCTURE: Item(
         b"BODYSTRUCTURE %b", lambda chunk: ([text.bodystructure for text in chunk.rendered],)
     ),
+    FetchAttribute.SAVEDATE: Item(
+        b"SAVEDATE %b", lambda chunk: ([_internal_date(entry.saved_at) for entry in chunk.entries],)
+    ),
+    FetchAttribute.EMAILID: Item(
+        b"EMAILID (%b)", lambda chunk: ([email_id(entry.message_id).encode() for entry in chunk.entries],)
+    ),
+    FetchAttribute.THREADID: Item(b"THREADID (%b)", lambda chunk: (_thread_ids(chunk),)),
     FetchAttribute.RFC822_HEADER: _literal_item(b"RFC822.HEADER", lambda rendered: rendered.header, None),
 }
 _IN_MEMORY: Final = {FetchAttribute.UID, FetchAttribute.FLAGS, FetchAttribute.MODSEQ}
@@ -228,4 +258,5 @@ _RENDERINGS: Final = {
     FetchAttribute.BODY: Rendering.BODY,
     FetchAttribute.BODYSTRUCTURE: Rendering.BODYSTRUCTURE,
     FetchAttribute.RFC822_HEADER: Rendering.HEADER,
+    FetchAttribute.THREADID: Rendering.THREAD_KEYS,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imap.objectid import mailbox_id
 from imap.parsing.commands import Create, Delete, Rename, Subscribe, Unsubscribe
 from imap.responses import Completion
 
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
 async def create(session: Session, _tag: str, command: Create) -> Completion:
     """CREATE, with a special use where one is asked for."""
-    await session.account.create(command.name, command.special_use)
-    return Completion("CREATE completed")
+    created = await session.account.create(command.name, command.special_use)
+    return Completion("CREATE completed", f"MAILBOXID ({mailbox_id(created.ref)})")
 
 
 async def delete(session: Session, _tag: str, command: Delete) -> Completion:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from imap.errors import BadCommand, NotPermitted
 from imap.flags import SEEN
+from imap.objectid import mailbox_id
 from imap.parsing.commands import Close, QResyncParam, Select, Unselect
 from imap.parsing.sequence import SequenceSet
 from imap.parsing.wire import mailbox_name
@@ -84,7 +85,8 @@ def _put_state(session: Session, view: View, name: str) -> None:
             session.put(b"* OK [UNSEEN %d] First unseen\r\n" % unseen)
     session.put(
         b"* OK [UIDVALIDITY %d] UIDs valid\r\n* OK [UIDNEXT %d] Predicted next UID\r\n"
-        b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % (mailbox.uidvalidity, mailbox.uidnext, mailbox.highestmodseq)
+        b"* OK [HIGHESTMODSEQ %d] Highest\r\n* OK [MAILBOXID (%b)] Kept when renamed\r\n"
+        % (mailbox.uidvalidity, mailbox.uidnext, mailbox.highestmodseq, mailbox_id(mailbox.ref).encode())
     )
     if session.rev2:
         session.put(b'* LIST () "/" %b\r\n' % mailbox_name(name, utf8=session.utf8))

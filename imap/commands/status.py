@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from imap import flags
 from imap.backend import MailboxStatus
+from imap.objectid import mailbox_id
 from imap.parsing.commands import Status, StatusItem
 from imap.parsing.wire import mailbox_name
 from imap.responses import Completion
@@ -42,9 +43,11 @@ async def put_status(session: Session, mailbox: MailboxStatus, items: Sequence[S
     session.put(b"* STATUS %b (%b)\r\n" % (name, " ".join(values).encode()))
 
 
-async def _value(session: Session, mailbox: MailboxStatus, item: StatusItem) -> int:
+async def _value(session: Session, mailbox: MailboxStatus, item: StatusItem) -> int | str:
     if item is StatusItem.APPENDLIMIT:
         return session.connection.reader.message_limit
+    if item is StatusItem.MAILBOXID:
+        return f"({mailbox_id(mailbox.ref)})"
     if item is StatusItem.DELETED_STORAGE:
         return await _deleted_storage(session, mailbox)
     return int(getattr(mailbox, _COUNTERS[item]))

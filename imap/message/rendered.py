@@ -8,6 +8,7 @@ from imap.message.envelope import Envelope
 from imap.message.header import filter_header, select_fields
 from imap.message.keys import SortKeys, ThreadKeys, base_subject, sort_keys, thread_keys
 from imap.message.parts import Part, PartTable
+from imap.message.preview import preview
 from imap.message.scanner import MAX_HEADER, Content, Node, scan
 from imap.message.structure import StructureEncoder
 
@@ -46,6 +47,8 @@ class RenderedMessage:
     """HEADER.FIELDS of `LISTING_FIELDS`."""
     parts: bytes
     """For `PartTable.decode`."""
+    preview: bytes
+    """The beginning of the text in UTF-8 (RFC 8970)."""
     sort: SortKeys
     thread: ThreadKeys
 
@@ -76,6 +79,7 @@ def render(content: Content) -> RenderedMessage:
         header=header,
         listing=select_fields(root.fields, _LISTING) if scanned_whole else filter_header(header, LISTING_FIELDS),
         parts=PartTable(_part(root)).encode(),
+        preview=preview(root, content),
         sort=sort_keys(envelope, subject),
         thread=thread_keys(envelope, root.value(b"references"), is_reply=is_reply),
     )

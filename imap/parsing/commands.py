@@ -167,7 +167,7 @@ class Unsubscribe(Command):
 
 
 class StatusItem(enum.Enum):
-    """What STATUS counts (RFC 9051 6.3.11, RFC 7162, RFC 7889, RFC 9208)."""
+    """What STATUS tells (RFC 9051 6.3.11, RFC 7162, RFC 7889, RFC 8474, RFC 9208)."""
 
     MESSAGES = "MESSAGES"
     RECENT = "RECENT"
@@ -179,6 +179,7 @@ class StatusItem(enum.Enum):
     SIZE = "SIZE"
     HIGHESTMODSEQ = "HIGHESTMODSEQ"
     APPENDLIMIT = "APPENDLIMIT"
+    MAILBOXID = "MAILBOXID"
 
 
 class ListSelect(enum.Enum):

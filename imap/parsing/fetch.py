@@ -14,6 +14,7 @@ from imap.parsing.fetch_items import (
     FetchAttribute,
     FetchItem,
     Partial,
+    Preview,
     Section,
     SectionText,
 )
@@ -34,6 +35,7 @@ _SECTION_TEXTS: Final = {text.value.encode(): text for text in SectionText}
 _ITEM_NAME: Final = re.compile(rb"[A-Za-z0-9.]+")
 # field-name = 1*ftext ; RFC 5322 section 3.6.8, printable but the colon
 _FIELD_NAME: Final = re.compile(rb"[\x21-\x39\x3b-\x7e]+")
+_LAZY: Final = re.compile(rb" \(LAZY(?: LAZY){0,9}\)", re.IGNORECASE)
 _TEXT_NAME: Final = re.compile(rb"[A-Za-z.]+")
 
 
@@ -102,10 +104,19 @@ def _item(cursor: Cursor) -> FetchItem:
                 return BinarySection(_section_binary(cursor), _partial(cursor), peek=name == b"BINARY.PEEK")
             case b"BINARY.SIZE":
                 return BinarySize(_section_binary(cursor))
+    elif name == b"PREVIEW":
+        return Preview(lazy=_is_lazy(cursor))
     elif (attribute := _ATTRIBUTES.get(name)) is not None:
         return attribute
     cursor.pos = start
     raise cursor.expected("an item of FETCH")
+
+
+# fetch-att =/ "PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"]
+# preview-mod = "LAZY"
+def _is_lazy(cursor: Cursor) -> bool:
+    """Whether LAZY follows; another parenthesis holds the modifiers of FETCH."""
+    return cursor.match(_LAZY) is not None
 
 
 # section = "[" [section-spec] "]"

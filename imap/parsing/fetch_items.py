@@ -1,4 +1,4 @@
-"""What FETCH can ask for, as values (RFC 9051 section 6.4.5, RFC 3516, RFC 7162)."""
+"""What FETCH can ask for, as values (RFC 9051 section 6.4.5, RFC 3516, RFC 7162, RFC 8474, RFC 8514, RFC 8970)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ class FetchAttribute(enum.Enum):
     RFC822 = "RFC822"
     RFC822_HEADER = "RFC822.HEADER"
     RFC822_TEXT = "RFC822.TEXT"
+    EMAILID = "EMAILID"
+    THREADID = "THREADID"
+    SAVEDATE = "SAVEDATE"
 
 
 class SectionText(enum.Enum):
@@ -76,4 +79,11 @@ class BinarySize:
     part: tuple[int, ...]
 
 
-FetchItem: TypeAlias = FetchAttribute | BodySection | BinarySection | BinarySize
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """``PREVIEW``, and ``PREVIEW (LAZY)``: only where it is at hand (RFC 8970)."""
+
+    lazy: bool = False
+
+
+FetchItem: TypeAlias = FetchAttribute | Preview | BodySection | BinarySection | BinarySize

@@ -170,7 +170,7 @@ def status_items(cursor: Cursor) -> tuple[StatusItem, ...]:
 
 
 # status-att = "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN" / "DELETED" / "SIZE"
-# status-att =/ "HIGHESTMODSEQ" / "APPENDLIMIT" / "DELETED-STORAGE"
+# status-att =/ "HIGHESTMODSEQ" / "APPENDLIMIT" / "DELETED-STORAGE" / "MAILBOXID"
 def _status_item(cursor: Cursor) -> StatusItem:
     if (item := _STATUS_ITEMS.get(cursor.word(ATOM, "an item of STATUS"))) is None:
         raise BadCommand("Unknown item of STATUS")

@@ -18,8 +18,10 @@ from imap.parsing.search_keys import (
     All,
     And,
     BodyContains,
+    HasEmailId,
     HasFlag,
     HasKeyword,
+    HasThreadId,
     HeaderContains,
     IsRecent,
     LargerThan,
@@ -42,6 +44,7 @@ from imap.parsing.values import date, keyword, sequence_set
 
 CHARSETS: Final = ("US-ASCII", "UTF-8")
 _KEY_NAME: Final = re.compile(rb"[A-Za-z]+")
+_OBJECT_ID: Final = re.compile(rb"[A-Za-z0-9_-]{1,255}(?![A-Za-z0-9_-])")
 _ENTRY: Final = re.compile(rb"/flags/\\?[^\\\"(){ %*\]\x00-\x1f\x7f-\xff]+", re.IGNORECASE)
 _ENTRY_TYPES: Final = (b"PRIV", b"SHARED", b"ALL")
 
@@ -138,6 +141,13 @@ def _modseq(cursor: Cursor) -> ModSeqFrom:
     return ModSeqFrom(cursor.number64("a modification sequence"))
 
 
+# objectid = 1*255(ALPHA / DIGIT / "_" / "-")
+def _object_id(cursor: Cursor) -> str:
+    if (found := cursor.match(_OBJECT_ID)) is None:
+        raise cursor.expected("an object identifier")
+    return found.decode()
+
+
 def _text(cursor: Cursor) -> str:
     return cursor.text_astring("a string to search for")
 
@@ -199,6 +209,9 @@ _ARGUMENT_KEYS: Final[dict[bytes, Callable[[Cursor], SearchKey]]] = {
     # ("OLDER" / "YOUNGER") SP nz-number
     b"OLDER": lambda cursor: OlderThan(cursor.nz_number("a number of seconds")),
     b"YOUNGER": lambda cursor: YoungerThan(cursor.nz_number("a number of seconds")),
+    # "EMAILID" SP objectid / "THREADID" SP objectid
+    b"EMAILID": lambda cursor: HasEmailId(_object_id(cursor)),
+    b"THREADID": lambda cursor: HasThreadId(_object_id(cursor)),
     b"LARGER": lambda cursor: LargerThan(cursor.number64("a size")),
     b"SMALLER": lambda cursor: SmallerThan(cursor.number64("a size")),
     # "KEYWORD" SP flag-keyword / "UNKEYWORD" SP flag-keyword

@@ -128,6 +128,20 @@ class SentDate:
 
 
 @dataclass(frozen=True, slots=True)
+class HasEmailId:
+    """EMAILID: exactly this identifier (RFC 8474 section 6)."""
+
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class HasThreadId:
+    """THREADID: exactly this identifier (RFC 8474 section 6)."""
+
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
 class LargerThan:
     """LARGER: more than this many octets."""
 
@@ -186,6 +200,8 @@ SearchKey: TypeAlias = (
     | OlderThan
     | YoungerThan
     | SentDate
+    | HasEmailId
+    | HasThreadId
     | LargerThan
     | SmallerThan
     | HeaderContains

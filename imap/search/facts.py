@@ -26,7 +26,7 @@ class Level(enum.IntEnum):
     MEMORY = 0
     """UID, sequence number, flags, modification sequence."""
     ENTRY = 1
-    """Internal date and size."""
+    """Internal date, size and content; the thread."""
     INDEX = 2
     """Texts of the messages that the application has indexed."""
     HEADER = 3
@@ -54,6 +54,8 @@ class Facts:
     indexed: Indexed = field(default_factory=lambda: Indexed({}))
     headers: Mapping[int, Header] = field(default_factory=dict)
     texts: Mapping[int, FoldedTexts] = field(default_factory=dict)
+    threads: Mapping[int, str] = field(default_factory=dict)
+    """THREADID (RFC 8474), where the search asks for one."""
 
 
 class Header:

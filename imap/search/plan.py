@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 from imap.backend import Entry, TextKey, TextScope
 from imap.collation import fold
 from imap.flags import KEYWORD_SHIFT
+from imap.objectid import email_id
 from imap.parsing import search_keys as keys
 from imap.parsing.search_keys import SearchKey, When
 from imap.search.facts import Facts, Level
@@ -28,7 +29,14 @@ _DAY = 86_400
 _EPOCH = datetime.date(1970, 1, 1)
 
 EntryKey: TypeAlias = (
-    keys.ReceivedDate | keys.SavedDate | keys.OlderThan | keys.YoungerThan | keys.LargerThan | keys.SmallerThan
+    keys.ReceivedDate
+    | keys.SavedDate
+    | keys.HasEmailId
+    | keys.HasThreadId
+    | keys.OlderThan
+    | keys.YoungerThan
+    | keys.LargerThan
+    | keys.SmallerThan
 )
 Select: TypeAlias = Callable[[Facts, Sequence[int]], Sequence[int]]
 
@@ -49,6 +57,8 @@ class Plan:
     fields: frozenset[str] = frozenset()
     texts: frozenset[TextKey] = frozenset()
     keys: int = 1
+    threads: bool = False
+    """Whether it reads what thread a message belongs to."""
 
     @property
     def cost(self) -> Level:
@@ -70,12 +80,14 @@ def make_plan(key: SearchKey, view: SearchView, *, fuzzy: bool = False) -> Plan:
         case (
             keys.ReceivedDate()
             | keys.SavedDate()
+            | keys.HasEmailId()
+            | keys.HasThreadId()
             | keys.OlderThan()
             | keys.YoungerThan()
             | keys.LargerThan()
             | keys.SmallerThan()
         ):
-            return _leaf(Level.ENTRY, _select_entry(key))
+            return replace(_leaf(Level.ENTRY, _select_entry(key)), threads=isinstance(key, keys.HasThreadId))
         case keys.SentDate(when, day):
             return _leaf(Level.HEADER, _select_sent(when, day), "date")
         case keys.HeaderContains(field, text):
@@ -155,6 +167,7 @@ def _together(decide: Callable[[Facts, Sequence[int]], Verdict], plans: Sequence
         frozenset().union(*(plan.fields for plan in plans)),
         frozenset().union(*(plan.texts for plan in plans)),
         1 + sum(plan.keys for plan in plans),
+        any(plan.threads for plan in plans),
     )
 
 
@@ -262,6 +275,12 @@ def _select_entry(key: EntryKey) -> Select:
         case keys.YoungerThan(seconds):
             target = int(time.time()) - seconds
             return lambda facts, positions: [p for p in positions if facts.entries[p].internal_date >= target]
+        case keys.HasThreadId(identifier):
+            return lambda facts, positions: [p for p in positions if facts.threads[p] == identifier]
+        case keys.HasEmailId(identifier):
+            return lambda facts, positions: [
+                p for p in positions if email_id(facts.entries[p].message_id) == identifier
+            ]
         case keys.LargerThan(size):
             return lambda facts, positions: [p for p in positions if facts.entries[p].size > size]
         case keys.SmallerThan(size):

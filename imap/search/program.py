@@ -11,6 +11,7 @@ from imap.backend import Entry, MailboxRef, Rendered, Rendering
 from imap.message import LISTING_FIELDS
 from imap.message.scanner import MAX_HEADER
 from imap.message.text import MAX_TEXT
+from imap.objectid import thread_id
 from imap.parsing.search_keys import SearchKey
 from imap.search.facts import Facts, FoldedTexts, Header, Indexed, Level
 from imap.search.plan import Plan, make_plan
@@ -119,12 +120,15 @@ class _Loader:
             yield positions, Facts(level)
             return
         entries = await self._entries(positions)
+        threads = await self._threads(entries) if self.plan.threads else {}
+        if self.plan.threads:
+            entries = {position: entry for position, entry in entries.items() if position in threads}
         if level is Level.ENTRY:
-            yield list(entries), Facts(level, entries)
+            yield list(entries), Facts(level, entries, threads=threads)
             return
         if level is Level.INDEX:
             await self._ask_index(entries)
-            yield list(entries), Facts(level, entries, self.indexed)
+            yield list(entries), Facts(level, entries, self.indexed, threads=threads)
             return
         for batch in _by_size(entries, level):
             headers = await self._headers(batch) if self.plan.fields else {}
@@ -134,13 +138,20 @@ class _Loader:
                 for position in batch
                 if (not self.plan.fields or position in headers) and (level < Level.CONTENT or position in texts)
             ]
-            yield present, Facts(level, batch, self.indexed, headers, texts)
+            yield present, Facts(level, batch, self.indexed, headers, texts, threads)
 
     async def _entries(self, positions: Sequence[int]) -> dict[int, Entry]:
         uids = self.view.uids
         by_uid = {uids[position]: position for position in positions}
         entries = await self.source.entries(self.mailbox, list(by_uid))
         return {by_uid[entry.uid]: entry for entry in entries}
+
+    async def _threads(self, entries: Mapping[int, Entry]) -> dict[int, str]:
+        found = await self._rendered(entries, Rendering.THREAD_KEYS)
+        return {
+            position: thread_id(entries[position].message_id, rendered.thread_keys)
+            for position, rendered in found.items()
+        }
 
     async def _ask_index(self, entries: Mapping[int, Entry]) -> None:
         keys = list(self.indexed.hits)

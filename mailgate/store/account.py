@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TypeVar
 
@@ -34,6 +35,7 @@ from imap.backend import (
     TextKey,
 )
 from imap.errors import MessageTooLarge, NotPermitted, ServiceUnavailable
+from imap.message import make_preview
 from imap.rights import Rights
 from mailgate.database import Database, DatabaseUnavailable, Tx
 from mailgate.database.contract import Work
@@ -168,6 +170,13 @@ class StoreAccount:
         except DatabaseUnavailable as error:
             raise _unavailable(error) from error
 
+    async def make_previews(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Previews from the beginnings of messages that were stored without one."""
+        chunks = await self._read(lambda tx: messages.read_beginnings(tx, message_ids))
+        made = await asyncio.to_thread(_previews, chunks)
+        await self._write(lambda tx: messages.keep_previews(tx, made))
+        return made
+
     async def read(self, message_id: bytes, start: int, stop: int) -> bytes:
         """A range of a message's octets. Raises MessageGone."""
         chunks = await self._read(lambda tx: messages.read_range(tx, message_id, start, stop))
@@ -282,6 +291,10 @@ class StoreAccount:
 def _unavailable(error: DatabaseUnavailable) -> ServiceUnavailable:
     log.error("database unavailable", reason=str(error))
     return ServiceUnavailable("The mailboxes cannot be reached right now. Please try again later.")
+
+
+def _previews(chunks: Mapping[bytes, Iterable[bytes]]) -> Mapping[bytes, bytes]:
+    return {message_id: make_preview(beginning) for message_id, beginning in messages.joined(chunks).items()}
 
 
 def _now() -> int:

@@ -88,6 +88,7 @@ def _texts(rendered: RenderedMessage) -> dict[str, bytes]:
         "header": rendered.header,
         "listing": rendered.listing,
         "parts": rendered.parts,
+        "preview": rendered.preview,
         "sort_keys": rendered.sort_keys,
         "thread_keys": rendered.thread_keys,
     }

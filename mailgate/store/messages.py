@@ -17,7 +17,17 @@ from mailgate.store.schema import CHUNK, body_chunk, message
 from mailgate.store.search.queue import enqueue
 
 _ZSTD_LEVEL: Final = 3
-_TEXTS: Final = ("envelope", "body", "bodystructure", "header", "listing", "parts", "sort_keys", "thread_keys")
+_TEXTS: Final = (
+    "envelope",
+    "body",
+    "bodystructure",
+    "header",
+    "listing",
+    "parts",
+    "sort_keys",
+    "thread_keys",
+    "preview",
+)
 
 _INSERT: Final = Statement(
     insert(message)
@@ -45,6 +55,14 @@ _WHOLE: Final = Statement(
     .order_by(body_chunk.c.message_id, body_chunk.c.chunk)
 )
 _NOTHING: Final = literal(b"", LargeBinary)
+_BEGINNING: Final = Statement(
+    select(body_chunk.c.message_id, body_chunk.c.data).where(
+        member(body_chunk.c.message_id, "message_ids"), body_chunk.c.chunk == 0
+    )
+)
+_KEEP_PREVIEW: Final = Statement(
+    update(message).where(message.c.message_id == bindparam("id")).values(preview=bindparam("text"))
+)
 _RENDERED: dict[Rendering, Statement] = {}
 
 
@@ -101,6 +119,18 @@ async def read_chunks(tx: Tx, message_ids: Collection[bytes]) -> dict[bytes, lis
 def joined(chunks: Mapping[bytes, Iterable[bytes]]) -> dict[bytes, bytes]:
     """Whole contents from what `read_chunks` gave."""
     return {message_id: _joined(data) for message_id, data in chunks.items()}
+
+
+async def read_beginnings(tx: Tx, message_ids: Collection[bytes]) -> dict[bytes, list[bytes]]:
+    """The first compressed chunk of each content, for `joined`; those that are gone are left out."""
+    return {row[0]: [row[1]] for row in await tx.all(_BEGINNING, message_ids=message_ids)}
+
+
+async def keep_previews(tx: Tx, previews: Mapping[bytes, bytes]) -> None:
+    """Write down previews that messages were stored without."""
+    await tx.run_many(
+        _KEEP_PREVIEW, [{"id": message_id, "text": previews[message_id]} for message_id in sorted(previews)]
+    )
 
 
 async def read_rendered(tx: Tx, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:

@@ -41,11 +41,11 @@ class RenderedCache:
         return found, missing
 
     def add(self, rendered: Mapping[bytes, Rendered], which: Rendering) -> None:
-        """Keep what was read."""
+        """Keep what was read; not where a preview is still to be made."""
         young = self._young.setdefault(which, {})
         for message_id, texts in rendered.items():
-            octets = _OVERHEAD + sum(map(len, texts))
-            if octets > _LARGEST or message_id in young:
+            octets = _OVERHEAD + sum(map(len, filter(None, texts)))
+            if octets > _LARGEST or message_id in young or texts.preview is None:
                 continue
             if self._octets + octets > self._generation_limit:
                 self._old, self._octets = self._young, 0

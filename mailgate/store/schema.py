@@ -170,6 +170,7 @@ message: Final = Table(
     _octets("sort_keys"),
     _octets("thread_keys"),
     _octets("header"),
+    Column("preview", LargeBinary, nullable=True),
     comment="A content by its BLAKE2b-160, with everything that IMAP shows of it; stored_at is its last delivery",
 )
 

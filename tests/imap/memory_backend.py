@@ -163,6 +163,8 @@ class MemoryAccount:
         self.boxes: dict[MailboxRef, Mailbox] = {}
         self.subscribed: set[str] = set()
         self.calls: dict[str, int] = {}
+        self.without_preview: set[bytes] = set()
+        """Keys of messages as an older version stored them."""
         self._contents: dict[bytes, tuple[bytes, RenderedMessage]] = {}
         self._keys: dict[bytes, bytes] = {}
         self.annotations: dict[str, bytes] = {}
@@ -364,7 +366,15 @@ class MemoryAccount:
 
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
         self._count("rendered")
-        return {key: _only(self._contents[key][1], which) for key in message_ids}
+        found = {key: _only(self._contents[key][1], which) for key in message_ids}
+        return {
+            key: texts._replace(preview=None) if key in self.without_preview else texts for key, texts in found.items()
+        }
+
+    async def make_previews(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
+        self._count("make_previews")
+        self.without_preview.difference_update(message_ids)
+        return {key: self._contents[key][1].preview for key in message_ids}
 
     async def read(self, message_id: bytes, start: int, stop: int) -> bytes:
         self._count("read")

@@ -235,7 +235,7 @@ async def test_stop_says_bye_and_lets_commands_finish(tls: Tls) -> None:
     stopping = asyncio.ensure_future(gateway.server.stop(grace=5))
     assert await idle.line() == b"* BYE Server shutting down"
     release.set()
-    assert await busy.line() == b"c OK CREATE completed"
+    assert await busy.line() == b"c OK [MAILBOXID (M1-7)] CREATE completed"
     assert await busy.line() == b"* BYE Server shutting down"
     await stopping
     assert gateway.account.find("New")

@@ -14,7 +14,7 @@ async def test_list(talk: Talk) -> None:
     await talk(
         """
         A: a0 CREATE Classe/6A
-        A< a0 OK CREATE completed
+        A< a0 OK [MAILBOXID (…)] CREATE completed
         A: a1 LIST "" ""
         A< * LIST (\\Noselect) "/" ""
         A< a1 OK …
