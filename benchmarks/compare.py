@@ -61,7 +61,7 @@ async def _run(benchmark: Benchmark, sites: Sequence[Site], rounds: int, lines: 
     """Add the samples of one benchmark to its lines; a server that failed takes no further part in it."""
     _progress(f"{benchmark.name}: preparing")
     start = time.monotonic()
-    outcomes = await asyncio.gather(*(benchmark.prepare(site) for site in sites), return_exceptions=True)
+    outcomes = await asyncio.gather(*(_prepare(benchmark, site) for site in sites), return_exceptions=True)
     if time.monotonic() - start > 1:
         _progress(f"{benchmark.name}: prepared in {time.monotonic() - start:.0f} s\n")
     failures = {site.peer.name: error for site, error in zip(sites, outcomes, strict=True) if error is not None}
@@ -78,6 +78,11 @@ async def _run(benchmark: Benchmark, sites: Sequence[Site], rounds: int, lines: 
                 failures[site.peer.name] = error
     for line in lines:
         line.failures = {name: f"{type(error).__name__}: {error}" for name, error in failures.items()}
+
+
+async def _prepare(benchmark: Benchmark, site: Site) -> None:
+    await benchmark.prepare(site)
+    await site.rest()
 
 
 def _add(lines: Sequence[Line], name: str, samples: Sequence[Sample]) -> None:

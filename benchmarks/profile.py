@@ -43,10 +43,10 @@ class ProfiledSite(Site):
     stacks: Counter[tuple[str, ...]] = field(default_factory=Counter)
     samples: list[Sample] = field(default_factory=list)
 
-    async def timed(self, work: Awaitable[object], *, per: float = 1) -> Sample:
+    async def timed(self, work: Awaitable[object], *, per: float = 1, with_rest: bool = False) -> Sample:
         """As without a profile, and count."""
         async with self._sampling():
-            sample = await super().timed(work, per=per)
+            sample = await super().timed(work, per=per, with_rest=with_rest)
         self.samples.append(sample)
         return sample
 
@@ -104,6 +104,7 @@ def print_profile(stacks: Counter[tuple[str, ...]], lines: int) -> None:
 async def measure(site: ProfiledSite, benchmark: Benchmark, rounds: int) -> None:
     """Run the row on one server."""
     await benchmark.prepare(site)
+    await site.rest()
     for number in range(rounds):
         await benchmark.round(site, number)
 

@@ -13,6 +13,10 @@ from benchmarks.peers.peer import Peer
 
 _SETTLING = 0.03
 """Seconds in which a server finishes what it does after its answer, or after a connection."""
+_LOOKING = 0.3
+_AT_REST = 0.03
+"""The share of one processor below which a server rests."""
+_LONGEST_REST = 240.0
 
 
 @dataclass(frozen=True)
@@ -74,14 +78,30 @@ class Site:
             self._made[key] = asyncio.ensure_future(make(self))
         await self._made[key]
 
-    async def timed(self, work: Awaitable[object], *, per: float = 1) -> Sample:
-        """Wait for `work`, and give its milliseconds and the server's divided by `per`."""
+    async def rest(self) -> None:
+        """Wait until the server does next to nothing: what it puts off (an index of words) is done, too."""
+        before = self.peer.processor_time()
+        deadline = time.monotonic() + _LONGEST_REST
+        while True:
+            await asyncio.sleep(_LOOKING)
+            now = self.peer.processor_time()
+            if now - before < _LOOKING * _AT_REST:
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError("the server does not come to rest")
+            before = now
+
+    async def timed(self, work: Awaitable[object], *, per: float = 1, with_rest: bool = False) -> Sample:
+        """Wait for `work`, and give its milliseconds and the server's divided by `per`.
+
+        The processor time `with_rest` is all that was used until the server rests again.
+        """
         await asyncio.sleep(_SETTLING)
         before = self.peer.processor_time()
         start = time.perf_counter()
         await work
         elapsed = time.perf_counter() - start
-        await asyncio.sleep(_SETTLING)
+        await (self.rest() if with_rest else asyncio.sleep(_SETTLING))
         cost = self.peer.processor_time() - before
         return Sample(elapsed * 1000 / per, cost * 1000 / per)
 

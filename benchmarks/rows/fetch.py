@@ -38,6 +38,7 @@ class First:
     async def __call__(self, site: Site, _: int) -> Sequence[Sample]:
         """One round."""
         await asyncio.to_thread(site.peer.forget)
+        await site.rest()
         client = await site.selected(mailboxes.LARGE)
         sample = await _timed(site, client, self._request)
         client.close()
