@@ -55,7 +55,8 @@ def capabilities(session: Session) -> list[str]:
         features = session.context.features
         optional = (("COMPRESS=DEFLATE", features.compress), ("UNAUTHENTICATE", features.unauthenticate))
         limit = f"APPENDLIMIT={session.connection.reader.message_limit}"
-        return [*_ALWAYS, *_SIGNED_IN, *(name for name, on in optional if on), limit]
+        uidonly = [] if session.is_outlook else ["UIDONLY"]
+        return [*_ALWAYS, *_SIGNED_IN, *uidonly, *(name for name, on in optional if on), limit]
     if session.connection.peer.tls:
         return [*_ALWAYS, *(f"AUTH={name}" for name in session.context.backend.mechanisms())]
     starttls = ["STARTTLS"] if session.context.ssl_context is not None else []

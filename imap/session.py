@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from imap.backend import Account
 from imap.capabilities import capabilities
 from imap.commands.dispatch import RULES, State
+from imap.commands.uidonly import require_uids
 from imap.errors import AuthenticationFailed, BadCharset, BadCommand, ImapError
 from imap.parsing.commands import Command, Fetch, Search, Store
 from imap.parsing.literals import CommandInput, Literal, peek_command
@@ -50,6 +51,7 @@ class Session:
         "enabled",
         "ended",
         "failed_sign_ins",
+        "is_outlook",
         "view",
     )
 
@@ -64,6 +66,8 @@ class Session:
         self.ended = False
         """Close after the command that runs."""
         self.failed_sign_ins = 0
+        self.is_outlook = False
+        """The client said so: it breaks on an announced UIDONLY."""
         self._account: Account | None = None
         self._before_sign_in = 0
         self._bad_in_a_row = 0
@@ -115,6 +119,11 @@ class Session:
     def qresync(self) -> bool:
         """Whether the client enabled QRESYNC."""
         return "QRESYNC" in self.enabled
+
+    @property
+    def uidonly(self) -> bool:
+        """Whether the client enabled UIDONLY: messages are named by UID alone (RFC 9586)."""
+        return "UIDONLY" in self.enabled
 
     @property
     def idling(self) -> bool:
@@ -245,6 +254,8 @@ class Session:
         rule = RULES[type(command)]
         if not self.state & rule.states:
             raise BadCommand(_wrong_state(self.state))
+        if self.uidonly:
+            require_uids(command)
         if isinstance(command, Fetch) and command.messages.open_ended:
             await self._tell_news(command, arrivals=True)
         try:
@@ -291,7 +302,13 @@ class Session:
 
     def style(self, *, uid: bool = False) -> NewsStyle:
         """How FETCH responses that nobody asked for look to this client."""
-        return NewsStyle(vanished=self.qresync, modseq=self.condstore, uid=uid or self.condstore, recent=not self.rev2)
+        return NewsStyle(
+            vanished=self.qresync or self.uidonly,
+            modseq=self.condstore,
+            uid=uid or self.condstore,
+            recent=not self.rev2,
+            uidonly=self.uidonly,
+        )
 
     async def _tell_news(self, command: Command, *, arrivals: bool | None = None) -> None:
         """What other sessions did, as far as this command lets it be told (RFC 9051 7.5.1).

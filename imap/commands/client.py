@@ -18,6 +18,7 @@ _ENABLED: Final = {
     "CONDSTORE": "CONDSTORE",
     "QRESYNC": "QRESYNC",
     "UTF8=ACCEPT": "UTF8=ACCEPT",
+    "UIDONLY": "UIDONLY",
 }
 
 
@@ -42,8 +43,10 @@ async def logout(session: Session, _tag: str, _command: Logout) -> Completion:
     return Completion("LOGOUT completed")
 
 
-async def identify(session: Session, _tag: str, _command: Id) -> Completion:
+async def identify(session: Session, _tag: str, command: Id) -> Completion:
     """ID (RFC 2971): Outlook needs the untagged answer."""
+    told = " ".join(value or "" for name, value in command.fields or () if name.lower() in {"name", "vendor"}).lower()
+    session.is_outlook = "outlook" in told or "microsoft" in told
     session.put(b'* ID ("name" "mailgate")\r\n')
     return Completion("ID completed")
 

@@ -37,6 +37,7 @@ async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
         condstore=session.condstore,
         readonly=view.readonly or Rights.SEEN not in view.mailbox.rights,
         utf8=session.utf8,
+        uidonly=session.uidonly,
     )
     if plan.modseq:
         session.enable_condstore()

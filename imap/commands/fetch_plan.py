@@ -79,6 +79,8 @@ class Plan:
     tells_flags: bool = False
     tells_uid: bool = False
     condstore: bool = False
+    uidonly: bool = False
+    """Messages are named by UID: the response is UIDFETCH (RFC 9586 section 3.3)."""
     refusals: int = 0
     """Parts whose transfer encoding is not known."""
 
@@ -92,29 +94,31 @@ class Plan:
         items = list(self.items)
         if with_flags:
             items += self._news_items()
-        template = b"* %d FETCH (" + b" ".join(item.piece for item in items)
+        template = b"* %d UIDFETCH (" if self.uidonly else b"* %d FETCH ("
+        template += b" ".join(item.piece for item in items)
         template += b")\r\n" if not self.sections else b" " if items else b""
         values = [column for item in items for column in item.values(chunk)]
-        return [template % row for row in zip(chunk.messages.numbers, *values, strict=True)]
+        named = chunk.messages.uids if self.uidonly else chunk.messages.numbers
+        return [template % row for row in zip(named, *values, strict=True)]
 
     def _news_items(self) -> list[Item]:
         """What reading changed: flags, and for a CONDSTORE-aware client the rest of RFC 7162 3.2.4."""
         items = [] if self.tells_flags else [_ATTRIBUTES[FetchAttribute.FLAGS]]
         if self.condstore and not self.modseq:
             items.append(_ATTRIBUTES[FetchAttribute.MODSEQ])
-        if self.condstore and not self.tells_uid:
+        if self.condstore and not self.tells_uid and not self.uidonly:
             items.append(_ATTRIBUTES[FetchAttribute.UID])
         return items
 
 
-def make_plan(command: Fetch, *, condstore: bool, readonly: bool, utf8: bool = False) -> Plan:
+def make_plan(command: Fetch, *, condstore: bool, readonly: bool, utf8: bool = False, uidonly: bool = False) -> Plan:
     """Decide how to answer; items that were named twice are given once."""
     asked: dict[FetchItem, None] = dict.fromkeys(command.items)
-    if command.uid:
+    if command.uid and not uidonly:
         asked = {FetchAttribute.UID: None, **asked}
     if command.changed_since is not None:
         asked.setdefault(FetchAttribute.MODSEQ)
-    plan = Plan(condstore=condstore)
+    plan = Plan(condstore=condstore, uidonly=uidonly)
     for item in asked:
         if isinstance(item, FetchAttribute):
             _add_attribute(plan, item)

@@ -81,7 +81,7 @@ def _put_state(session: Session, view: View, name: str) -> None:
     if not session.rev2:
         session.put(b"* %d RECENT\r\n" % view.recent_count())
         unseen = _first_unseen(view)
-        if unseen:
+        if unseen and not session.uidonly:
             session.put(b"* OK [UNSEEN %d] First unseen\r\n" % unseen)
     session.put(
         b"* OK [UIDVALIDITY %d] UIDs valid\r\n* OK [UIDNEXT %d] Predicted next UID\r\n"

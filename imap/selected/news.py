@@ -17,13 +17,15 @@ class NewsStyle:
     """How this client wants its news."""
 
     vanished: bool = False
-    """VANISHED instead of EXPUNGE: QRESYNC is enabled."""
+    """VANISHED instead of EXPUNGE: QRESYNC or UIDONLY is enabled."""
     modseq: bool = False
     """MODSEQ in each FETCH: the client is CONDSTORE-aware."""
     uid: bool = False
     """UID in each FETCH (RFC 9051 6.4.9, RFC 7162 3.2.4)."""
     recent: bool = True
     """RECENT, for a client that did not enable IMAP4rev2."""
+    uidonly: bool = False
+    """UIDFETCH instead of FETCH: UIDONLY is enabled (RFC 9586 section 3.4)."""
 
 
 def take_news(view: View, style: NewsStyle, *, expunge: bool, most: int, arrivals: bool = True) -> bytes:
@@ -114,10 +116,11 @@ def _flags(view: View, style: NewsStyle, most: int) -> list[bytes]:
 def flags_line(style: NewsStyle, number: int, uid: int, flags: bytes | None, modseq: int) -> bytes:
     """One FETCH response of flags that changed; without FLAGS for a STORE that asked for silence."""
     items = []
-    if style.uid:
+    if style.uid and not style.uidonly:
         items.append(b"UID %d" % uid)
     if flags is not None:
         items.append(b"FLAGS (%b)" % flags)
     if style.modseq:
         items.append(b"MODSEQ (%d)" % modseq)
-    return b"* %d FETCH (%b)\r\n" % (number, b" ".join(items))
+    name = b"%d UIDFETCH" % uid if style.uidonly else b"%d FETCH" % number
+    return b"* %b (%b)\r\n" % (name, b" ".join(items))
