@@ -327,6 +327,7 @@ class AnnotationChange(NamedTuple):
     mailbox_id: int
     """`SERVER` for the server."""
     entry: str
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,8 +498,8 @@ class Account(Protocol):
         """The values of these entries where they have one."""
         ...
 
-    async def annotate(self, where: MailboxRef, values: Mapping[str, bytes | None]) -> None:
-        """Set these annotations, None removing one: all or nothing.
+    async def annotate(self, where: MailboxRef, values: Mapping[str, bytes | None]) -> int:
+        """Set these annotations, None removing one, all or nothing; give the revision of this change.
 
         Raises MailboxNotFound, NotPermitted, TooManyAnnotations, OverQuota.
         """

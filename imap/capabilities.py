@@ -46,6 +46,7 @@ _SIGNED_IN: Final = (
     "I18NLEVEL=1",
     "METADATA",
     "LIST-METADATA",
+    "NOTIFY",
 )
 
 

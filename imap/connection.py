@@ -162,6 +162,11 @@ class Connection(asyncio.Protocol):
     # Output
 
     @property
+    def busy(self) -> bool:
+        """Whether a command, or other work for the client, runs."""
+        return self._task is not None
+
+    @property
     def can_write(self) -> bool:
         """Whether the client keeps up with what it is sent."""
         return self._drain_waiter is None and not self._closing
@@ -369,10 +374,17 @@ class Connection(asyncio.Protocol):
         self._paused_reading = False
         self._transport.resume_reading()
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        self._task = self._loop.create_task(self._supervise(work))
+    def begin(self, work: Coroutine[None, None, None]) -> None:
+        """Work that no command asked for, while none runs; commands wait for it."""
+        if self._closing:
+            work.close()
+            return
+        self._task = self._loop.create_task(self._supervise(work, activity=False))
 
-    async def _supervise(self, work: Coroutine[None, None, None]) -> None:
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        self._task = self._loop.create_task(self._supervise(work, activity=True))
+
+    async def _supervise(self, work: Coroutine[None, None, None], *, activity: bool) -> None:
         try:
             with contextlib.suppress(ConnectionError):
                 await work
@@ -381,13 +393,15 @@ class Connection(asyncio.Protocol):
             self._ending = self._ending or bye("Internal error")
         finally:
             self._task = None
-            self._last_activity = self._loop.time()
+            if activity:
+                self._last_activity = self._loop.time()
             if self._lost:
                 self._finish()
             elif self._ending is not None or self.session.ended:
                 self.close()
             else:
                 self._advance()
+                self.session.push()
 
     # Time
 

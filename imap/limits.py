@@ -48,5 +48,7 @@ class Limits:
     progress_interval: float = 10.0
     """A command that takes longer tells how far it is, and again after each such while (RFC 9585)."""
 
+    notifications: int = 10_000
+    """Lines that wait for a client that asked for NOTIFY; above, it is told NOTIFICATIONOVERFLOW."""
     backlog: int = 131_072
     """Pipelined octets held while a command runs; above it nothing is read from the socket."""

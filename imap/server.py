@@ -14,6 +14,7 @@ from imap.connection import Connection
 from imap.features import Features
 from imap.limits import Limits
 from imap.selected.registry import Registry
+from imap.watching.watch import AccountWatches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +42,7 @@ class ServerContext:
         self.features = features
         self.ssl_context = ssl_context
         self.registry = registry
+        self.watches = AccountWatches()
         self.connections: set[Connection] = set()
         self.stopping = False
         self.empty = asyncio.Event()
@@ -123,6 +125,7 @@ class ImapServer:
         except TimeoutError:
             await asyncio.gather(*(connection.cancel() for connection in tuple(context.connections)))
         await context.registry.drain()
+        await context.watches.drain()
 
 
 def _shrink_tls_buffers() -> None:

@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Final
 from imap.backend import Account
 from imap.capabilities import capabilities
 from imap.commands.dispatch import RULES, State
+from imap.commands.fetch import put_arrivals
 from imap.commands.uidonly import require_uids
 from imap.errors import AuthenticationFailed, BadCharset, BadCommand, ImapError
-from imap.parsing.commands import Command, Fetch, Search, Store
+from imap.notifications import EVERYTHING, push_waiting, put_waiting, stop_listening, tell_selected
+from imap.parsing.commands import Command, Expunge, Fetch, Move, Replace, Search, Store
 from imap.parsing.literals import CommandInput, Literal, peek_command
 from imap.parsing.parser import parse_command
 from imap.parsing.sort_commands import Sort, Thread
 from imap.progress import Progress
 from imap.reader import Refused
 from imap.responses import status
-from imap.selected.news import NewsStyle, take_news
-from imap.selected.view import View
+from imap.selected.news import NewsStyle, take_arrivals, take_news
+from imap.selected.view import View, Wanted
+from imap.watching.listener import Listener
 
 if TYPE_CHECKING:
     from imap.connection import Connection
@@ -52,6 +55,10 @@ class Session:
         "ended",
         "failed_sign_ins",
         "is_outlook",
+        "listener",
+        "news",
+        "notifying",
+        "own_arrivals",
         "view",
     )
 
@@ -63,6 +70,13 @@ class Session:
         """What ENABLE switched on (RFC 5161), in capitals."""
         self.condstore = False
         """The client is CONDSTORE-aware (RFC 7162 3.1)."""
+        self.news = EVERYTHING
+        """What it wants to hear of the selected mailbox."""
+        self.notifying = False
+        """It listens also outside of commands: NOTIFY SET is in force (RFC 5465)."""
+        self.listener: Listener | None = None
+        self.own_arrivals: frozenset[int] = frozenset()
+        """UIDs that its own command put into the selected mailbox, not announced yet."""
         self.ended = False
         """Close after the command that runs."""
         self.failed_sign_ins = 0
@@ -152,6 +166,8 @@ class Session:
         Sign-ins that failed are counted on, so that nobody guesses passwords by signing in and out.
         """
         self.unselect()
+        stop_listening(self)
+        self.news, self.notifying = EVERYTHING, False
         self._account = None
         self.enabled = frozenset()
         self.condstore = False
@@ -177,11 +193,14 @@ class Session:
         if self.view is not None:
             self.context.registry.close(self.view)
             self.view = None
+            tell_selected(self)
 
     def end(self) -> None:
         """The connection is gone."""
         self._idle_tag = None
+        self.notifying = False
         self.unselect()
+        stop_listening(self)
 
     # Output
 
@@ -262,10 +281,12 @@ class Session:
             completion = await rule.handler(self, name, command)
         except ImapError:
             await self._tell_news(command)
+            await put_waiting(self)
             raise
         self._bad_in_a_row = 0
         if completion is not None:
             await self._tell_news(command)
+            await put_waiting(self)
             self.put(status(tag, completion.condition, completion.text, completion.code))
 
     def _refused(self, tag: str, error: ImapError) -> None:
@@ -305,7 +326,7 @@ class Session:
         return NewsStyle(
             vanished=self.qresync or self.uidonly,
             modseq=self.condstore,
-            uid=uid or self.condstore,
+            uid=uid or self.condstore or self.notifying,
             recent=not self.rev2,
             uidonly=self.uidonly,
         )
@@ -322,38 +343,78 @@ class Session:
                 expunge=not _forbids_expunge(command),
                 arrivals=not isinstance(command, Fetch) if arrivals is None else arrivals,
                 uid=bool(getattr(command, "uid", False)),
+                own_expunge=isinstance(command, Expunge | Move | Replace),
             )
 
-    async def tell(self, view: View, *, expunge: bool, arrivals: bool = True, uid: bool = False) -> None:
-        """Put all news of the view."""
+    async def tell(
+        self, view: View, *, expunge: bool, arrivals: bool = True, uid: bool = False, own_expunge: bool = False
+    ) -> None:
+        """Put all news of the view that the client wants; ``own_expunge``: its command expunged messages."""
+        wanted = self.news
+        wants = Wanted(
+            expunges=expunge and (wanted.expunges or own_expunge),
+            arrivals=arrivals and wanted.arrivals,
+            flags=wanted.flags,
+        )
         style = self.style(uid=uid)
-        self.put(take_news(view, style, expunge=expunge, arrivals=arrivals, most=_NEWS_AT_ONCE))
-        while view.changed:
+        known = view.last_uid
+        self.put(take_news(view, style, wants, most=_NEWS_AT_ONCE))
+        while wants.flags and view.changed:
             await self.spill()
-            self.put(take_news(view, style, expunge=expunge, arrivals=arrivals, most=_NEWS_AT_ONCE))
+            self.put(take_news(view, style, wants, most=_NEWS_AT_ONCE))
+        await self._show_arrivals(view, known)
+        self.own_arrivals = frozenset()
+
+    async def tell_arrivals(self, view: View) -> None:
+        """Put new messages, whatever else waits: the command itself brought one (RFC 8508 section 3.2)."""
+        known = view.last_uid
+        self.put(take_arrivals(view, self.style()))
+        await self._show_arrivals(view, known)
+
+    async def _show_arrivals(self, view: View, known: int) -> None:
+        if self.news.items and view.last_uid > known:
+            await put_arrivals(self, view, known, self.news.items)
 
     def begin_idle(self, tag: str) -> None:
         """IDLE from now on: news goes out as it comes (RFC 9051 6.3.13)."""
         self._idle_tag = tag
-        if self.view is not None:
-            self.view.notify = self.push
-            self.push()
         self.connection.rest()
 
     def push(self) -> None:
-        """Send news to an idle client, unless it is behind with reading: then later, when it has caught up."""
-        view = self.view
-        if self._idle_tag is None or view is None:
+        """Send news to a client that waits in IDLE or listens by NOTIFY, unless a command runs or the client is behind
+        with reading: then later.
+        """
+        if self.connection.busy or not (self.idling or self.notifying):
             return
-        while view.has_news and self.connection.can_write:
-            self.connection.push(take_news(view, self.style(), expunge=True, most=_NEWS_AT_ONCE))
+        if self.view is not None:
+            self._push_view(self.view)
+        if self.listener is not None and not self.connection.busy:
+            push_waiting(self)
+
+    def _push_view(self, view: View) -> None:
+        news = self.news
+        expunges = news.expunges and (self.idling or not news.delayed)
+        wants = Wanted(expunges=expunges, arrivals=news.arrivals, flags=news.flags)
+        if news.items and view.has_arrivals(wants):
+            self.connection.begin(self._push_arrivals(view, expunge=expunges))
+            return
+        while view.has_news(wants) and self.connection.can_write:
+            self.connection.push(take_news(view, self.style(), wants, most=_NEWS_AT_ONCE))
+
+    async def _push_arrivals(self, view: View, *, expunge: bool) -> None:
+        """The same with what NOTIFY asked of new messages, which the store has to be asked for."""
+        try:
+            await self.tell(view, expunge=expunge)
+        except ImapError as error:
+            _log.info("new messages not shown: %s", error.code)
+        await self.flush()
 
     async def end_idle(self, line: bytes) -> None:
         """The line that ends IDLE."""
         tag, self._idle_tag = self._idle_tag or "*", None
         if self.view is not None:
-            self.view.notify = None
             await self.tell(self.view, expunge=True)
+        await put_waiting(self)
         if line.strip().upper() == b"DONE":
             self.put(status(tag, "OK", "IDLE completed"))
         else:

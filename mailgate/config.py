@@ -82,6 +82,7 @@ class ImapLimits(Section, frozen=True):
     autologout: Annotated[float, Meta(ge=30 * 60, le=86_400)] = 31 * 60.0
     literal_timeout: Seconds = 300.0
     write_timeout: Seconds = 120.0
+    notifications: Positive = 10_000
     backlog: Annotated[int, Meta(ge=16_384)] = 131_072
     progress_interval: Seconds = 10.0
 

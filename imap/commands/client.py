@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from imap.errors import BadCommand
+from imap.notifications import listen, put_waiting
 from imap.parsing.commands import Capability, Check, Enable, Id, Idle, Logout, Noop, StartTls
 from imap.parsing.connection import Compress, Unauthenticate
 from imap.responses import Completion, bye, status
@@ -19,6 +20,7 @@ _ENABLED: Final = {
     "QRESYNC": "QRESYNC",
     "UTF8=ACCEPT": "UTF8=ACCEPT",
     "UIDONLY": "UIDONLY",
+    "METADATA": "METADATA",
 }
 
 
@@ -86,6 +88,8 @@ async def enable(session: Session, _tag: str, command: Enable) -> Completion:
     known = [name for name in dict.fromkeys(command.capabilities) if name in _ENABLED]
     session.enabled |= frozenset(known)
     session.put("".join(("* ENABLED", *(f" {_ENABLED[name]}" for name in known), "\r\n")).encode())
+    if "METADATA" in known:
+        (await listen(session)).all_annotations = True
     if "CONDSTORE" in known or "QRESYNC" in known:
         session.enable_condstore()
     return Completion("ENABLE completed")
@@ -96,5 +100,6 @@ async def idle(session: Session, tag: str, _command: Idle) -> None:
     session.put(b"+ idling\r\n")
     if session.view is not None:
         await session.tell(session.view, expunge=True)
+    await put_waiting(session)
     await session.flush()
     session.begin_idle(tag)

@@ -13,6 +13,7 @@ from imap.commands import (
     folders,
     listing,
     metadata,
+    notify,
     quota,
     search,
     select,
@@ -26,6 +27,7 @@ from imap.commands import (
 from imap.parsing import acl_commands, commands, connection, sort_commands
 from imap.parsing.commands import Command
 from imap.parsing.metadata import GetMetadata, SetMetadata
+from imap.parsing.notify import Notify
 from imap.responses import Completion
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ RULES: Final[dict[type[Command], Rule]] = {
     acl_commands.GetAcl: Rule(_SIGNED_IN, acl.get_acl),
     acl_commands.ListRights: Rule(_SIGNED_IN, acl.list_rights),
     acl_commands.MyRights: Rule(_SIGNED_IN, acl.my_rights),
+    Notify: Rule(_SIGNED_IN, notify.notify),
     GetMetadata: Rule(_SIGNED_IN, metadata.get_metadata),
     SetMetadata: Rule(_SIGNED_IN, metadata.set_metadata),
     commands.Check: Rule(_SELECTED, client.noop),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +13,9 @@ from imap.commands.fetch_sections import put_sections
 from imap.commands.messages import positions
 from imap.errors import BadCommand, CommandRefused, MessageGone, NotPermitted
 from imap.parsing.commands import Fetch
+from imap.parsing.fetch_items import FetchItem
 from imap.parsing.partial import PartialRange
+from imap.parsing.sequence import SequenceSet
 from imap.responses import Completion
 from imap.rights import Rights
 from imap.selected.resync import vanished_since
@@ -62,6 +65,21 @@ async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
     if shown < asked and not command.uid:
         raise MessageGone("Some of these messages were expunged")
     return Completion("FETCH completed")
+
+
+async def put_arrivals(session: Session, view: View, known: int, items: tuple[FetchItem, ...]) -> None:
+    """What NOTIFY asked of new messages: those above the UID ``known``, but for the session's own (RFC 5465 5.2)."""
+    command = Fetch(uid=False, messages=SequenceSet(()), items=items)
+    first = bisect_right(view.uids, known, 0, view.count)
+    for span in _chunks([range(first, view.count)]):
+        messages = view.columns(span)
+        messages = messages.only([i for i, uid in enumerate(messages.uids) if uid not in session.own_arrivals])
+        if messages.uids:
+            plan = make_plan(
+                command, condstore=session.condstore, readonly=True, utf8=session.utf8, uidonly=session.uidonly
+            )
+            await _fetch_chunk(session, view, plan, messages)
+            await session.spill()
 
 
 async def _put_vanished(session: Session, view: View, command: Fetch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imap.notifications import settle_names
 from imap.objectid import mailbox_id
 from imap.parsing.commands import Create, Delete, Rename, Subscribe, Unsubscribe
 from imap.responses import Completion
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 async def create(session: Session, _tag: str, command: Create) -> Completion:
     """CREATE, with a special use where one is asked for."""
     created = await session.account.create(command.name, command.special_use)
+    await settle_names(session, command.name)
     return Completion("CREATE completed", f"MAILBOXID ({mailbox_id(created.ref)})")
 
 
 async def delete(session: Session, _tag: str, command: Delete) -> Completion:
     """DELETE; sessions that have it selected see all its messages expunged."""
     await session.account.delete(command.name)
+    await settle_names(session, command.name)
     await _look(session)
     return Completion("DELETE completed")
 
@@ -28,6 +31,7 @@ async def delete(session: Session, _tag: str, command: Delete) -> Completion:
 async def rename(session: Session, _tag: str, command: Rename) -> Completion:
     """RENAME with all children; a selected mailbox stays selected under its new name."""
     await session.account.rename(command.old, command.new)
+    await settle_names(session, command.new)
     await _look(session)
     return Completion("RENAME completed")
 
@@ -35,12 +39,14 @@ async def rename(session: Session, _tag: str, command: Rename) -> Completion:
 async def subscribe(session: Session, _tag: str, command: Subscribe) -> Completion:
     """SUBSCRIBE."""
     await session.account.subscribe(command.name)
+    await settle_names(session, command.name)
     return Completion("SUBSCRIBE completed")
 
 
 async def unsubscribe(session: Session, _tag: str, command: Unsubscribe) -> Completion:
     """UNSUBSCRIBE."""
     await session.account.unsubscribe(command.name)
+    await settle_names(session, command.name)
     return Completion("UNSUBSCRIBE completed")
 
 

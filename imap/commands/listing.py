@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from imap.backend import HIERARCHY_DELIMITER, MailboxRef, MailboxStatus
+from imap.backend import MailboxRef, MailboxStatus
 from imap.commands.acl import put_rights
 from imap.commands.metadata import put_values
 from imap.commands.status import put_status
 from imap.list_pattern import ListPattern
+from imap.mailbox_tree import MailboxTree, list_line, parents
 from imap.parsing.commands import List, ListReturn, ListSelect, Lsub, Namespace
-from imap.parsing.wire import mailbox_name
 from imap.responses import Completion
 from imap.rights import Rights, annotatable, tells_rights
 
@@ -46,7 +46,11 @@ async def list_(session: Session, _tag: str, command: List) -> Completion:
         mailboxes = [tree.mailboxes.get(shown.name) for shown in piece]
         annotations = await _read_annotations(session, mailboxes, command)
         for shown, mailbox in zip(piece, mailboxes, strict=True):
-            _put_list(session, shown.name, _attributes(tree, shown.name, command), child_info=shown.child_info)
+            attributes = tree.attributes(
+                shown.name, extended=command.extended, subscriptions=_needs_subscriptions(command)
+            )
+            extended = b'"CHILDINFO" ("SUBSCRIBED")' if shown.child_info else b""
+            session.put(list_line(shown.name, attributes, utf8=session.utf8, extended=extended))
             if mailbox is not None:
                 if ListReturn.MYRIGHTS in command.returns and shown.selected and tells_rights(mailbox.rights):
                     put_rights(session, mailbox.name, mailbox.rights)
@@ -76,26 +80,12 @@ async def lsub(session: Session, _tag: str, command: Lsub) -> Completion:
         if pattern.matches(name):
             shown[name] = []
             continue
-        for parent in _parents(name):
+        for parent in parents(name):
             if parent not in tree.subscribed and pattern.matches(parent):
                 shown[parent] = ["\\Noselect"]
     for name, attributes in shown.items():
-        _put_list(session, name, attributes, response="LSUB")
+        session.put(list_line(name, attributes, utf8=session.utf8, response=b"LSUB"))
     return Completion("LSUB completed")
-
-
-@dataclass(frozen=True, slots=True)
-class _Tree:
-    """All names of an account."""
-
-    mailboxes: dict[str, MailboxStatus]
-    subscribed: frozenset[str]
-    with_children: frozenset[str]
-
-    @property
-    def levels(self) -> frozenset[str]:
-        """Levels above mailboxes that are none themselves: the prefixes of others' mailboxes, and hidden mailboxes."""
-        return self.with_children - self.mailboxes.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,17 +96,16 @@ class _Shown:
     """False for a name that is shown only for what is below it."""
 
 
-async def _read_tree(session: Session, *, subscriptions: bool) -> _Tree:
-    mailboxes = {mailbox.name: mailbox for mailbox in await session.account.mailboxes()}
-    subscribed = frozenset(await session.account.subscriptions()) if subscriptions else frozenset()
-    return _Tree(mailboxes, subscribed, frozenset(parent for name in mailboxes for parent in _parents(name)))
+async def _read_tree(session: Session, *, subscriptions: bool) -> MailboxTree:
+    mailboxes = await session.account.mailboxes()
+    return MailboxTree(mailboxes, await session.account.subscriptions() if subscriptions else ())
 
 
 def _needs_subscriptions(command: List) -> bool:
     return ListSelect.SUBSCRIBED in command.select or ListReturn.SUBSCRIBED in command.returns
 
 
-def _select(tree: _Tree, command: List, patterns: list[ListPattern]) -> Iterator[_Shown]:
+def _select(tree: MailboxTree, command: List, patterns: list[ListPattern]) -> Iterator[_Shown]:
     """The names to show, in order; RECURSIVEMATCH adds parents of names that are selected (RFC 5258 3.5)."""
     chosen = _chosen(tree, command)
     matching = {name for name in chosen if _matches(name, patterns)}
@@ -126,10 +115,10 @@ def _select(tree: _Tree, command: List, patterns: list[ListPattern]) -> Iterator
             matching |= {name for name in tree.levels if _matches(name, at_level)}
         yield from map(_Shown, _ordered(tree, matching))
         return
-    above = {parent for name in chosen for parent in _parents(name)}
-    above_hidden = {parent for name in chosen - matching for parent in _parents(name)}
-    parents = {name for name in above_hidden - chosen if _matches(name, patterns)}
-    for name in _ordered(tree, matching | parents):
+    above = {parent for name in chosen for parent in parents(name)}
+    above_hidden = {parent for name in chosen - matching for parent in parents(name)}
+    shown_for_children = {name for name in above_hidden - chosen if _matches(name, patterns)}
+    for name in _ordered(tree, matching | shown_for_children):
         yield _Shown(name, child_info=name in above, selected=name in matching)
 
 
@@ -137,7 +126,7 @@ def _chooses(command: List) -> bool:
     return ListSelect.SUBSCRIBED in command.select or ListSelect.SPECIAL_USE in command.select
 
 
-def _chosen(tree: _Tree, command: List) -> set[str]:
+def _chosen(tree: MailboxTree, command: List) -> set[str]:
     """The names that the selection options choose, whatever the patterns."""
     names = set(tree.subscribed) if ListSelect.SUBSCRIBED in command.select else set(tree.mailboxes)
     if ListSelect.SPECIAL_USE in command.select:
@@ -145,42 +134,10 @@ def _chosen(tree: _Tree, command: List) -> set[str]:
     return names
 
 
-def _ordered(tree: _Tree, names: set[str]) -> list[str]:
+def _ordered(tree: MailboxTree, names: set[str]) -> list[str]:
     """In the account's order, names without a mailbox at the end."""
     return [name for name in tree.mailboxes if name in names] + sorted(names - tree.mailboxes.keys())
 
 
 def _matches(name: str, patterns: list[ListPattern]) -> bool:
     return any(pattern.matches(name) for pattern in patterns)
-
-
-def _attributes(tree: _Tree, name: str, command: List) -> list[str]:
-    mailbox = tree.mailboxes.get(name)
-    attributes = []
-    if mailbox is None:
-        attributes.append("\\NonExistent" if command.extended else "\\Noselect")
-    elif Rights.READ not in mailbox.rights:
-        attributes.append("\\Noselect")
-    attributes.append("\\HasChildren" if name in tree.with_children else "\\HasNoChildren")
-    if name in tree.subscribed and _needs_subscriptions(command):
-        attributes.append("\\Subscribed")
-    if mailbox is not None and mailbox.special_use:
-        attributes.append(mailbox.special_use)
-    return attributes
-
-
-def _parents(name: str) -> Iterator[str]:
-    """The levels above a name, nearest first."""
-    while HIERARCHY_DELIMITER in name:
-        name = name.rpartition(HIERARCHY_DELIMITER)[0]
-        yield name
-
-
-def _put_list(
-    session: Session, name: str, attributes: list[str], *, response: str = "LIST", child_info: bool = False
-) -> None:
-    extended = b' ("CHILDINFO" ("SUBSCRIBED"))' if child_info else b""
-    session.put(
-        b'* %b (%b) "/" %b%b\r\n'
-        % (response.encode(), " ".join(attributes).encode(), mailbox_name(name, utf8=session.utf8), extended)
-    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from imap.backend import SERVER, MailboxRef
 from imap.errors import CommandRefused, NotPermitted
+from imap.notifications import settle_annotations
 from imap.parsing.metadata import UNBOUNDED, GetMetadata, SetMetadata
 from imap.parsing.wire import NIL, astring, mailbox_name, quote_string
 from imap.responses import Completion
@@ -50,7 +51,8 @@ async def set_metadata(session: Session, _tag: str, command: SetMetadata) -> Com
     limit = session.context.limits.annotation
     if any(len(value) > limit for _, value in command.values if value is not None):
         raise CommandRefused(f"A value has {limit} octets at most", code=f"METADATA MAXSIZE {limit}")
-    await session.account.annotate(where, dict(command.values))
+    revision = await session.account.annotate(where, dict(command.values))
+    await settle_annotations(session, where, command.name, revision)
     return Completion("SETMETADATA completed")
 
 
@@ -58,14 +60,6 @@ def put_values(session: Session, mailbox: str, names: Sequence[str], values: Map
     """One METADATA response (RFC 5464 4.4.1): these entries as the client wrote them, NIL for what has no value."""
     pairs = (b"%b %b" % (astring(name), _value(values.get(name.lower()))) for name in names)
     session.put(b"* METADATA %b (%b)\r\n" % (mailbox_name(mailbox, utf8=session.utf8), b" ".join(pairs)))
-
-
-def metadata_line(session: Session, mailbox: str, entries: Collection[str]) -> bytes:
-    """The response that says which entries changed (RFC 5464 4.4.2); an empty mailbox is the server."""
-    return b"* METADATA %b %b\r\n" % (
-        mailbox_name(mailbox, utf8=session.utf8),
-        b" ".join(map(astring, sorted(entries))),
-    )
 
 
 async def _resolve(session: Session, name: str) -> MailboxRef:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from imap.errors import BadCommand, NotPermitted
 from imap.flags import SEEN
+from imap.notifications import settle_messages, settle_selected, tell_selected
 from imap.objectid import mailbox_id
 from imap.parsing.commands import Close, QResyncParam, Select, Unselect
 from imap.parsing.sequence import SequenceSet
@@ -26,6 +27,7 @@ async def select(session: Session, _tag: str, command: Select) -> Completion:
     if command.qresync is not None and not session.qresync:
         raise BadCommand("Please ENABLE QRESYNC first")
     if session.view is not None:
+        await settle_selected(session)
         session.unselect()
         session.put(b"* OK [CLOSED] Previous mailbox closed\r\n")
     if command.condstore or command.qresync is not None:
@@ -34,6 +36,8 @@ async def select(session: Session, _tag: str, command: Select) -> Completion:
     status = await account.mailbox(command.name)
     view = await session.context.registry.open(account, status.ref, readonly=command.readonly)
     session.view = view
+    view.notify = session.push
+    tell_selected(session)
     if not session.rev2:
         await _claim_recent(view)
     _put_state(session, view, status.name)
@@ -49,17 +53,20 @@ async def close(session: Session, _tag: str, _command: Close) -> Completion:
     no failure (RFC 4314 section 4).
     """
     view = session.selected
+    await settle_selected(session)
     session.unselect()
     if not view.readonly and not view.mailbox.deleted and Rights.EXPUNGE in view.mailbox.rights:
         with contextlib.suppress(NotPermitted):
             modseq, gone = await session.account.expunge(view.mailbox.ref, None)
             if gone:
                 await view.mailbox.settle(modseq, vanished=gone)
+                await settle_messages(session, view.mailbox.ref)
     return Completion("CLOSE completed")
 
 
 async def unselect(session: Session, _tag: str, _command: Unselect) -> Completion:
     """UNSELECT: leaves without expunging."""
+    await settle_selected(session)
     session.unselect()
     return Completion("UNSELECT completed")
 

@@ -13,10 +13,10 @@ from imap.backend import Appended, Copied, MailboxRef, NewMessage
 from imap.commands.catenate import contents
 from imap.commands.messages import existing_uids, require_writable
 from imap.errors import CommandRefused, MailboxNotFound
+from imap.notifications import settle_messages
 from imap.parsing.commands import Append, AppendItem, Copy, Move, Replace
 from imap.parsing.wire import uid_set
 from imap.responses import Completion
-from imap.selected.news import take_arrivals
 
 if TYPE_CHECKING:
     from imap.session import Session
@@ -30,7 +30,7 @@ async def append(session: Session, _tag: str, command: Append) -> Completion:
             appended = await session.account.append(command.name, messages)
         except MailboxNotFound as error:
             raise MailboxNotFound(error.text, code="TRYCREATE") from error
-    await _look_at(session, appended.mailbox)
+    await _look_at(session, appended.mailbox, appended.uids)
     return Completion("APPEND completed", _appenduid(appended))
 
 
@@ -49,10 +49,12 @@ async def replace(session: Session, _tag: str, command: Replace) -> Completion:
             raise MailboxNotFound(error.text, code="TRYCREATE") from error
     session.put(f"* OK [{_appenduid(replaced.appended)}] Replacement message ready\r\n".encode())
     if replaced.appended.mailbox == view.mailbox.ref:
+        session.own_arrivals = frozenset(replaced.appended.uids)
         await view.mailbox.refresh()
-        session.put(take_arrivals(view, session.style()))
+        await session.tell_arrivals(view)
     else:
         await view.mailbox.settle(replaced.modseq, vanished=uids)
+        await settle_messages(session, replaced.appended.mailbox)
     highest = f"HIGHESTMODSEQ {view.mailbox.highestmodseq}" if session.qresync else None
     return Completion("REPLACE completed", highest)
 
@@ -68,7 +70,7 @@ async def copy(session: Session, _tag: str, command: Copy) -> Completion:
             copied = await session.account.copy(view.mailbox.ref, uids, command.name)
     except MailboxNotFound as error:
         raise MailboxNotFound(error.text, code="TRYCREATE") from error
-    await _look_at(session, copied.mailbox)
+    await _look_at(session, copied.mailbox, copied.target)
     return Completion("COPY completed", _copyuid(copied))
 
 
@@ -89,9 +91,11 @@ async def move(session: Session, _tag: str, command: Move) -> Completion:
         return Completion("No messages to move")
     session.put(f"* OK [{code}] Moved\r\n".encode())
     if moved.mailbox == view.mailbox.ref:
+        session.own_arrivals = frozenset(moved.target)
         await view.mailbox.refresh()
     else:
         await view.mailbox.settle(moved.modseq, vanished=sorted(moved.source))
+        await settle_messages(session, moved.mailbox)
     highest = f"HIGHESTMODSEQ {view.mailbox.highestmodseq}" if session.qresync else None
     return Completion("MOVE completed", highest)
 
@@ -113,7 +117,10 @@ def _copyuid(copied: Copied) -> str | None:
     return f"COPYUID {copied.uidvalidity} {uid_set(copied.source).decode()} {uid_set(copied.target).decode()}"
 
 
-async def _look_at(session: Session, mailbox: MailboxRef) -> None:
-    """Messages that came into the selected mailbox are announced with the completion."""
+async def _look_at(session: Session, mailbox: MailboxRef, uids: Sequence[int]) -> None:
+    """Messages that came into the selected mailbox are announced with the completion; elsewhere they are no news."""
     if session.view is not None and session.view.mailbox.ref == mailbox:
+        session.own_arrivals = frozenset(uids)
         await session.view.mailbox.refresh()
+    else:
+        await settle_messages(session, mailbox)

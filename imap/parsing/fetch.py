@@ -46,8 +46,8 @@ def fetch(cursor: Cursor, *, uid: bool) -> Fetch:
     messages = sequence_set(cursor)
     cursor.space()
     items: tuple[FetchItem, ...] | None
-    if cursor.skip(b"("):
-        items = tuple(dict.fromkeys(cursor.items(_item, limit=MAX_FETCH_ITEMS, what="items of FETCH")))
+    if cursor.ahead() == b"(":
+        items = fetch_items(cursor)
     else:
         start = cursor.pos
         items = _MACROS.get(cursor.word(_ITEM_NAME, "an item of FETCH"))
@@ -62,6 +62,13 @@ def fetch(cursor: Cursor, *, uid: bool) -> Fetch:
     if part is not None and not uid:
         raise BadCommand("PARTIAL is for UID FETCH only")
     return Fetch(uid, messages, items, changed_since, vanished, part)
+
+
+# "(" fetch-att *(SP fetch-att) ")"
+def fetch_items(cursor: Cursor) -> tuple[FetchItem, ...]:
+    """A list of items, each once; no macros."""
+    cursor.expect(b"(")
+    return tuple(dict.fromkeys(cursor.items(_item, limit=MAX_FETCH_ITEMS, what="items of FETCH")))
 
 
 # fetch-modifiers = SP "(" fetch-modifier *(SP fetch-modifier) ")"

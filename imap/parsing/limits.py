@@ -39,3 +39,7 @@ MAX_ID_VALUE: Final = 1_024
 MAX_ENTRIES: Final = 100
 """Annotations named in one command (RFC 5464)."""
 MAX_ENTRY_NAME: Final = 255
+MAX_FILTER_NAMES: Final = 1_000
+"""Mailboxes named in one filter of NOTIFY or ESEARCH."""
+MAX_EVENT_GROUPS: Final = 100
+"""Event groups of one NOTIFY."""

@@ -9,7 +9,7 @@ from heapq import nsmallest
 from imap.flags import MAX_KEYWORDS, SYSTEM_FLAGS
 from imap.parsing.wire import uid_set
 from imap.rights import Rights, settable
-from imap.selected.view import View
+from imap.selected.view import View, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +28,24 @@ class NewsStyle:
     """UIDFETCH instead of FETCH: UIDONLY is enabled (RFC 9586 section 3.4)."""
 
 
-def take_news(view: View, style: NewsStyle, *, expunge: bool, most: int, arrivals: bool = True) -> bytes:
+def take_news(view: View, style: NewsStyle, wanted: Wanted, *, most: int) -> bytes:
     """The responses that bring the client up to date; the view then counts them as told.
 
-    Expunges only where the command allows them (RFC 9051 7.5.1), new messages (``arrivals``) only once no expunge
+    Expunges are wanted only where the command allows them (RFC 9051 7.5.1); new messages are told only once no expunge
     waits, flags of ``most`` messages at a time: call again while `View.has_news`.
     """
     lines: list[bytes] = []
-    if view.vanished and expunge:
+    if view.vanished and wanted.expunges:
         lines += _expunged(view, style)
     if view.vanished:
-        if style.modseq and not expunge:
+        if style.modseq:
             lines.append(b"* OK [HIGHESTMODSEQ %d] Expunges are still to come\r\n" % view.floor)
-    elif arrivals and (not view.in_step or view.count != len(view.mailbox.uids)):
+    elif wanted.arrivals and (not view.in_step or view.count != len(view.mailbox.uids)):
         lines += _arrived(view, style)
     if view.keywords_told != len(view.mailbox.keywords) or view.rights_told != view.mailbox.rights:
         lines += flag_lines(view)
-    lines += _flags(view, style, most)
+    if wanted.flags:
+        lines += _flags(view, style, most)
     return b"".join(lines)
 
 

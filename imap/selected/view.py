@@ -20,6 +20,14 @@ class State(NamedTuple):
     modseq: int
 
 
+class Wanted(NamedTuple):
+    """Kinds of news to tell."""
+
+    expunges: bool = True
+    arrivals: bool = True
+    flags: bool = True
+
+
 class Columns(NamedTuple):
     """Messages as the session sees them, column by column: all of the same length, in order."""
 
@@ -80,14 +88,24 @@ class View:
         return self.uids is self.mailbox.uids
 
     @property
-    def has_news(self) -> bool:
-        """Whether anything is to be announced."""
+    def last_uid(self) -> int:
+        """The highest UID that the client was told of, 0 for none."""
+        return self.uids[self.count - 1] if self.count else 0
+
+    def has_arrivals(self, wanted: Wanted) -> bool:
+        """Whether new messages are to be announced: not before expunges, which may have to wait."""
+        if not wanted.arrivals or (self.vanished and not wanted.expunges):
+            return False
+        return bool(self.mailbox.uids) and self.mailbox.uids[-1] > self.last_uid
+
+    def has_news(self, wanted: Wanted) -> bool:
+        """Whether anything of what is wanted is to be announced."""
         return bool(
-            self.vanished
-            or self.changed
-            or self.count != len(self.mailbox.uids)
+            (wanted.expunges and self.vanished)
+            or (wanted.flags and self.changed)
             or self.keywords_told != len(self.mailbox.keywords)
             or self.rights_told != self.mailbox.rights
+            or self.has_arrivals(wanted)
         )
 
     def note(self, changed: Sequence[int], vanished: Sequence[int], before: int) -> None:
@@ -99,7 +117,7 @@ class View:
             self.vanished += told
             self.changed.difference_update(vanished)
         self.changed.update(changed)
-        if self.notify is not None and self.has_news:
+        if self.notify is not None:
             self.notify()
 
     def forget_news(self, uids: Iterable[int]) -> None:

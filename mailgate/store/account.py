@@ -263,9 +263,9 @@ class StoreAccount:
                 found.setdefault(where, {}).update(of_server)
         return found
 
-    async def annotate(self, where: MailboxRef, values: Mapping[str, bytes | None]) -> None:
+    async def annotate(self, where: MailboxRef, values: Mapping[str, bytes | None]) -> int:
         """Set or remove annotations. Raises MailboxNotFound, TooManyAnnotations, OverQuota."""
-        await self._write(lambda tx: annotating.annotate(tx, where, self.account_id, values))
+        return await self._write(lambda tx: annotating.annotate(tx, where, self.account_id, values))
 
     async def annotation_changes(self, owner: int, since: int) -> AnnotationChanges:
         """What changed since."""

@@ -108,7 +108,7 @@ _REVISION: Final = Statement(
     select(account.c.annotation_revision).where(account.c.account_id == bindparam("account_id"))
 )
 _CHANGES: Final = Statement(
-    select(annotation.c.mailbox_id, annotation.c.entry).where(
+    select(annotation.c.mailbox_id, annotation.c.entry, annotation.c.revision).where(
         annotation.c.account_id == bindparam("account_id"), annotation.c.revision > bindparam("since"), _readers
     )
 )
@@ -149,8 +149,8 @@ async def values(
     return found
 
 
-async def annotate(tx: Tx, where: MailboxRef, reader_id: int, given: Mapping[str, bytes | None]) -> None:
-    """Set and remove values. Raises MailboxNotFound, TooManyAnnotations, OverQuota."""
+async def annotate(tx: Tx, where: MailboxRef, reader_id: int, given: Mapping[str, bytes | None]) -> int:
+    """Set and remove values; give the revision. Raises MailboxNotFound, TooManyAnnotations, OverQuota."""
     owner, mailbox_id = where
     revision = await next_revision(tx, owner)
     if mailbox_id != SERVER and await tx.one(_EXISTS, account_id=owner, mailbox_id=mailbox_id) is None:
@@ -169,6 +169,7 @@ async def annotate(tx: Tx, where: MailboxRef, reader_id: int, given: Mapping[str
         for reader in sorted({reader for reader, _, _ in fresh}):
             await _check_room(tx, where, reader)
     await announce(tx, [(owner, ANNOTATIONS)])
+    return revision
 
 
 async def changes(tx: Tx, owner: int, reader_id: int, since: int) -> AnnotationChanges:

@@ -170,6 +170,7 @@ class MemoryAccount:
         self.annotations: dict[str, bytes] = {}
         """Of the server."""
         self.most_annotations = 100
+        self.revision = 0
         self._annotation_log: list[AnnotationChange] = []
         self._watchers: list[Callable[[Hint], None]] = []
         self._next_id = 1
@@ -311,9 +312,11 @@ class MemoryAccount:
 
     async def subscribe(self, name: str) -> None:
         self.subscribed.add(name)
+        self._tell(structure=True)
 
     async def unsubscribe(self, name: str) -> None:
         self.subscribed.discard(name)
+        self._tell(structure=True)
 
     async def snapshot(self, mailbox: MailboxRef) -> Snapshot:
         self._count("snapshot")
@@ -513,21 +516,23 @@ class MemoryAccount:
             for where in wheres
         }
 
-    async def annotate(self, where: MailboxRef, values: Mapping[str, bytes | None]) -> None:
+    async def annotate(self, where: MailboxRef, values: Mapping[str, bytes | None]) -> int:
         held = self._annotations(where)
         if len(held.keys() | {entry for entry, value in values.items() if value is not None}) > self.most_annotations:
             raise TooManyAnnotations("Too many annotations")
+        self.revision += 1
         for entry, value in values.items():
             if value is not None:
                 held[entry] = value
             elif held.pop(entry, None) is None:
                 continue
-            self._annotation_log.append(AnnotationChange(where.mailbox_id, entry))
+            self._annotation_log.append(AnnotationChange(where.mailbox_id, entry, self.revision))
         self._tell(annotations=True)
+        return self.revision
 
     async def annotation_changes(self, owner: int, since: int) -> AnnotationChanges:
         self._count("annotation_changes")
-        return AnnotationChanges(len(self._annotation_log), self._annotation_log[since:])
+        return AnnotationChanges(self.revision, [change for change in self._annotation_log if change.revision > since])
 
     async def quota(self) -> Quota:
         boxes = [box.status() for box in self.boxes.values()]
