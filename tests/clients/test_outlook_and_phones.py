@@ -19,7 +19,6 @@ async def test_outlook_signs_in_and_opens_an_empty_inbox(gateway: School) -> Non
     (after,) = await program.ok("CAPABILITY")
     assert b" IDLE " in after
     assert b" IDLE " not in before[0]
-    assert b"UIDONLY" not in after
     assert await program.ok('ID ("name" "Microsoft Outlook" "version" "16.0")') == [b'* ID ("name" "mailgate")']
     assert await program.ok('LIST "" ""') == [b'* LIST (\\Noselect) "/" ""']
     assert b'* LSUB () "/" INBOX' in await program.ok('LSUB "" "*"')
@@ -27,6 +26,16 @@ async def test_outlook_signs_in_and_opens_an_empty_inbox(gateway: School) -> Non
     assert b"* 0 EXISTS" in selected
     assert any(re.match(rb"\* OK \[UIDVALIDITY [1-9][0-9]*\]", line) for line in selected)
     assert await program.ok("UID FETCH 1:* (UID FLAGS)") == []
+
+
+async def test_the_new_outlook_enables_uidonly_and_breaks_on_it(gateway: School) -> None:
+    """It sends its ID before it signs in, and then message numbers in the mode that forbids them."""
+    program = await gateway.connect()
+    await program.line()
+    await program.ok('ID ("name" "Microsoft Office 365" "version" "15.20.9160.4" "vendor" "Microsoft Corporation")')
+    *told, completion = await program.command(f'LOGIN "{ADA}" "{gateway.passwords[ADA]}"')
+    (after,) = await program.ok("CAPABILITY")
+    assert b"UIDONLY" not in b" ".join([*told, completion, after])
 
 
 async def test_outlook_fetches_headers_and_whole_messages(client: Client, upload: Upload) -> None:

@@ -68,8 +68,8 @@ async def test_uidfetch(uids: Client) -> None:
     ]
     (line,) = await uids.ok("UID FETCH * (BODY[TEXT])")
     assert line == b"* 6 UIDFETCH (FLAGS (\\Recent \\Seen) BODY[TEXT] {8}\r\ntext 5\r\n)"
-    (line,) = await uids.ok("UID FETCH 6 (MODSEQ) (CHANGEDSINCE 1)")
-    assert re.fullmatch(rb"\* 6 UIDFETCH \(MODSEQ \(\d+\)\)", line.splitlines()[-1])
+    *_, line = await uids.ok("UID FETCH 6 (MODSEQ) (CHANGEDSINCE 1)")
+    assert re.fullmatch(rb"\* 6 UIDFETCH \(MODSEQ \(\d+\)\)", line)
 
 
 async def test_store_search_and_the_saved_result(uids: Client) -> None:
