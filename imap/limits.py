@@ -50,5 +50,10 @@ class Limits:
 
     notifications: int = 10_000
     """Lines that wait for a client that asked for NOTIFY; above, it is told NOTIFICATIONOVERFLOW."""
+    update_contexts: int = 8
+    """Searching commands whose results one session has kept up to date (RFC 5267)."""
+    sorted_results: int = 20_000
+    """Results of all its SORTs that are kept up to date: some hundred octets each."""
+
     backlog: int = 131_072
     """Pipelined octets held while a command runs; above it nothing is read from the socket."""

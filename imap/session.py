@@ -28,6 +28,7 @@ from imap.watching.listener import Listener
 
 if TYPE_CHECKING:
     from imap.connection import Connection
+    from imap.contexts import Contexts
     from imap.server import ServerContext
 
 _NEWS_AT_ONCE: Final = 256
@@ -358,12 +359,16 @@ class Session:
         )
         style = self.style(uid=uid)
         known = view.last_uid
+        if view.contexts is not None:
+            self.put(view.contexts.removals())
         self.put(take_news(view, style, wants, most=_NEWS_AT_ONCE))
         while wants.flags and view.changed:
             await self.spill()
             self.put(take_news(view, style, wants, most=_NEWS_AT_ONCE))
         await self._show_arrivals(view, known)
         self.own_arrivals = frozenset()
+        if view.contexts is not None:
+            await view.contexts.refresh(self.account, self.put)
 
     async def tell_arrivals(self, view: View) -> None:
         """Put new messages, whatever else waits: the command itself brought one (RFC 8508 section 3.2)."""
@@ -395,11 +400,20 @@ class Session:
         news = self.news
         expunges = news.expunges and (self.idling or not news.delayed)
         wants = Wanted(expunges=expunges, arrivals=news.arrivals, flags=news.flags)
+        if view.contexts is not None and self.connection.can_write:
+            self.connection.push(view.contexts.removals())
         if news.items and view.has_arrivals(wants):
             self.connection.begin(self._push_arrivals(view, expunge=expunges))
             return
         while view.has_news(wants) and self.connection.can_write:
             self.connection.push(take_news(view, self.style(), wants, most=_NEWS_AT_ONCE))
+        if view.contexts is not None and view.contexts.in_doubt and self.connection.can_write:
+            self.connection.begin(self._push_updates(view.contexts))
+
+    async def _push_updates(self, contexts: Contexts) -> None:
+        """What the news changed in results that are kept up to date (RFC 5267 4.3)."""
+        await contexts.refresh(self.account, self.put)
+        await self.flush()
 
     async def _push_arrivals(self, view: View, *, expunge: bool) -> None:
         """The same with what NOTIFY asked of new messages, which the store has to be asked for."""

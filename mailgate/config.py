@@ -83,6 +83,8 @@ class ImapLimits(Section, frozen=True):
     literal_timeout: Seconds = 300.0
     write_timeout: Seconds = 120.0
     notifications: Positive = 10_000
+    update_contexts: Positive = 8
+    sorted_results: NonNegative = 20_000
     backlog: Annotated[int, Meta(ge=16_384)] = 131_072
     progress_interval: Seconds = 10.0
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from imap.commands import (
     acl,
     client,
+    contexts,
     fetch,
     folders,
     listing,
@@ -87,6 +88,7 @@ RULES: Final[dict[type[Command], Rule]] = {
     Notify: Rule(_SIGNED_IN, notify.notify),
     GetMetadata: Rule(_SIGNED_IN, metadata.get_metadata),
     SetMetadata: Rule(_SIGNED_IN, metadata.set_metadata),
+    sort_commands.CancelUpdate: Rule(_SELECTED, contexts.cancel_update),
     commands.Check: Rule(_SELECTED, client.noop),
     commands.Close: Rule(_SELECTED, select.close),
     commands.Unselect: Rule(_SELECTED, select.unselect),

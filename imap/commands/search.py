@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from imap.commands.contexts import begin_updates, put_refusal, updating
 from imap.errors import CommandRefused
 from imap.parsing.commands import Search, SearchReturn
 from imap.parsing.sort_commands import Sort, Thread
@@ -25,12 +26,15 @@ async def search(session: Session, tag: str, command: Search) -> Completion:
     returns = command.returns
     if returns is None and session.rev2:
         returns = frozenset({SearchReturn.ALL})
-    with saving(session, returns):
+    with saving(session, returns), updating(session, tag, frozen, command) as context:
         found = await find_positions(session, frozen, command)
+        if context is not None:
+            found = await begin_updates(session, context, frozen, found)
     if returns is None:
         session.put(numbers_response(frozen, found, command))
     else:
         put_results(session, tag, frozen, found, command, returns)
+        put_refusal(session, tag, command)
     return Completion("SEARCH completed")
 
 

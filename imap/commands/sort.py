@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
+from imap.commands.contexts import begin_updates, put_refusal, updating
 from imap.commands.search import find_positions, numbers_response, put_results, saving
 from imap.parsing.sort_commands import Sort
 from imap.responses import Completion
@@ -19,13 +20,16 @@ async def sort(session: Session, tag: str, command: Sort) -> Completion:
     """SORT and UID SORT; with RETURN the answer is ESEARCH in the order of the criteria."""
     view = session.selected
     frozen = FrozenView.of(view)
-    with saving(session, command.returns):
+    with saving(session, command.returns), updating(session, tag, frozen, command) as context:
         found = await find_positions(session, frozen, command)
         found = await sort_positions(
             command.criteria, array("I", frozen.uids), found, view.mailbox, session.account, session.progress
         )
+        if context is not None:
+            found = await begin_updates(session, context, frozen, found)
     if command.returns is None:
         session.put(numbers_response(frozen, found, command))
     else:
         put_results(session, tag, frozen, found, command, command.returns)
+        put_refusal(session, tag, command)
     return Completion("SORT completed")

@@ -334,6 +334,8 @@ class SearchReturn(enum.Enum):
     COUNT = "COUNT"
     SAVE = "SAVE"
     PARTIAL = "PARTIAL"
+    CONTEXT = "CONTEXT"
+    UPDATE = "UPDATE"
 
 
 @dataclass(frozen=True, slots=True)

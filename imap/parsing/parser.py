@@ -102,6 +102,7 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     b"SETMETADATA": metadata.set_metadata,
     # command-select = "CHECK" / "CLOSE" / "UNSELECT" / "EXPUNGE" / copy / move / fetch / store / search /
     #                  replace / uid
+    b"CANCELUPDATE": sort.cancel_update,
     b"CHECK": _without_arguments(Check),
     b"CLOSE": _without_arguments(Close),
     b"EXPUNGE": _without_arguments(Expunge),

@@ -37,7 +37,8 @@ def return_options(cursor: Cursor) -> Returns | None:
     return Returns(options or frozenset({SearchReturn.ALL}), ranges[0] if ranges else None)
 
 
-# search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / modifier-partial
+# search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" /
+#                     modifier-partial / "CONTEXT" / "UPDATE"
 # modifier-partial = "PARTIAL" SP partial-range
 def _return_option(cursor: Cursor) -> tuple[SearchReturn, PartialRange | None]:
     if (option := _OPTIONS.get(cursor.word(ATOM, "a return option"))) is None:

@@ -7,10 +7,10 @@ from typing import Final
 from imap.errors import BadCommand
 from imap.parsing.commands import SearchReturn
 from imap.parsing.lexer import ATOM, Cursor
-from imap.parsing.limits import MAX_SORT_CRITERIA
+from imap.parsing.limits import MAX_OPTIONS, MAX_SORT_CRITERIA
 from imap.parsing.return_options import return_options, skip_word
 from imap.parsing.search import charset, search_keys
-from imap.parsing.sort_commands import Sort, SortCriterion, SortKey, Thread, ThreadAlgorithm
+from imap.parsing.sort_commands import CancelUpdate, Sort, SortCriterion, SortKey, Thread, ThreadAlgorithm
 
 _KEYS: Final = {key.value.encode(): key for key in SortKey}
 _ALGORITHMS: Final = {algorithm.value.encode(): algorithm for algorithm in ThreadAlgorithm}
@@ -35,6 +35,18 @@ def _criterion(cursor: Cursor) -> SortCriterion:
     if (key := _KEYS.get(cursor.word(ATOM, "a sort criterion"))) is None:
         raise BadCommand("Unknown sort criterion")
     return SortCriterion(key, reverse)
+
+
+# command-select =/ "CANCELUPDATE" 1*(SP quoted)
+def cancel_update(cursor: Cursor) -> CancelUpdate:
+    tags: list[str] = []
+    while cursor.skip(b" "):
+        if len(tags) == MAX_OPTIONS:
+            raise BadCommand(f"More than {MAX_OPTIONS} tags")
+        tags.append(cursor.decode(cursor.quoted("a tag in quotes"), "a tag"))
+    if not tags:
+        raise cursor.expected("the tags of searching commands")
+    return CancelUpdate(tuple(tags))
 
 
 # thread = ["UID" SP] "THREAD" SP thread-alg SP search-criteria

@@ -47,6 +47,14 @@ class Sort(Command):
     """Whether a MODSEQ key stands anywhere: the answer then tells the highest one (RFC 7162 3.1.6)."""
 
 
+@dataclass(frozen=True, slots=True)
+class CancelUpdate(Command):
+    """CANCELUPDATE: no more updates for the commands with these tags (RFC 5267 4.3.5)."""
+
+    verb: ClassVar[str] = "CANCELUPDATE"
+    tags: tuple[str, ...]
+
+
 class ThreadAlgorithm(enum.Enum):
     """How messages are put into threads (RFC 5256 section 3)."""
 

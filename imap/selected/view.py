@@ -5,10 +5,13 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from imap.parsing.sequence import SequenceSet
 from imap.selected.mailbox import SharedMailbox
+
+if TYPE_CHECKING:
+    from imap.contexts import Contexts
 
 
 class State(NamedTuple):
@@ -49,6 +52,7 @@ class View:
 
     __slots__ = (
         "changed",
+        "contexts",
         "count",
         "floor",
         "keywords_told",
@@ -79,6 +83,8 @@ class View:
         """UIDs that are ``\\Recent`` in this session."""
         self.saved: Sequence[int] = ()
         """The saved search result, ``$`` (RFC 9051 6.4.4.1): UIDs."""
+        self.contexts: Contexts | None = None
+        """Results that are kept up to date (RFC 5267), from the first UPDATE on."""
         self.notify: Callable[[], None] | None = None
         mailbox.views.add(self)
 
@@ -117,6 +123,8 @@ class View:
             self.vanished += told
             self.changed.difference_update(vanished)
         self.changed.update(changed)
+        if self.contexts is not None:
+            self.contexts.note(changed, vanished)
         if self.notify is not None:
             self.notify()
 

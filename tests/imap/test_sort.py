@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imap.backend import Entry, MailboxRef, Rendered, Rendering
+from imap.backend import Entry, MailboxRef, Rendered, Rendering, TextHits, TextKey
 from imap.message import SortKeys
 from imap.parsing.sort_commands import SortCriterion, SortKey
 from imap.selected.mailbox import SharedMailbox
@@ -201,6 +201,9 @@ class Source:
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
         assert which is Rendering.SORT_KEYS
         return {key: Rendered(sort_keys=self.keys[int(key) - 1].encode()) for key in message_ids}
+
+    async def find_text(self, message_ids: Collection[bytes], keys: Sequence[TextKey]) -> TextHits:
+        raise NotImplementedError
 
     async def read(self, message_id: bytes, start: int, stop: int) -> bytes:
         raise NotImplementedError
