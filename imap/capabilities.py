@@ -54,13 +54,14 @@ _SIGNED_IN: Final = (
 
 def capabilities(session: Session) -> list[str]:
     """The capabilities of a session as it stands."""
+    always = _ALWAYS if session.context.catalogue is None else (*_ALWAYS, "LANGUAGE")
     if session.signed_in:
         features = session.context.features
         optional = (("COMPRESS=DEFLATE", features.compress), ("UNAUTHENTICATE", features.unauthenticate))
         limit = f"APPENDLIMIT={session.connection.reader.message_limit}"
         uidonly = [] if session.is_outlook else ["UIDONLY"]
-        return [*_ALWAYS, *_SIGNED_IN, *uidonly, *(name for name, on in optional if on), limit]
+        return [*always, *_SIGNED_IN, *uidonly, *(name for name, on in optional if on), limit]
     if session.connection.peer.tls:
-        return [*_ALWAYS, *(f"AUTH={name}" for name in session.context.backend.mechanisms())]
+        return [*always, *(f"AUTH={name}" for name in session.context.backend.mechanisms())]
     starttls = ["STARTTLS"] if session.context.ssl_context is not None else []
-    return [*_ALWAYS, *starttls, "LOGINDISABLED"]
+    return [*always, *starttls, "LOGINDISABLED"]

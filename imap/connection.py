@@ -305,7 +305,7 @@ class Connection(asyncio.Protocol):
 
     def end(self, text: str, code: str | None = None) -> None:
         """Say BYE and close: at once when no command runs, else when it has ended."""
-        self._ending = bye(text, code)
+        self._ending = bye(self.session.say(text), code)
         self._fail_line(text)
         if self._task is None:
             self.close()
@@ -390,7 +390,7 @@ class Connection(asyncio.Protocol):
                 await work
         except Exception:
             _log.exception("command failed outside its handler")
-            self._ending = self._ending or bye("Internal error")
+            self._ending = self._ending or bye(self.session.say("Internal error"))
         finally:
             self._task = None
             if activity:

@@ -25,14 +25,18 @@ from typing import ClassVar
 
 
 class ImapError(Exception):
-    """A command that did not complete; ``code`` is the response code without brackets, or None."""
+    """A command that did not complete; ``code`` is the response code without brackets, or None.
+
+    ``text`` is English and may hold ``{name}`` for each of ``values``: so it can be translated (RFC 5255).
+    """
 
     condition: ClassVar[str] = "NO"
     default_code: ClassVar[str | None] = None
 
-    def __init__(self, text: str, *, code: str | None = None) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, *, code: str | None = None, **values: object) -> None:
+        super().__init__(text.format(**values) if values else text)
         self.text = text
+        self.values = values
         self.code = code if code is not None else self.default_code
 
 

@@ -103,4 +103,4 @@ def push_waiting(session: Session) -> None:
 def _take(session: Session, listener: Listener) -> bytes:
     if listener.overflown:
         session.news, session.notifying = NOTHING, False
-    return listener.take(_AT_ONCE, condstore=session.condstore, utf8=session.utf8)
+    return listener.take(_AT_ONCE, condstore=session.condstore, utf8=session.utf8, note=session.style().note)

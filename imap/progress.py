@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 
-from imap.responses import status
-
 
 class Progress:
-    """When the command that runs has something to tell, and the line that tells it."""
+    """When the command that runs has something to tell, and the code that tells it."""
 
     __slots__ = ("_due", "_tag", "interval")
 
@@ -31,9 +29,9 @@ class Progress:
         self._due = now + self.interval
         return True
 
-    def line(self, done: int, total: int) -> bytes:
-        """``* OK [INPROGRESS ("tag" done total)]``; a total of 0 says that nothing is counted (RFC 9585 section 4)."""
+    def code(self, done: int, total: int) -> str:
+        """``INPROGRESS ("tag" done total)``; a total of 0 says that nothing is counted (RFC 9585 section 4)."""
         # resp-text-code ends at the first bracket, and a tag may hold one
         tag = "NIL" if "]" in self._tag else f'"{self._tag}"'
         state = f"{done} {total}" if total else "NIL NIL"
-        return status("*", "OK", "Still working", f"INPROGRESS ({tag} {state})")
+        return f"INPROGRESS ({tag} {state})"

@@ -10,7 +10,8 @@ import enum
 import io
 import re
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import IO, Final, TypeAlias, cast
 
 from imap.limits import Limits
@@ -43,6 +44,7 @@ class Refused:
     condition: str
     code: str | None
     text: str
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,7 @@ class CommandReader:
     def _check_message(self, size: int) -> None:
         self._octets += size
         if size > self.message_limit or self._octets > self._limits.append:
-            self._refuse("NO", f"A message has {self.message_limit} octets at most")
+            self._refuse("NO", "A message has {most} octets at most", most=self.message_limit)
         elif len(self._messages) >= MAX_APPEND_MESSAGES:
             self._refuse("BAD", "Too many messages")
 
@@ -270,7 +272,7 @@ class CommandReader:
         self._size += size
         limit = self._limits.literal if self.signed_in else self._limits.literal_before_sign_in
         if size > limit or self._size > self._limits.command:
-            self._refuse("BAD", f"A literal here has {limit} octets at most")
+            self._refuse("BAD", "A literal here has {most} octets at most", most=limit)
 
     def _keep_literal(self, announced: LiteralAnnouncement) -> None:
         """The current literal is complete."""
@@ -283,10 +285,10 @@ class CommandReader:
             sink.seek(0)
             self._parts.append(Literal(announced.size, sink, announced.binary))
 
-    def _refuse(self, condition: str, text: str, code: str = "TOOBIG") -> None:
+    def _refuse(self, condition: str, text: str, code: str = "TOOBIG", **values: object) -> None:
         """Not to be executed: the first reason stands."""
         if self._refusal is None:
-            self._refusal = Refused(self._tag or "*", condition, code, text)
+            self._refusal = Refused(self._tag or "*", condition, code, text, values)
 
     def _complete(self) -> Event:
         refusal = self._refusal

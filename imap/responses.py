@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 CRLF: Final = b"\r\n"
@@ -16,10 +17,12 @@ class Completion:
     text: str
     code: str | None = None
     condition: str = "OK"
+    values: Mapping[str, object] = field(default_factory=dict)
+    """For each ``{name}`` in the text."""
 
 
 def status(tag: str, condition: str, text: str, code: str | None = None) -> bytes:
-    """``tag OK [CODE] text``; the tag is ``*`` for an untagged one. The text is ASCII and holds no line end."""
+    """``tag OK [CODE] text``; the tag is ``*`` for an untagged one."""
     middle = f" [{code}]" if code else ""
     return f"{tag} {condition}{middle} {_line(text)}\r\n".encode("utf-8", "surrogateescape")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from imap.backend import Backend
 from imap.connection import Connection
 from imap.features import Features
+from imap.language import Catalogue
 from imap.limits import Limits
 from imap.selected.registry import Registry
 from imap.watching.watch import AccountWatches
@@ -32,6 +33,7 @@ class ServerContext:
         backend: Backend,
         limits: Limits,
         features: Features,
+        catalogue: Catalogue | None,
         ssl_context: ssl.SSLContext | None,
         registry: Registry,
         hostname: str,
@@ -40,6 +42,7 @@ class ServerContext:
         self.hostname = hostname
         self.limits = limits
         self.features = features
+        self.catalogue = catalogue
         self.ssl_context = ssl_context
         self.registry = registry
         self.watches = AccountWatches()
@@ -68,10 +71,11 @@ class ImapServer:
         ssl_context: ssl.SSLContext | None,
         limits: Limits | None = None,
         features: Features | None = None,
+        catalogue: Catalogue | None = None,
         hostname: str = "localhost",
     ) -> None:
         self._context = ServerContext(
-            backend, limits or Limits(), features or Features(), ssl_context, Registry(), hostname
+            backend, limits or Limits(), features or Features(), catalogue, ssl_context, Registry(), hostname
         )
         self._ssl_context = ssl_context
         self._servers: list[asyncio.Server] = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from imap.backend import Account
@@ -14,6 +15,7 @@ from imap.commands.dispatch import RULES, State
 from imap.commands.fetch import put_arrivals
 from imap.commands.uidonly import require_uids
 from imap.errors import AuthenticationFailed, BadCharset, BadCommand, ImapError
+from imap.language import translated
 from imap.notifications import EVERYTHING, push_waiting, put_waiting, stop_listening, tell_selected
 from imap.parsing.commands import Command, Expunge, Fetch, Move, Replace, Search, Store
 from imap.parsing.literals import CommandInput, Literal, peek_command
@@ -21,7 +23,7 @@ from imap.parsing.parser import parse_command
 from imap.parsing.sort_commands import Sort, Thread
 from imap.progress import Progress
 from imap.reader import Refused
-from imap.responses import status
+from imap.responses import Completion, status
 from imap.selected.news import NewsStyle, take_arrivals, take_news
 from imap.selected.view import View, Wanted
 from imap.watching.listener import Listener
@@ -56,6 +58,7 @@ class Session:
         "ended",
         "failed_sign_ins",
         "is_outlook",
+        "language",
         "listener",
         "news",
         "notifying",
@@ -78,6 +81,8 @@ class Session:
         self.listener: Listener | None = None
         self.own_arrivals: frozenset[int] = frozenset()
         """UIDs that its own command put into the selected mailbox, not announced yet."""
+        self.language: str | None = None
+        """What LANGUAGE chose (RFC 5255), None for i-default."""
         self.ended = False
         """Close after the command that runs."""
         self.failed_sign_ins = 0
@@ -172,6 +177,7 @@ class Session:
         self._account = None
         self.enabled = frozenset()
         self.condstore = False
+        self.language = None
         self._before_sign_in = 0
         self._bad_in_a_row = 0
         reader = self.connection.reader
@@ -187,7 +193,7 @@ class Session:
         self.condstore = True
         if self.view is not None:
             known = self.view.floor if self.view.vanished else self.view.mailbox.highestmodseq
-            self.put(b"* OK [HIGHESTMODSEQ %d] Highest\r\n" % known)
+            self.note("Highest", f"HIGHESTMODSEQ {known}")
 
     def unselect(self) -> None:
         """Leave the selected mailbox, if any."""
@@ -210,6 +216,22 @@ class Session:
         self._out.append(data)
         self._out_size += len(data)
 
+    def say(self, text: str, values: Mapping[str, object] | None = None) -> str:
+        """A text in the client's language, its values filled in (RFC 5255 section 3.2)."""
+        if self.language is not None:
+            return translated(self.context.catalogue, self.language, text, values)
+        return text.format(**values) if values else text
+
+    def answer(
+        self, tag: str, condition: str, text: str, code: str | None = None, values: Mapping[str, object] | None = None
+    ) -> None:
+        """Put a status response whose text is for people; the tag is ``*`` for an untagged one."""
+        self.put(status(tag, condition, self.say(text, values), code))
+
+    def note(self, text: str, code: str) -> None:
+        """Put ``* OK [code] text``."""
+        self.put(status("*", "OK", self.say(text), code))
+
     async def spill(self) -> None:
         """Send what was put when it is much: call this between the pieces of a long answer."""
         if self._out_size >= _SPILL:
@@ -226,7 +248,7 @@ class Session:
     async def progress(self, done: int, total: int) -> None:
         """Tell how many messages are done when the command takes long (RFC 9585): call it between whole responses."""
         if self._progress.is_due():
-            self.put(self._progress.line(done, total))
+            self.note("Still working", self._progress.code(done, total))
             await self.flush()
 
     @contextlib.contextmanager
@@ -245,7 +267,7 @@ class Session:
 
     def _wait_on(self) -> None:
         if self._patience is not None and self._progress.is_due() and self.connection.can_write:
-            self.connection.write(self._progress.line(0, 0))
+            self.connection.write(status("*", "OK", self.say("Still working"), self._progress.code(0, 0)))
         self._patience = asyncio.get_running_loop().call_later(self._progress.interval, self._wait_on)
 
     # Commands
@@ -263,7 +285,7 @@ class Session:
             raise
         except Exception:
             _log.exception("internal error", extra={"verb": peek_command(_first_text(given)).verb})
-            self.put(status(tag, "NO", "Internal error", "SERVERBUG"))
+            self.answer(tag, "NO", "Internal error", "SERVERBUG")
         finally:
             _close_files(given)
         self._count_before_sign_in()
@@ -288,10 +310,16 @@ class Session:
         if completion is not None:
             await self._tell_news(command)
             await put_waiting(self)
-            self.put(status(tag, completion.condition, completion.text, completion.code))
+            self._complete(tag, command, completion)
+
+    def _complete(self, tag: str, command: Command, completion: Completion) -> None:
+        text, values = completion.text, completion.values
+        if text == f"{command.verb} completed":
+            text, values = "{verb} completed", {"verb": command.verb}
+        self.answer(tag, completion.condition, text, completion.code, values)
 
     def _refused(self, tag: str, error: ImapError) -> None:
-        self.put(status(tag, error.condition, error.text, error.code))
+        self.answer(tag, error.condition, error.text, error.code, error.values)
         if isinstance(error, BadCharset) and error.saves and self.view is not None:
             self.view.saved = ()
         if isinstance(error, BadCommand):
@@ -304,7 +332,7 @@ class Session:
 
     async def refuse(self, refused: Refused) -> None:
         """Answer a command that the reader refused."""
-        self.put(status(refused.tag, refused.condition, refused.text, refused.code))
+        self.answer(refused.tag, refused.condition, refused.text, refused.code, refused.values)
         self._count_bad()
         self._count_before_sign_in()
         await self.flush()
@@ -324,13 +352,17 @@ class Session:
 
     def style(self, *, uid: bool = False) -> NewsStyle:
         """How FETCH responses that nobody asked for look to this client."""
-        return NewsStyle(
+        style = NewsStyle(
             vanished=self.qresync or self.uidonly,
             modseq=self.condstore,
             uid=uid or self.condstore or self.notifying,
             recent=not self.rev2,
             uidonly=self.uidonly,
         )
+        return style if self.language is None else replace(style, note=self._noted)
+
+    def _noted(self, text: str, code: str) -> bytes:
+        return status("*", "OK", self.say(text), code)
 
     async def _tell_news(self, command: Command, *, arrivals: bool | None = None) -> None:
         """What other sessions did, as far as this command lets it be told (RFC 9051 7.5.1).
@@ -430,9 +462,9 @@ class Session:
             await self.tell(self.view, expunge=True)
         await put_waiting(self)
         if line.strip().upper() == b"DONE":
-            self.put(status(tag, "OK", "IDLE completed"))
+            self.answer(tag, "OK", "{verb} completed", values={"verb": "IDLE"})
         else:
-            self.put(status(tag, "BAD", "Expected DONE"))
+            self.answer(tag, "BAD", "Expected DONE")
             self._count_bad()
         await self.flush()
 

@@ -22,6 +22,7 @@ from mailgate.accounts.imap_sign_in import ImapSignIn
 from mailgate.config import ConfigError, Settings
 from mailgate.database import open_database
 from mailgate.delivery.submission import Submission
+from mailgate.i18n import ImapTexts
 from mailgate.listeners import Endpoint, bind_all, parse_endpoint, rebind
 from mailgate.store import MailStore
 from mailgate.store.search.indexer import Indexer
@@ -108,6 +109,7 @@ class Gateway:
             ssl_context=self._tls.context,
             limits=imap_limits(settings),
             features=Features(compress=settings.imap.compress, unauthenticate=settings.imap.unauthenticate),
+            catalogue=ImapTexts(settings.gateway.language),
             hostname=settings.gateway.hostname,
         )
         submission = SubmissionServer(

@@ -1,4 +1,4 @@
-"""Texts that people read, in French and English (gettext; the catalogues are `locale/*/LC_MESSAGES/mailgate.po`)."""
+"""Texts that people read, in French and English (gettext; the catalogues are `locale/*/LC_MESSAGES/*.po`)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,33 @@ from typing import Literal
 from babel.messages import mofile, pofile
 
 Language = Literal["fr", "en"]
+Domain = Literal["mailgate", "imap"]
+"""mailgate's own texts, or those of the IMAP engine."""
 
 
 @functools.cache
-def translator(language: Language) -> Callable[[str], str]:
+def translator(language: Language, domain: Domain = "mailgate") -> Callable[[str], str]:
     """The function that translates from English; texts without a translation stay as they are."""
     if language == "en":
         return str
-    source = resources.files("mailgate").joinpath("locale", language, "LC_MESSAGES", "mailgate.po")
+    source = resources.files("mailgate").joinpath("locale", language, "LC_MESSAGES", f"{domain}.po")
     compiled = io.BytesIO()
     mofile.write_mo(compiled, pofile.read_po(io.BytesIO(source.read_bytes()), locale=language))
     compiled.seek(0)
     return gettext.GNUTranslations(compiled).gettext
+
+
+class ImapTexts:
+    """The texts of the IMAP engine in our languages: `imap.language.Catalogue`."""
+
+    languages: tuple[Language, ...] = ("en", "fr")
+
+    def __init__(self, preferred: Language) -> None:
+        self.preferred = preferred
+
+    def translate(self, language: str, text: str) -> str:
+        """An English text of the engine in another language; one without a translation stays as it is."""
+        return translator("fr", "imap")(text) if language == "fr" and text else text
 
 
 def ascii_only(text: str) -> str:

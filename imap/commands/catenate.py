@@ -76,7 +76,7 @@ async def _put_together(
             async for piece in pieces:
                 size += len(piece)
                 if size > most:
-                    raise MessageTooLarge(f"A message has {_most(session)} octets at most")
+                    raise MessageTooLarge("A message has {most} octets at most", most=_most(session))
                 try:
                     spool.write(piece)
                 except OSError as error:

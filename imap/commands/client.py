@@ -9,7 +9,7 @@ from imap.errors import BadCommand
 from imap.notifications import listen, put_waiting
 from imap.parsing.commands import Capability, Check, Enable, Id, Idle, Logout, Noop, StartTls
 from imap.parsing.connection import Compress, Unauthenticate
-from imap.responses import Completion, bye, status
+from imap.responses import Completion, bye
 
 if TYPE_CHECKING:
     from imap.session import Session
@@ -34,14 +34,14 @@ async def noop(session: Session, _tag: str, command: Noop | Check) -> Completion
     """NOOP and CHECK: everything that is committed by now is told (RFC 9051 6.1.2, RFC 3501 6.4.1)."""
     if session.view is not None:
         await session.view.mailbox.refresh()
-    return Completion(f"{command.verb} completed")
+    return Completion("{verb} completed", values={"verb": command.verb})
 
 
 async def logout(session: Session, _tag: str, _command: Logout) -> Completion:
     """LOGOUT (RFC 9051 6.1.3)."""
     session.unselect()
     session.ended = True
-    session.put(bye("Goodbye"))
+    session.put(bye(session.say("Goodbye")))
     return Completion("LOGOUT completed")
 
 
@@ -57,7 +57,7 @@ async def starttls(session: Session, tag: str, _command: StartTls) -> None:
     """STARTTLS: the completion goes out before TLS begins (RFC 9051 6.2.1)."""
     if session.connection.peer.tls or session.context.ssl_context is None:
         raise BadCommand("TLS is on already" if session.connection.peer.tls else "TLS is not offered here")
-    session.put(status(tag, "OK", "Begin TLS now"))
+    session.answer(tag, "OK", "Begin TLS now")
     await session.flush()
     await session.connection.start_tls()
 
@@ -68,7 +68,7 @@ async def compress(session: Session, tag: str, _command: Compress) -> None:
         raise BadCommand("Unknown command")
     if session.connection.compressed:
         raise BadCommand("DEFLATE is active already", code="COMPRESSIONACTIVE")
-    session.put(status(tag, "OK", "DEFLATE active"))
+    session.answer(tag, "OK", "DEFLATE active")
     await session.flush()
     session.connection.start_compression()
 
@@ -78,7 +78,7 @@ async def unauthenticate(session: Session, tag: str, _command: Unauthenticate) -
     if not session.context.features.unauthenticate:
         raise BadCommand("Unknown command")
     session.sign_out()
-    session.put(status(tag, "OK", "Signed out"))
+    session.answer(tag, "OK", "Signed out")
     await session.flush()
     session.connection.stop_compression()
 

@@ -50,7 +50,7 @@ async def set_metadata(session: Session, _tag: str, command: SetMetadata) -> Com
         raise NotPermitted("Shared entries of the server are set by its administrator")
     limit = session.context.limits.annotation
     if any(len(value) > limit for _, value in command.values if value is not None):
-        raise CommandRefused(f"A value has {limit} octets at most", code=f"METADATA MAXSIZE {limit}")
+        raise CommandRefused("A value has {most} octets at most", most=limit, code=f"METADATA MAXSIZE {limit}")
     revision = await session.account.annotate(where, dict(command.values))
     await settle_annotations(session, where, command.name, revision)
     return Completion("SETMETADATA completed")

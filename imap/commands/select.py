@@ -29,7 +29,7 @@ async def select(session: Session, _tag: str, command: Select) -> Completion:
     if session.view is not None:
         await settle_selected(session)
         session.unselect()
-        session.put(b"* OK [CLOSED] Previous mailbox closed\r\n")
+        session.note("Previous mailbox closed", "CLOSED")
     if command.condstore or command.qresync is not None:
         session.enable_condstore()
     account = session.account
@@ -82,19 +82,18 @@ async def _claim_recent(view: View) -> None:
 def _put_state(session: Session, view: View, name: str) -> None:
     """All that a client must know before its first command (RFC 9051 6.3.2)."""
     mailbox = view.mailbox
-    for line in flag_lines(view):
+    for line in flag_lines(view, session.style()):
         session.put(line)
     session.put(b"* %d EXISTS\r\n" % view.count)
     if not session.rev2:
         session.put(b"* %d RECENT\r\n" % view.recent_count())
         unseen = _first_unseen(view)
         if unseen and not session.uidonly:
-            session.put(b"* OK [UNSEEN %d] First unseen\r\n" % unseen)
-    session.put(
-        b"* OK [UIDVALIDITY %d] UIDs valid\r\n* OK [UIDNEXT %d] Predicted next UID\r\n"
-        b"* OK [HIGHESTMODSEQ %d] Highest\r\n* OK [MAILBOXID (%b)] Kept when renamed\r\n"
-        % (mailbox.uidvalidity, mailbox.uidnext, mailbox.highestmodseq, mailbox_id(mailbox.ref).encode())
-    )
+            session.note("First unseen", f"UNSEEN {unseen}")
+    session.note("UIDs valid", f"UIDVALIDITY {mailbox.uidvalidity}")
+    session.note("Predicted next UID", f"UIDNEXT {mailbox.uidnext}")
+    session.note("Highest", f"HIGHESTMODSEQ {mailbox.highestmodseq}")
+    session.note("Kept when renamed", f"MAILBOXID ({mailbox_id(mailbox.ref)})")
     if session.rev2:
         session.put(b'* LIST () "/" %b\r\n' % mailbox_name(name, utf8=session.utf8))
 

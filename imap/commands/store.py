@@ -51,7 +51,7 @@ async def _put_flags(
     view = session.selected
     style = session.style(uid=command.uid)
     if view.keywords_told != len(view.mailbox.keywords):
-        session.put(b"".join(flag_lines(view)))
+        session.put(b"".join(flag_lines(view, style)))
     for span in spans:
         for number, uid, mask, modseq in view.states(span):
             if told is None or uid in conflicts:

@@ -47,7 +47,7 @@ async def replace(session: Session, _tag: str, command: Replace) -> Completion:
             replaced = await session.account.replace(view.mailbox.ref, uids[0], command.name, message)
         except MailboxNotFound as error:
             raise MailboxNotFound(error.text, code="TRYCREATE") from error
-    session.put(f"* OK [{_appenduid(replaced.appended)}] Replacement message ready\r\n".encode())
+    session.note("Replacement message ready", _appenduid(replaced.appended))
     if replaced.appended.mailbox == view.mailbox.ref:
         session.own_arrivals = frozenset(replaced.appended.uids)
         await view.mailbox.refresh()
@@ -89,7 +89,7 @@ async def move(session: Session, _tag: str, command: Move) -> Completion:
     code = _copyuid(moved)
     if code is None:
         return Completion("No messages to move")
-    session.put(f"* OK [{code}] Moved\r\n".encode())
+    session.note("Moved", code)
     if moved.mailbox == view.mailbox.ref:
         session.own_arrivals = frozenset(moved.target)
         await view.mailbox.refresh()

@@ -50,5 +50,5 @@ def list_rights(cursor: Cursor) -> ListRights:
 def _identifier(cursor: Cursor) -> str:
     identifier = cursor.text_astring("an identifier")
     if not 1 <= len(identifier) <= MAX_IDENTIFIER:
-        raise BadCommand(f"An identifier has 1 to {MAX_IDENTIFIER} characters")
+        raise BadCommand("An identifier has 1 to {most} characters", most=MAX_IDENTIFIER)
     return identifier

@@ -18,7 +18,7 @@ def append(cursor: Cursor) -> Append:
     messages = [_message(cursor)]
     while cursor.ahead():
         if len(messages) == MAX_APPEND_MESSAGES:
-            raise BadCommand(f"More than {MAX_APPEND_MESSAGES} messages in one APPEND")
+            raise BadCommand("More than {most} messages in one APPEND", most=MAX_APPEND_MESSAGES)
         messages.append(_message(cursor))
     return Append(name, tuple(messages))
 

@@ -56,7 +56,7 @@ def enable(cursor: Cursor) -> Enable:
         cursor.space()
         capabilities.append(cursor.atom("a capability").upper())
         if len(capabilities) > MAX_OPTIONS:
-            raise BadCommand(f"More than {MAX_OPTIONS} capabilities")
+            raise BadCommand("More than {most} capabilities", most=MAX_OPTIONS)
     return Enable(tuple(capabilities))
 
 
@@ -78,5 +78,9 @@ def _id_field(cursor: Cursor) -> tuple[str, str | None]:
     cursor.space()
     value = cursor.nstring("the value of a field")
     if len(name) > MAX_ID_NAME or (value is not None and len(value) > MAX_ID_VALUE):
-        raise BadCommand(f"A field of ID has a name of {MAX_ID_NAME} octets and a value of {MAX_ID_VALUE} at most")
+        raise BadCommand(
+            "A field of ID has a name of {name} octets and a value of {value} at most",
+            name=MAX_ID_NAME,
+            value=MAX_ID_VALUE,
+        )
     return name, None if value is None else cursor.decode(value, "the value of a field")

@@ -156,7 +156,7 @@ def _section_part(cursor: Cursor) -> tuple[int, ...]:
     numbers = [cursor.nz_number("the number of a part, above zero")]
     while cursor.ahead() == b"." and cursor.text[cursor.pos + 1 : cursor.pos + 2].isdigit():
         if len(numbers) == MAX_SECTION_DEPTH:
-            raise BadCommand(f"More than {MAX_SECTION_DEPTH} levels in a section")
+            raise BadCommand("More than {most} levels in a section", most=MAX_SECTION_DEPTH)
         cursor.pos += 1
         numbers.append(cursor.nz_number("the number of a part, above zero"))
     return tuple(numbers)

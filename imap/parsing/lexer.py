@@ -56,9 +56,9 @@ class Cursor:
                 self.text = part
                 self._index += 1
 
-    def expected(self, what: str) -> BadCommand:
+    def expected(self, what: str, text: str = "Expected {what} at octet {octet}", *, most: int = 0) -> BadCommand:
         """The error to raise here."""
-        return BadCommand(f"Expected {what} at octet {self._passed + self.pos + 1}")
+        return BadCommand(text, what=what, octet=self._passed + self.pos + 1, most=most)
 
     def ahead(self) -> bytes:
         """The next octet of text, empty before a literal and at the end."""
@@ -74,7 +74,7 @@ class Cursor:
     def expect(self, octets: bytes) -> None:
         """Step over these octets, which must be next."""
         if not self.skip(octets):
-            raise self.expected(f'"{octets.decode()}"')
+            raise self.expected(octets.decode(), 'Expected "{what}" at octet {octet}')
 
     def space(self) -> None:
         """Step over the single space that must be here."""
@@ -120,7 +120,7 @@ class Cursor:
         found = [item(self)]
         while not self.skip(b")"):
             if len(found) == limit:
-                raise BadCommand(f"More than {limit} {what}")
+                raise BadCommand("More than {most} {what}", most=limit, what=what)
             self.space()
             found.append(item(self))
         return found
@@ -152,10 +152,10 @@ class Cursor:
         value = int(significant or b"0") if len(significant) <= _MAX_DIGITS else most + 1
         if not least <= value <= most:
             self.pos = start
-            raise self.expected(f"{what}, at most {most}")
+            raise self.expected(what, "Expected {what}, at most {most}, at octet {octet}", most=most)
         if least and digits.startswith(b"0"):
             self.pos = start
-            raise self.expected(f"{what}, without a leading zero")
+            raise self.expected(what, "Expected {what}, without a leading zero, at octet {octet}")
         return value
 
     # atom = 1*ATOM-CHAR
@@ -179,7 +179,7 @@ class Cursor:
             return self.quoted(what)
         literal = self.literal()
         if literal.binary or not isinstance(literal.data, bytes):
-            raise BadCommand(f"This literal cannot be {what}")
+            raise BadCommand("This literal cannot be {what}", what=what)
         if b"\0" in literal.data:
             raise BadCommand("NUL is allowed in a literal8 only")
         return literal.data
@@ -205,7 +205,7 @@ class Cursor:
         try:
             return value.decode()
         except UnicodeDecodeError as error:
-            raise BadCommand(f"Expected {what} in UTF-8") from error
+            raise BadCommand("Expected {what} in UTF-8", what=what) from error
 
 
 _NIL: Final = re.compile(rb"NIL(?![" + _ATOM_CHAR + rb"\]])", re.IGNORECASE)

@@ -98,7 +98,7 @@ def entry(cursor: Cursor) -> str:
     """A name as it was written; ``/private`` and ``/shared`` alone stand for what is below them."""
     name = cursor.astring("the name of an entry")
     if len(name) > MAX_ENTRY_NAME:
-        raise BadCommand(f"The name of an entry has {MAX_ENTRY_NAME} octets at most")
+        raise BadCommand("The name of an entry has {most} octets at most", most=MAX_ENTRY_NAME)
     if not _ENTRY.fullmatch(name):
         raise cursor.expected("an entry such as /private/comment")
     return name.decode()
@@ -123,7 +123,7 @@ def _entry_value(cursor: Cursor) -> tuple[str, bytes | None]:
     components = name.split("/")[1:]
     least = _LEAST_VENDOR_COMPONENTS if components[1:2] == [_VENDOR] else _LEAST_COMPONENTS
     if len(components) < least:
-        raise BadCommand(f"This entry has {least} components at least")
+        raise BadCommand("This entry has {least} components at least", least=least)
     cursor.space()
     return name, _value(cursor)
 

@@ -86,7 +86,7 @@ def notify(cursor: Cursor) -> Notify:
     groups = [_group(cursor)]
     while cursor.skip(b" "):
         if len(groups) == MAX_EVENT_GROUPS:
-            raise CommandRefused(f"{MAX_EVENT_GROUPS} event groups at most", code="NOTIFICATIONOVERFLOW")
+            raise CommandRefused("{most} event groups at most", most=MAX_EVENT_GROUPS, code="NOTIFICATIONOVERFLOW")
         groups.append(_group(cursor))
     if sum(group.mailboxes.scope in _SELECTED for group in groups) > 1:
         raise BadCommand("SELECTED or SELECTED-DELAYED stands there twice")

@@ -65,6 +65,7 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     b"LOGOUT": _without_arguments(Logout),
     b"NOOP": _without_arguments(Noop),
     b"ID": auth.identify,
+    b"LANGUAGE": connection.language,
     # command-nonauth = login / authenticate / "STARTTLS"
     b"STARTTLS": _without_arguments(StartTls),
     b"AUTHENTICATE": auth.authenticate,

@@ -97,9 +97,9 @@ class _Keys:
     def key(self, depth: int) -> SearchKey:
         self.count += 1
         if self.count > MAX_SEARCH_KEYS:
-            raise BadCommand(f"More than {MAX_SEARCH_KEYS} search keys")
+            raise BadCommand("More than {most} search keys", most=MAX_SEARCH_KEYS)
         if depth > MAX_NESTING:
-            raise BadCommand(f"Search keys nested more than {MAX_NESTING} deep")
+            raise BadCommand("Search keys nested more than {most} deep", most=MAX_NESTING)
         cursor = self.cursor
         if cursor.skip(b"("):
             return _all_of(cursor.items(lambda _: self.key(depth + 1), limit=MAX_SEARCH_KEYS, what="search keys"))

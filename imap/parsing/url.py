@@ -110,5 +110,5 @@ def _section(encoded: str) -> Section:
         named = section(cursor)
         cursor.end()
     except BadCommand as error:
-        raise BadUrl(error.text) from error
+        raise BadUrl(str(error)) from error
     return named

@@ -47,7 +47,7 @@ def list_mailbox(cursor: Cursor) -> str:
 def mailbox_name(cursor: Cursor, encoded: bytes) -> str:
     """A name from its octets on the wire. Raises BadCommand when they break the rules of RFC 6855 or RFC 3501 5.1.3."""
     if len(encoded) > MAX_MAILBOX_NAME:
-        raise BadCommand(f"A mailbox name has {MAX_MAILBOX_NAME} octets at most")
+        raise BadCommand("A mailbox name has {most} octets at most", most=MAX_MAILBOX_NAME)
     if cursor.utf8:
         name = cursor.decode(encoded, "a mailbox name")
     else:
@@ -79,7 +79,7 @@ def sequence_set(cursor: Cursor) -> SequenceSet:
         if not cursor.skip(b","):
             return SequenceSet(tuple(ranges), saved)
         if len(ranges) == MAX_RANGES:
-            raise BadCommand(f"More than {MAX_RANGES} ranges in a sequence set")
+            raise BadCommand("More than {most} ranges in a sequence set", most=MAX_RANGES)
 
 
 # seq-range = seq-number ":" seq-number
@@ -118,7 +118,7 @@ def bare_flags(cursor: Cursor) -> FlagList:
     while cursor.skip(b" "):
         found.append(_flag(cursor))
         if len(found) > MAX_FLAGS:
-            raise BadCommand(f"More than {MAX_FLAGS} flags")
+            raise BadCommand("More than {most} flags", most=MAX_FLAGS)
     return _merge(found)
 
 
@@ -128,7 +128,7 @@ def _flag(cursor: Cursor) -> int | str:
         return keyword(cursor)
     name = "\\" + cursor.atom("a system flag")
     if (mask := _SYSTEM_FLAGS.get(name.upper())) is None:
-        raise BadCommand(f"{name[:MAX_FLAG_LENGTH]} is no flag that can be set")
+        raise BadCommand("{flag} is no flag that can be set", flag=name[:MAX_FLAG_LENGTH])
     return mask
 
 
@@ -136,7 +136,7 @@ def _flag(cursor: Cursor) -> int | str:
 def keyword(cursor: Cursor) -> str:
     name = cursor.atom("a flag")
     if len(name) > MAX_FLAG_LENGTH:
-        raise BadCommand(f"A keyword has {MAX_FLAG_LENGTH} characters at most")
+        raise BadCommand("A keyword has {most} characters at most", most=MAX_FLAG_LENGTH)
     return name
 
 

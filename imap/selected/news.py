@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import nsmallest
 
 from imap.flags import MAX_KEYWORDS, SYSTEM_FLAGS
 from imap.parsing.wire import uid_set
+from imap.responses import status
 from imap.rights import Rights, settable
 from imap.selected.view import View, Wanted
+
+
+def note(text: str, code: str) -> bytes:
+    """``* OK [code] text``."""
+    return status("*", "OK", text, code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,8 @@ class NewsStyle:
     """RECENT, for a client that did not enable IMAP4rev2."""
     uidonly: bool = False
     """UIDFETCH instead of FETCH: UIDONLY is enabled (RFC 9586 section 3.4)."""
+    note: Callable[[str, str], bytes] = note
+    """The line ``* OK [code] text`` in the client's language, from the text and the code."""
 
 
 def take_news(view: View, style: NewsStyle, wanted: Wanted, *, most: int) -> bytes:
@@ -39,11 +48,11 @@ def take_news(view: View, style: NewsStyle, wanted: Wanted, *, most: int) -> byt
         lines += _expunged(view, style)
     if view.vanished:
         if style.modseq:
-            lines.append(b"* OK [HIGHESTMODSEQ %d] Expunges are still to come\r\n" % view.floor)
+            lines.append(style.note("Expunges are still to come", f"HIGHESTMODSEQ {view.floor}"))
     elif wanted.arrivals and (not view.in_step or view.count != len(view.mailbox.uids)):
         lines += _arrived(view, style)
     if view.keywords_told != len(view.mailbox.keywords) or view.rights_told != view.mailbox.rights:
-        lines += flag_lines(view)
+        lines += flag_lines(view, style)
     if wanted.flags:
         lines += _flags(view, style, most)
     return b"".join(lines)
@@ -54,7 +63,7 @@ def take_arrivals(view: View, style: NewsStyle) -> bytes:
     return b"".join(_arrived(view, style))
 
 
-def flag_lines(view: View) -> list[bytes]:
+def flag_lines(view: View, style: NewsStyle) -> list[bytes]:
     """FLAGS and PERMANENTFLAGS (RFC 9051 7.3.5), which the view then counts as told; the latter by the rights."""
     mailbox = view.mailbox
     view.keywords_told, view.rights_told = len(mailbox.keywords), mailbox.rights
@@ -64,7 +73,7 @@ def flag_lines(view: View) -> list[bytes]:
     if not view.readonly and Rights.WRITE in mailbox.rights:
         names += mailbox.keywords
         names += ["\\*"] if len(mailbox.keywords) < MAX_KEYWORDS else []
-    return [b"* FLAGS (%b)\r\n" % flags, b"* OK [PERMANENTFLAGS (%b)] Flags kept\r\n" % " ".join(names).encode()]
+    return [b"* FLAGS (%b)\r\n" % flags, style.note("Flags kept", f"PERMANENTFLAGS ({' '.join(names)})")]
 
 
 def _expunged(view: View, style: NewsStyle) -> list[bytes]:

@@ -143,11 +143,14 @@ class Listener:
         """Whether there is anything to tell."""
         return bool(self._messages or self._names or self._annotations or self.overflown)
 
-    def take(self, most: int, *, condstore: bool, utf8: bool) -> bytes:
-        """Some of the lines that wait, which then count as told; call again while `waiting`."""
+    def take(self, most: int, *, condstore: bool, utf8: bool, note: Callable[[str, str], bytes]) -> bytes:
+        """Some of the lines that wait, which then count as told; call again while `waiting`.
+
+        ``note`` gives ``* OK [code] text`` in the client's language, from the text and the code.
+        """
         if self.overflown:
             self.overflown = False
-            return b"* OK [NOTIFICATIONOVERFLOW] Too much to tell, notifications are off\r\n"
+            return note("Too much to tell, notifications are off", "NOTIFICATIONOVERFLOW")
         names = list(islice(self._names, most))
         lines = [self._list_line(name, self._names.pop(name), utf8=utf8) for name in names]
         for ref in list(islice(self._messages, most - len(lines))):

@@ -107,7 +107,7 @@ class ScramSha256(_Exchange):
         try:
             first = parse_client_first(response)
         except ScramMalformed as error:
-            raise SignInMalformed(f"SCRAM: {error}.") from error
+            raise SignInMalformed("The response is not of the form of SCRAM.") from error
         _refuse_other(first.authzid or "", first.username)
         self._candidate = await self._accounts.scram_candidate(first.username, self._peer_host)
         self._server = ScramServer(first, self._candidate.salt, self._candidate.iterations)
@@ -118,7 +118,7 @@ class ScramSha256(_Exchange):
         try:
             proven = self._server.verify(response, self._candidate.keys)
         except ScramMalformed as error:
-            raise SignInMalformed(f"SCRAM: {error}.") from error
+            raise SignInMalformed("The response is not of the form of SCRAM.") from error
         index, server_final = proven if proven is not None else (None, b"")
         self._identity = await self._accounts.scram_outcome(self._candidate, index)
         self._next = self._acknowledge

@@ -46,7 +46,7 @@ def export(
     except ArchiveError as error:
         raise CommandFailed(str(error)) from error
     except CommandRefused as error:
-        raise CommandFailed(f"{folder or address}: {error.text}") from error
+        raise CommandFailed(f"{folder or address}: {error}") from error
     show(done, json=json)
 
 
@@ -78,5 +78,5 @@ def import_(
     except ArchiveError as error:
         raise CommandFailed(str(error)) from error
     except CommandRefused as error:
-        raise CommandFailed(error.text) from error
+        raise CommandFailed(str(error)) from error
     show(done, json=json)

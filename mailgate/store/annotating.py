@@ -202,9 +202,11 @@ async def _check_room(tx: Tx, where: MailboxRef, reader: int) -> None:
     row = await tx.one(_USAGE, account_id=where.account_id, mailbox_id=where.mailbox_id, reader=reader)
     here, total, octets = row if row is not None else (0, 0, 0)
     if here > MAX_ENTRIES or total > MAX_TOTAL:
-        raise TooManyAnnotations(f"There are {MAX_ENTRIES} annotations at most here, {MAX_TOTAL} in all")
+        raise TooManyAnnotations(
+            "There are {here} annotations at most here, {total} in all", here=MAX_ENTRIES, total=MAX_TOTAL
+        )
     if (octets or 0) > MAX_OCTETS:
-        raise OverQuota(f"Annotations have {MAX_OCTETS} octets at most in all")
+        raise OverQuota("Annotations have {most} octets at most in all", most=MAX_OCTETS)
 
 
 def _reader(entry: str, reader_id: int) -> int:

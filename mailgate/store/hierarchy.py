@@ -185,7 +185,7 @@ async def _create(tx: Tx, account_id: int, name: str, taken: dict[str, int], now
         raise MailboxExists("A mailbox of this name is already there")
     fresh = [level for level in (*ancestors(name), name) if level not in taken]
     if len(taken) + len(fresh) > MAX_MAILBOXES:
-        raise CommandRefused(f"An account has {MAX_MAILBOXES} mailboxes at most", code="LIMIT")
+        raise CommandRefused("An account has {most} mailboxes at most", most=MAX_MAILBOXES, code="LIMIT")
     counters = await lock_account(tx, account_id)
     uidvalidity = max(now, counters.last_uidvalidity + 1)
     await tx.run_many(

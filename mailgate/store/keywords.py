@@ -39,11 +39,11 @@ def extend(table: tuple[str, ...], names: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         if name.lower() not in known:
             if len(name) > MAX_KEYWORD_LENGTH:
-                raise TooManyKeywords(f"A keyword has {MAX_KEYWORD_LENGTH} characters at most")
+                raise TooManyKeywords("A keyword has {most} characters at most", most=MAX_KEYWORD_LENGTH)
             known.add(name.lower())
             added.append(name)
     if len(table) + len(added) > MAX_KEYWORDS:
-        raise TooManyKeywords(f"A mailbox has {MAX_KEYWORDS} keywords at most")
+        raise TooManyKeywords("A mailbox has {most} keywords at most", most=MAX_KEYWORDS)
     return (*table, *added)
 
 

@@ -99,7 +99,7 @@ async def subscribe(tx: Tx, account_id: int, name: str) -> None:
     check_name(name)
     await lock_account(tx, account_id)
     if len(await subscriptions(tx, account_id)) >= MAX_MAILBOXES:
-        raise CommandRefused(f"An account has {MAX_MAILBOXES} subscriptions at most", code="LIMIT")
+        raise CommandRefused("An account has {most} subscriptions at most", most=MAX_MAILBOXES, code="LIMIT")
     if await tx.run(SUBSCRIBE, account_id=account_id, name=name):
         await announce(tx, [(account_id, MAILBOX_LIST)])
 

@@ -21,14 +21,14 @@ _FORBIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 def check_name(name: str) -> None:
     """Raise InvalidMailboxName when no mailbox can have this name."""
     if not name or len(name) > MAX_NAME_LENGTH:
-        raise InvalidMailboxName(f"A mailbox name has 1 to {MAX_NAME_LENGTH} characters")
+        raise InvalidMailboxName("A mailbox name has 1 to {most} characters", most=MAX_NAME_LENGTH)
     if not _FORBIDDEN_CATEGORIES.isdisjoint(map(unicodedata.category, name)):
         raise InvalidMailboxName("A mailbox name has no control characters")
     levels = name.split(HIERARCHY_DELIMITER)
     if not all(levels):
         raise InvalidMailboxName("A mailbox name has no empty level")
     if len(levels) > MAX_DEPTH:
-        raise InvalidMailboxName(f"A mailbox name has {MAX_DEPTH} levels at most")
+        raise InvalidMailboxName("A mailbox name has {most} levels at most", most=MAX_DEPTH)
 
 
 def ancestors(name: str) -> Iterator[str]:

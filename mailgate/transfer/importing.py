@@ -104,7 +104,7 @@ async def import_archive(
             try:
                 await ensure(intake.account, source.described, source.target)
             except CommandRefused as error:
-                done.refuse("the whole folder", error.text)
+                done.refuse("the whole folder", str(error))
                 continue
         mails = iter(source.folder.mails())
         seen = octets = 0

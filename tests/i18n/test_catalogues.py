@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import string
 from pathlib import Path
 
 from babel.messages import extract, pofile
 
 import mailgate
 from mailgate.i18n import ascii_only, translator
+from tests.i18n.protocol_texts import texts
 
 SOURCE = Path(mailgate.__file__).parent
 
@@ -26,6 +28,25 @@ def test_catalogue_and_code_agree() -> None:
     catalogue = {message.id: message.string for message in pofile.read_po(io.BytesIO(po.read_bytes())) if message.id}
     assert set(catalogue) == texts_in_the_code()
     assert all(catalogue.values())
+
+
+def test_all_texts_of_the_imap_engine_are_translated() -> None:
+    """Formatted texts are written as ``"More than {most} flags", most=…``: an f-string cannot be translated."""
+    po = SOURCE / "locale/fr/LC_MESSAGES/imap.po"
+    catalogue = {str(one.id): str(one.string) for one in pofile.read_po(io.BytesIO(po.read_bytes())) if one.id}
+    said = texts()
+    assert not {text: place for text, place in said.items() if text not in catalogue}, "say it in imap.po too"
+    assert not set(catalogue) - set(said), "nobody says this any more"
+    for text, french in catalogue.items():
+        assert names(text) == names(french), text
+        assert french.strip(), text
+        assert french.isprintable() or "\u00a0" in french, text
+        assert not french.startswith("["), text  # RFC 5255 section 3.5
+        assert text.isascii(), text  # i-default
+
+
+def names(text: str) -> set[str | None]:
+    return {name for _, name, _, _ in string.Formatter().parse(text)}
 
 
 def test_french_and_english() -> None:

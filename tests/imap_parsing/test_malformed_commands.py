@@ -261,10 +261,10 @@ def test_malformed_commands_are_bad(wire: bytes) -> None:
 def test_the_error_says_what_was_expected_and_where() -> None:
     with pytest.raises(BadCommand) as error:
         parse(b"A FETCH 1 (FLAGS BODY[1.])")
-    assert error.value.text == "Expected a section at octet 25"
+    assert str(error.value) == "Expected a section at octet 25"
     with pytest.raises(BadCommand) as error:
         parse(b"A SELECT {3}\r\nabc x")
-    assert error.value.text == 'Expected "(" at octet 14'
+    assert str(error.value) == 'Expected "(" at octet 14'
 
 
 def test_an_error_repeats_no_secret() -> None:
