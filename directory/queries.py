@@ -131,6 +131,13 @@ SCHOOLS_OF_PEOPLE = (
 )
 """Everybody's schools: pupils, their legal guardians, staff by function or service, others by attachment."""
 
+WORKPLACES_OF_PERSON = (
+    select(school.c.school_id, school.c.cite_id)
+    .join(_in_schools, _in_schools.c.school_id == school.c.school_id)
+    .where(_in_schools.c.person_id == _BY_PERSON)
+)
+"""The schools of `:person_id`, each with its cité or null."""
+
 
 def _role(name: str) -> Label[str]:
     return literal_column(f"'{name}'", Text).label("role")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from imap.rights import NEW_RIGHTS
+
 if TYPE_CHECKING:
     from imap.session import Session
 
@@ -35,6 +37,9 @@ _SIGNED_IN: Final = (
     "UTF8=ACCEPT",
     "QUOTA",
     "QUOTA=RES-STORAGE",
+    "ACL",
+    f"RIGHTS={NEW_RIGHTS}",
+    "LIST-MYRIGHTS",
     "INPROGRESS",
     "PARTIAL",
     "SORT",

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from imap.backend import MailboxRef, MailboxStatus
+from imap.backend import OTHER_USERS, SHARED, MailboxRef, MailboxStatus
 from imap.commands.acl import put_rights
 from imap.commands.metadata import put_values
 from imap.commands.status import put_status
@@ -28,8 +28,8 @@ _AT_ONCE: Final = 50
 
 
 async def namespace(session: Session, _tag: str, _command: Namespace) -> Completion:
-    """NAMESPACE: personal mailboxes only."""
-    session.put(b'* NAMESPACE (("" "/")) NIL NIL\r\n')
+    """NAMESPACE: personal mailboxes, those that people share, those that are nobody's own (RFC 2342)."""
+    session.put(f'* NAMESPACE (("" "/")) (("{OTHER_USERS}" "/")) (("{SHARED}" "/"))\r\n'.encode())
     return Completion("NAMESPACE completed")
 
 

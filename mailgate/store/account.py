@@ -36,10 +36,22 @@ from imap.backend import (
 )
 from imap.errors import MessageTooLarge, NotPermitted, ServiceUnavailable
 from imap.message import make_preview
-from imap.rights import Rights
+from imap.rights import Rights, annotatable
 from mailgate.database import Database, DatabaseUnavailable, Tx
 from mailgate.database.contract import Work
-from mailgate.store import annotating, appends, copies, expunge, hierarchy, mailboxes, messages, snapshots
+from mailgate.store import (
+    acls,
+    annotating,
+    appends,
+    copies,
+    expunge,
+    hierarchy,
+    mailboxes,
+    messages,
+    sharing,
+    snapshots,
+)
+from mailgate.store.access import require, shares
 from mailgate.store.contents import prepare
 from mailgate.store.feed import Watchers
 from mailgate.store.flags import store_flags
@@ -77,38 +89,41 @@ class StoreAccount:
         self._server_annotations = server_annotations
 
     async def mailboxes(self) -> Sequence[MailboxStatus]:
-        """All mailboxes, INBOX first."""
-        return await self._read(lambda tx: mailboxes.list_mailboxes(tx, self.account_id))
+        """All mailboxes, INBOX first, others' at the end."""
+
+        async def work(tx: Tx) -> Sequence[MailboxStatus]:
+            own = await mailboxes.list_mailboxes(tx, self.account_id)
+            return [*own, *await sharing.list_shared(tx, self.account_id)]
+
+        return await self._read(work)
 
     async def mailbox(self, name: str) -> MailboxStatus:
-        """One mailbox. Raises MailboxNotFound."""
-        return await self._read(lambda tx: mailboxes.mailbox_status(tx, self.account_id, name))
+        """One mailbox. Raises MailboxNotFound, NotPermitted."""
+        return await self._read(lambda tx: sharing.status_at(tx, self.account_id, name, Rights.READ))
 
     async def my_rights(self, name: str) -> Rights:
-        """What the person may do: everything, in a mailbox of his or her own. Raises MailboxNotFound."""
-        return (await self.mailbox(name)).rights
+        """What the person may do. Raises MailboxNotFound."""
+        return await self._read(lambda tx: acls.my_rights(tx, self.account_id, name))
 
     async def acl(self, name: str) -> Sequence[AclEntry]:
-        """The access control list. Raises MailboxNotFound."""
-        return [AclEntry(self.username, await self.my_rights(name))]
+        """The access control list. Raises MailboxNotFound, NotPermitted."""
+        return await self._read(lambda tx: acls.read(tx, self.account_id, name))
 
     async def set_acl(self, name: str, identifier: str, change: AclChange, rights: Rights) -> None:
-        """Raises MailboxNotFound, NotPermitted."""
-        await self.mailbox(name)
-        raise NotPermitted("This mailbox cannot be shared with them")
+        """Grant or take back. Raises MailboxNotFound, NotPermitted, BadCommand."""
+        await self._write(lambda tx: acls.change(tx, self.account_id, name, identifier, change, rights))
 
     async def delete_acl(self, name: str, identifier: str) -> None:
-        """Raises MailboxNotFound."""
-        await self.mailbox(name)
+        """Take an identifier off the list. Raises MailboxNotFound, NotPermitted, BadCommand."""
+        await self._write(lambda tx: acls.remove(tx, self.account_id, name, identifier))
 
     async def list_rights(self, name: str, identifier: str) -> Grantable:
-        """What may be granted. Raises MailboxNotFound."""
-        await self.mailbox(name)
-        return Grantable(Rights.NONE, Rights.NONE)
+        """What may be granted. Raises MailboxNotFound, NotPermitted, BadCommand."""
+        return await self._read(lambda tx: acls.grantable(tx, self.account_id, name, identifier))
 
     async def subscriptions(self) -> Collection[str]:
         """Subscribed names."""
-        return await self._read(lambda tx: mailboxes.subscriptions(tx, self.account_id))
+        return await self._read(lambda tx: sharing.subscriptions(tx, self.account_id))
 
     async def create(self, name: str, special_use: str | None = None) -> MailboxStatus:
         """Create and subscribe. Raises MailboxExists, InvalidMailboxName, CommandRefused."""
@@ -116,7 +131,7 @@ class StoreAccount:
 
         async def work(tx: Tx) -> MailboxStatus:
             await hierarchy.create(tx, self.account_id, name, special_use, now)
-            return await mailboxes.mailbox_status(tx, self.account_id, name)
+            return await sharing.status_at(tx, self.account_id, name, Rights.NONE)
 
         return await self._write(work)
 
@@ -132,27 +147,47 @@ class StoreAccount:
 
     async def subscribe(self, name: str) -> None:
         """Add to the subscriptions. Raises InvalidMailboxName, CommandRefused."""
-        await self._write(lambda tx: mailboxes.subscribe(tx, self.account_id, name))
+        await self._write(lambda tx: sharing.subscribe(tx, self.account_id, name))
 
     async def unsubscribe(self, name: str) -> None:
         """Take off the subscriptions."""
-        await self._write(lambda tx: mailboxes.unsubscribe(tx, self.account_id, name))
+        await self._write(lambda tx: sharing.unsubscribe(tx, self.account_id, name))
 
     async def snapshot(self, mailbox: MailboxRef) -> Snapshot:
         """The whole mailbox. Raises MailboxNotFound."""
-        return await self._read(lambda tx: snapshots.snapshot(tx, *mailbox))
+
+        async def work(tx: Tx) -> Snapshot:
+            access = await require(tx, self.account_id, mailbox, Rights.READ)
+            return await snapshots.snapshot(tx, access, mailbox)
+
+        return await self._read(work)
 
     async def changes(self, mailbox: MailboxRef, since: int) -> Changes:
         """What happened since. Raises MailboxNotFound."""
-        return await self._read(lambda tx: snapshots.changes(tx, *mailbox, since))
+
+        async def work(tx: Tx) -> Changes:
+            access = await require(tx, self.account_id, mailbox, Rights.READ)
+            return await snapshots.changes(tx, access, mailbox, since)
+
+        return await self._read(work)
 
     async def claim_recent(self, mailbox: MailboxRef, uidnext: int) -> int:
         """Take ``\\Recent``. Raises MailboxNotFound."""
-        return await self._write(lambda tx: snapshots.claim_recent(tx, *mailbox, uidnext))
+
+        async def work(tx: Tx) -> int:
+            await require(tx, self.account_id, mailbox, Rights.READ)
+            return await snapshots.claim_recent(tx, *mailbox, uidnext)
+
+        return await self._write(work)
 
     async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
         """The entries of these UIDs."""
-        return await self._read(lambda tx: snapshots.entries(tx, *mailbox, uids))
+
+        async def work(tx: Tx) -> Sequence[Entry]:
+            await require(tx, self.account_id, mailbox, Rights.READ)
+            return await snapshots.entries(tx, *mailbox, uids)
+
+        return await self._read(work)
 
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
         """The wire texts that are asked for."""
@@ -196,22 +231,32 @@ class StoreAccount:
         unchanged_since: int | None = None,
     ) -> Stored:
         """Change flags. Raises MailboxNotFound, TooManyKeywords."""
-        return await self._write(lambda tx: store_flags(tx, *mailbox, uids, action, flags, keywords, unchanged_since))
+
+        async def work(tx: Tx) -> Stored:
+            access = await require(tx, self.account_id, mailbox, Rights.READ)
+            return await store_flags(tx, access, mailbox, uids, action, flags, keywords, unchanged_since)
+
+        return await self._write(work)
 
     async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
         """Remove what is marked. Raises MailboxNotFound."""
         now = _now()
-        return await self._write(lambda tx: expunge.expunge(tx, *mailbox, uids, now))
+
+        async def work(tx: Tx) -> tuple[int, Sequence[int]]:
+            access = await require(tx, self.account_id, mailbox, Rights.EXPUNGE)
+            return await expunge.expunge(tx, access, mailbox, uids, now)
+
+        return await self._write(work)
 
     async def copy(self, mailbox: MailboxRef, uids: Sequence[int], target: str) -> Copied:
         """Copy. Raises MailboxNotFound, OverQuota."""
         now = _now()
-        return await self._write(lambda tx: copies.copy(tx, *mailbox, uids, target, now))
+        return await self._write(lambda tx: copies.copy(tx, self.account_id, mailbox, uids, target, now))
 
     async def move(self, mailbox: MailboxRef, uids: Sequence[int], target: str) -> Copied:
         """Move. Raises MailboxNotFound."""
         now = _now()
-        return await self._write(lambda tx: copies.move(tx, *mailbox, uids, target, now))
+        return await self._write(lambda tx: copies.move(tx, self.account_id, mailbox, uids, target, now))
 
     async def append(self, target: str, messages: Sequence[NewMessage]) -> Appended:
         """Append all or none. Raises MailboxNotFound, OverQuota, MessageTooLarge, TooManyKeywords."""
@@ -225,7 +270,9 @@ class StoreAccount:
         now = _now()
         with ExitStack() as stack:
             arrival = await self._arrival(message, stack, now)
-            return await self._write(lambda tx: appends.replace(tx, *mailbox, uid, target, arrival, now))
+            return await self._write(
+                lambda tx: appends.replace(tx, self.account_id, mailbox, uid, target, arrival, now)
+            )
 
     async def _arrival(self, message: NewMessage, stack: ExitStack, now: int) -> appends.Arrival:
         content = await prepare(message.content, stack)
@@ -239,13 +286,24 @@ class StoreAccount:
         return await self._read(lambda tx: mailboxes.quota(tx, self.account_id))
 
     async def statuses(self, mailboxes_wanted: Collection[MailboxRef]) -> Sequence[MailboxStatus]:
-        """These mailboxes with their counters; those that are gone are left out."""
-        ids = [mailbox_id for owner, mailbox_id in mailboxes_wanted if owner == self.account_id]
-        return await self._read(lambda tx: mailboxes.statuses(tx, self.account_id, ids))
+        """These mailboxes with their counters; those that are gone or not listed to this person are left out."""
+        own = [ref.mailbox_id for ref in mailboxes_wanted if ref.account_id == self.account_id]
+        others = [ref for ref in mailboxes_wanted if ref.account_id != self.account_id]
+
+        async def work(tx: Tx) -> Sequence[MailboxStatus]:
+            found = await mailboxes.statuses(tx, self.account_id, own)
+            return [*found, *await sharing.some_shared(tx, self.account_id, others)] if others else found
+
+        return await self._read(work)
 
     async def annotation_sizes(self, where: MailboxRef) -> Mapping[str, int]:
         """The entries that have a value, with its octets."""
-        found = await self._read(lambda tx: annotating.sizes(tx, where, self.account_id))
+
+        async def work(tx: Tx) -> Mapping[str, int]:
+            await self._check_annotatable(tx, where)
+            return await annotating.sizes(tx, where, self.account_id)
+
+        found = await self._read(work)
         if where.mailbox_id == SERVER:
             return {**found, **{entry: len(value) for entry, value in self._server_annotations.items()}}
         return found
@@ -253,8 +311,19 @@ class StoreAccount:
     async def annotation_values(
         self, wheres: Collection[MailboxRef], entries: Collection[str]
     ) -> Mapping[MailboxRef, Mapping[str, bytes]]:
-        """The values of these entries."""
-        found = await self._read(lambda tx: annotating.values(tx, wheres, entries, self.account_id))
+        """The values of these entries; of others' mailboxes those that are listed to this person."""
+
+        async def work(tx: Tx) -> dict[MailboxRef, dict[str, bytes]]:
+            found = await annotating.values(tx, wheres, entries, self.account_id)
+            own = self.account_id
+            if any(where.account_id != own for where in found):
+                listed = await shares(tx, self.account_id)
+                found = {
+                    where: found[where] for where in found if where.account_id == self.account_id or where in listed
+                }
+            return found
+
+        found = await self._read(work)
         for where in wheres:
             if where.mailbox_id == SERVER:
                 of_server = {
@@ -265,11 +334,21 @@ class StoreAccount:
 
     async def annotate(self, where: MailboxRef, values: Mapping[str, bytes | None]) -> int:
         """Set or remove annotations. Raises MailboxNotFound, TooManyAnnotations, OverQuota."""
-        return await self._write(lambda tx: annotating.annotate(tx, where, self.account_id, values))
+
+        async def work(tx: Tx) -> int:
+            await self._check_annotatable(tx, where)
+            return await annotating.annotate(tx, where, self.account_id, values)
+
+        return await self._write(work)
 
     async def annotation_changes(self, owner: int, since: int) -> AnnotationChanges:
         """What changed since."""
         return await self._read(lambda tx: annotating.changes(tx, owner, self.account_id, since))
+
+    async def _check_annotatable(self, tx: Tx, where: MailboxRef) -> None:
+        """Raise NotPermitted, MailboxNotFound for another's mailbox whose annotations are closed to this person."""
+        if not annotatable((await require(tx, self.account_id, where, Rights.LOOKUP)).rights):
+            raise NotPermitted("You have no right to do this")
 
     def watch(self, owner: int, notify: Callable[[Hint], None]) -> Callable[[], None]:
         """Hear of changes of the owner's mailboxes; the answer ends it."""

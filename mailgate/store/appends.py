@@ -8,14 +8,16 @@ from typing import Final
 
 from sqlalchemy import BigInteger, LargeBinary, bindparam, select
 
-from imap.backend import Appended, Replaced
+from imap.backend import Appended, MailboxRef, Replaced
 from imap.errors import MessageGone
-from imap.flags import SYSTEM_MASK
+from imap.flags import SEEN, SYSTEM_MASK
+from imap.rights import Rights, settable
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, rows
-from mailgate.store import expunge, keywords
+from mailgate.store import expunge, keywords, seen
+from mailgate.store.access import Access, require, require_at
 from mailgate.store.contents import Prepared
-from mailgate.store.counters import Delta, MailboxRow, advance, lock_account, lock_named, lock_pair
+from mailgate.store.counters import Delta, MailboxRow, advance, lock_account, lock_both, lock_named
 from mailgate.store.feed import announce
 from mailgate.store.mailboxes import check_room, mailbox_status
 from mailgate.store.messages import write_message
@@ -66,55 +68,68 @@ _SIZE: Final = Statement(
 
 
 async def replace(
-    tx: Tx, account_id: int, mailbox_id: int, uid: int, target: str, arrival: Arrival, now: int
+    tx: Tx, reader_id: int, mailbox: MailboxRef, uid: int, target: str, arrival: Arrival, now: int
 ) -> Replaced:
     """File a message and remove another, which may be in another mailbox (RFC 8508 section 3.4).
 
-    Raises MessageGone, MailboxNotFound, OverQuota, TooManyKeywords.
+    Raises MessageGone, MailboxNotFound, NotPermitted (the rights of APPEND, STORE and EXPUNGE), OverQuota,
+    TooManyKeywords.
     """
-    await mailbox_status(tx, account_id, target)
+    access = await require(tx, reader_id, mailbox, Rights.READ | Rights.DELETE_MESSAGES | Rights.EXPUNGE)
+    place, into = await require_at(tx, reader_id, target, Rights.INSERT)
+    await mailbox_status(tx, place.account_id, place.name)
     await write_message(tx, arrival.content)
-    await lock_account(tx, account_id)
-    source, destination = await lock_pair(tx, account_id, mailbox_id, target)
-    old = await tx.one(_SIZE, account_id=account_id, mailbox_id=mailbox_id, uid=uid)
+    await lock_account(tx, place.account_id)
+    source, destination = await lock_both(tx, mailbox, place.account_id, place.name)
+    old = await tx.one(_SIZE, account_id=source.account_id, mailbox_id=source.mailbox_id, uid=uid)
     if old is None:
         raise MessageGone("This message was expunged")
-    more = arrival.content.size - old[0]
+    more = arrival.content.size - (old[0] if source.account_id == destination.account_id else 0)
     if more > 0:
-        await check_room(tx, account_id, more)
-    same = source.mailbox_id == destination.mailbox_id
+        await check_room(tx, place.account_id, more)
+    same = source.ref == destination.ref
     modseq = source.highestmodseq + 1
-    await expunge.release(tx, account_id, mailbox_id, [uid], now)
-    gone = await expunge.remove(tx, account_id, mailbox_id, [uid], modseq, now)
-    appended = await _enter(tx, destination, [arrival], now, gone=gone if same else Delta())
+    await expunge.release(tx, *source.ref, [uid], now)
+    gone = await expunge.remove(tx, access, source, [uid], modseq, now)
+    appended = await _enter(tx, into, destination, [arrival], now, gone=gone if same else Delta())
     if not same:
         await advance(tx, source, modseq, gone)
-    await announce(tx, {(account_id, source.mailbox_id), (account_id, destination.mailbox_id)})
+    await announce(tx, {source.ref, destination.ref})
     return Replaced(appended, modseq)
 
 
-async def append(tx: Tx, account_id: int, target: str, arrivals: Sequence[Arrival], now: int) -> Appended:
-    """File these messages in the order given. Raises MailboxNotFound, OverQuota, TooManyKeywords.
+async def append(tx: Tx, reader_id: int, target: str, arrivals: Sequence[Arrival], now: int) -> Appended:
+    """File these messages in the order given. Raises MailboxNotFound, NotPermitted, OverQuota, TooManyKeywords.
 
     What can be refused is refused before the contents are written, and checked again under the locks.
     """
+    place, access = await require_at(tx, reader_id, target, Rights.INSERT)
+    account_id, name = place.account_id, place.name
     size = sum(arrival.content.size for arrival in arrivals)
-    await mailbox_status(tx, account_id, target)
+    await mailbox_status(tx, account_id, name)
     await check_room(tx, account_id, size)
     for arrival in sorted(arrivals, key=lambda arrival: arrival.content.message_id):
         await write_message(tx, arrival.content)
     await lock_account(tx, account_id)
-    mailbox = await lock_named(tx, account_id, target)
+    mailbox = await lock_named(tx, account_id, name)
     await check_room(tx, account_id, size)
-    appended = await _enter(tx, mailbox, arrivals, now, gone=Delta())
-    await announce(tx, [(account_id, mailbox.mailbox_id)])
+    appended = await _enter(tx, access, mailbox, arrivals, now, gone=Delta())
+    await announce(tx, [mailbox.ref])
     return appended
 
 
-async def _enter(tx: Tx, mailbox: MailboxRow, arrivals: Sequence[Arrival], now: int, *, gone: Delta) -> Appended:
-    """Put entries into a locked mailbox; `gone` goes into the same update of its counters. Raises TooManyKeywords."""
-    table = keywords.extend(mailbox.keywords, [name for arrival in arrivals for name in arrival.keywords])
-    masks = [arrival.flags & SYSTEM_MASK | keywords.bits(table, arrival.keywords) for arrival in arrivals]
+async def _enter(
+    tx: Tx, access: Access, mailbox: MailboxRow, arrivals: Sequence[Arrival], now: int, *, gone: Delta
+) -> Appended:
+    """Put entries into a locked mailbox; `gone` goes into the same update of its counters. Raises TooManyKeywords.
+
+    Flags that the person may not set are left out (RFC 4314 section 4); ``\\Seen`` in another's mailbox is one's own.
+    """
+    labels = [name for arrival in arrivals for name in arrival.keywords] if Rights.WRITE in access.rights else []
+    table = keywords.extend(mailbox.keywords, labels)
+    allowed = settable(access.rights)
+    wanted = [(arrival.flags & SYSTEM_MASK | keywords.bits(table, arrival.keywords)) & allowed for arrival in arrivals]
+    masks = wanted if access.own else [mask & ~SEEN for mask in wanted]
     uids = range(mailbox.uidnext, mailbox.uidnext + len(arrivals))
     modseq = mailbox.highestmodseq + 1
     fresh = [
@@ -123,6 +138,9 @@ async def _enter(tx: Tx, mailbox: MailboxRow, arrivals: Sequence[Arrival], now: 
     ]
     key = {"account_id": mailbox.account_id, "mailbox_id": mailbox.mailbox_id}
     await tx.run(_INSERT, **key, modseq=modseq, now=now, fresh=fresh)
+    if not access.own:
+        marks = [seen.Mark(access.reader_id, uid, 1) for uid, mask in zip(uids, wanted, strict=True) if mask & SEEN]
+        await seen.mark(tx, mailbox, modseq, marks, [0] * len(marks))
     delta = Delta.of([(mask, size) for _, mask, _, size, _ in fresh]) + gone
     await advance(tx, mailbox, modseq, delta, new_uids=len(fresh), table=table)
     return Appended(mailbox.ref, mailbox.uidvalidity, uids)

@@ -34,6 +34,8 @@ class MailboxRow(NamedTuple):
     uidnext: int
     highestmodseq: int
     deleted: int
+    readers: int
+    """1 once somebody but the owner keeps ``\\Seen`` marks here."""
     keywords: tuple[str, ...]
 
     @property
@@ -87,6 +89,7 @@ _COLUMNS = (
     mailbox.c.uidnext,
     mailbox.c.highestmodseq,
     mailbox.c.deleted,
+    mailbox.c.readers,
     mailbox.c.keywords,
 )
 _OF_ACCOUNT = select(*_COLUMNS).where(mailbox.c.account_id == bindparam("account_id"))
@@ -138,6 +141,19 @@ async def lock_pair(tx: Tx, account_id: int, mailbox_id: int, name: str) -> tupl
     if source is None or target is None:
         raise MailboxNotFound("No such mailbox")
     return source, target
+
+
+async def lock_both(tx: Tx, source: MailboxRef, account_id: int, name: str) -> tuple[MailboxRow, MailboxRow]:
+    """Lock a source by its id and a target by its name, maybe another owner's, in the order that all writers keep.
+
+    Raises MailboxNotFound.
+    """
+    if source.account_id == account_id:
+        return await lock_pair(tx, account_id, source.mailbox_id, name)
+    if source.account_id < account_id:
+        return await lock_mailbox(tx, *source), await lock_named(tx, account_id, name)
+    target = await lock_named(tx, account_id, name)
+    return await lock_mailbox(tx, *source), target
 
 
 async def advance(

@@ -7,10 +7,13 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, select
 
+from imap.backend import MailboxRef
 from imap.flags import DELETED
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, member
-from mailgate.store.counters import Delta, advance, lock_mailbox
+from mailgate.store import seen
+from mailgate.store.access import Access
+from mailgate.store.counters import Delta, MailboxRow, advance, lock_mailbox
 from mailgate.store.feed import announce
 from mailgate.store.schema import entry, names, number, released, tombstone
 
@@ -49,18 +52,20 @@ _RELEASE: Final = Statement(
     )
 )
 _REMOVE: Final = Statement(
-    delete(entry).where(*_of_mailbox, member(entry.c.uid, "uids", dense=True)).returning(entry.c.flags, entry.c.size)
+    delete(entry)
+    .where(*_of_mailbox, member(entry.c.uid, "uids", dense=True))
+    .returning(entry.c.uid, entry.c.flags, entry.c.size)
 )
 
 
 async def expunge(
-    tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int] | None, now: int
+    tx: Tx, access: Access, ref: MailboxRef, uids: Sequence[int] | None, now: int
 ) -> tuple[int, Sequence[int]]:
     """Remove messages marked ``\\Deleted``; give (modseq, UIDs removed). Raises MailboxNotFound."""
-    mailbox = await lock_mailbox(tx, account_id, mailbox_id)
+    mailbox = await lock_mailbox(tx, *ref)
     if not mailbox.deleted:
         return mailbox.highestmodseq, ()
-    key = {"account_id": account_id, "mailbox_id": mailbox_id}
+    key = {"account_id": ref.account_id, "mailbox_id": ref.mailbox_id}
     if uids is None:
         rows = await tx.all(_MARKED, **key)
     else:
@@ -69,10 +74,10 @@ async def expunge(
         return mailbox.highestmodseq, ()
     gone = [row[0] for row in rows]
     modseq = mailbox.highestmodseq + 1
-    await release(tx, account_id, mailbox_id, gone, now)
-    delta = await remove(tx, account_id, mailbox_id, gone, modseq, now)
+    await release(tx, *ref, gone, now)
+    delta = await remove(tx, access, mailbox, gone, modseq, now)
     await advance(tx, mailbox, modseq, delta)
-    await announce(tx, [(account_id, mailbox_id)])
+    await announce(tx, [ref])
     return modseq, gone
 
 
@@ -81,8 +86,10 @@ async def release(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int],
     await tx.run(_RELEASE, account_id=account_id, mailbox_id=mailbox_id, uids=uids, now=now)
 
 
-async def remove(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int], modseq: int, now: int) -> Delta:
+async def remove(tx: Tx, access: Access, mailbox: MailboxRow, uids: Sequence[int], modseq: int, now: int) -> Delta:
     """Delete entries of a locked mailbox and bury their UIDs; give what that takes from its counters."""
-    key = {"account_id": account_id, "mailbox_id": mailbox_id}
+    key = {"account_id": mailbox.account_id, "mailbox_id": mailbox.mailbox_id}
     await tx.run(_BURY, **key, uids=uids, modseq=modseq, now=now)
-    return -Delta.of([(flags, size) for flags, size in await tx.all(_REMOVE, **key, uids=uids)])
+    removed = await tx.all(_REMOVE, **key, uids=uids)
+    await seen.forget(tx, mailbox, {uid: flags & access.base for uid, flags, _ in removed})
+    return -Delta.of([(flags, size) for _, flags, size in removed])

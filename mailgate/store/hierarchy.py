@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import BigInteger, bindparam, delete, func, or_, select, update
 
-from imap.backend import HIERARCHY_DELIMITER
+from imap.backend import HIERARCHY_DELIMITER, MailboxRef
 from imap.errors import (
     CommandRefused,
     InvalidMailboxName,
@@ -14,16 +15,32 @@ from imap.errors import (
     MailboxHasChildren,
     MailboxInUse,
     MailboxNotFound,
+    NotPermitted,
 )
+from imap.rights import Rights
 from mailgate.database import Statement, Tx
-from mailgate.database.statement import insert, member
+from mailgate.database.statement import insert, member, rows
 from mailgate.store import annotating, copies
+from mailgate.store.access import Place, access_at, locate, require_at, shown_at
 from mailgate.store.counters import lock_account, lock_mailbox
 from mailgate.store.feed import MAILBOX_LIST, announce
 from mailgate.store.mailboxes import MAX_MAILBOXES, SUBSCRIBE, subscriptions
 from mailgate.store.names import INBOX, ancestors, check_name, is_below
+from mailgate.store.namespaces import check_own
 from mailgate.store.provisioning import FIRST_FREE_ID, INBOX_ID
-from mailgate.store.schema import account, annotation, entry, mailbox, names, number, released, tombstone
+from mailgate.store.schema import (
+    account,
+    acl,
+    annotation,
+    entry,
+    mailbox,
+    names,
+    number,
+    reader,
+    released,
+    seen_by,
+    tombstone,
+)
 
 _NAMES: Final = Statement(
     select(mailbox.c.name, mailbox.c.mailbox_id).where(mailbox.c.account_id == bindparam("account_id"))
@@ -70,6 +87,15 @@ _RENAME: Final = Statement(
     )
     .values(name=bindparam("new").concat(func.substr(mailbox.c.name, bindparam("rest_from"))))
 )
+_fresh = rows("fresh", mailbox_id=BigInteger)
+_INHERIT: Final = Statement(
+    insert(acl).from_select(
+        names(acl),
+        select(
+            acl.c.account_id, _fresh.c.mailbox_id, acl.c.grantee, acl.c.grantee_id, acl.c.negative, acl.c.rights
+        ).where(acl.c.account_id == bindparam("account_id"), acl.c.mailbox_id == bindparam("parent_id")),
+    )
+)
 _entries = (entry.c.account_id == bindparam("account_id"), entry.c.mailbox_id == bindparam("mailbox_id"))
 _release = insert(released).from_select(
     names(released),
@@ -90,31 +116,34 @@ _DELETE: Final = tuple(
             table.c.account_id == bindparam("account_id"), table.c.mailbox_id == bindparam("mailbox_id")
         )
     )
-    for table in (entry, tombstone, annotation, mailbox)
+    for table in (entry, tombstone, annotation, acl, seen_by, reader, mailbox)
 )
 
 
-async def create(tx: Tx, account_id: int, name: str, special_use: str | None, now: int) -> None:
-    """Create and subscribe a mailbox and the missing levels above it.
+async def create(tx: Tx, reader_id: int, name: str, special_use: str | None, now: int) -> None:
+    """Create and subscribe a mailbox and the missing levels above it, with the rights of the nearest level that exists.
 
-    Raises InvalidMailboxName, MailboxExists, CommandRefused: an attribute is asked for (RFC 6154 section 3: every
-    account has its mailboxes for special uses), or the account is full of mailboxes.
+    Raises InvalidMailboxName, MailboxExists, NotPermitted, CommandRefused: an attribute is asked for (RFC 6154 section
+    3: every account has its mailboxes for special uses), or the account is full of mailboxes.
     """
-    check_name(name)
+    place = await _place_to_create(tx, reader_id, name)
     if special_use is not None:
         raise CommandRefused("The mailboxes for special uses are already there", code="USEATTR")
-    taken = await _lock_names(tx, account_id)
-    await _create(tx, account_id, name, taken, now)
+    taken = await _lock_names(tx, place.account_id)
+    await _check_parent(tx, reader_id, place, taken)
+    await _create(tx, reader_id, place, taken, now)
 
 
-async def remove(tx: Tx, account_id: int, name: str, now: int) -> None:
+async def remove(tx: Tx, reader_id: int, name: str, now: int) -> None:
     """Delete a mailbox and let go of its messages; its name stays subscribed (RFC 9051 section 6.3.7).
 
-    Raises MailboxNotFound, MailboxInUse, MailboxHasChildren.
+    Raises MailboxNotFound, MailboxInUse, MailboxHasChildren, NotPermitted.
     """
+    place, _ = await require_at(tx, reader_id, name, Rights.DELETE_MAILBOX)
+    account_id = place.account_id
     taken = await _lock_names(tx, account_id)
-    mailbox_id = _own(taken, name)
-    if any(is_below(other, name) for other in taken):
+    mailbox_id = _own(taken, place.name)
+    if any(is_below(other, place.name) for other in taken):
         raise MailboxHasChildren("Delete the mailboxes below this one first")
     await lock_mailbox(tx, account_id, mailbox_id)
     await tx.run(_RELEASE, account_id=account_id, mailbox_id=mailbox_id, now=now)
@@ -123,22 +152,51 @@ async def remove(tx: Tx, account_id: int, name: str, now: int) -> None:
     await announce(tx, [(account_id, MAILBOX_LIST), (account_id, mailbox_id)])
 
 
-async def rename(tx: Tx, account_id: int, old: str, new: str, now: int) -> None:
+async def rename(tx: Tx, reader_id: int, old: str, new: str, now: int) -> None:
     """Rename a mailbox and all below it; of INBOX, the messages move and the annotations are copied (RFC 5464 4.1).
 
     The new names of subscribed mailboxes are subscribed; the old ones are not taken off the list, which only the
-    client may do (RFC 9051 section 6.3.7).
+    client may do (RFC 9051 section 6.3.7). Rights stay as they are (RFC 4314 section 4).
 
-    Raises MailboxNotFound, MailboxExists, MailboxInUse, InvalidMailboxName, CommandRefused.
+    Raises MailboxNotFound, MailboxExists, MailboxInUse, InvalidMailboxName, NotPermitted, CommandRefused.
     """
-    check_name(new)
+    place, _ = await require_at(tx, reader_id, old, Rights.DELETE_MAILBOX)
+    target = await _place_to_create(tx, reader_id, new)
+    account_id = place.account_id
+    if target.account_id != account_id:
+        raise CommandRefused("A mailbox stays with its owner: please move its messages", code="CANNOT")
     taken = await _lock_names(tx, account_id)
-    if old == INBOX:
-        await _create(tx, account_id, new, taken, now)
-        moved_to = (await copies.move(tx, account_id, INBOX_ID, None, new, now)).mailbox
+    await _check_parent(tx, reader_id, target, taken)
+    if place.name == INBOX and place.foreign is None:
+        await _create(tx, reader_id, target, taken, now)
+        inbox = MailboxRef(account_id, INBOX_ID)
+        moved_to = (await copies.move(tx, account_id, inbox, None, new, now)).mailbox
         await annotating.copy(tx, account_id, INBOX_ID, moved_to.mailbox_id)
         return
-    _own(taken, old)
+    _own(taken, place.name)
+    moved = _moves(taken, place.name, target.name)
+    parents = [name for name in ancestors(target.name) if name not in taken]
+    if parents:
+        await _create(tx, reader_id, target._replace(name=parents[-1]), taken, now)
+    await tx.all(_LOCK, account_id=account_id, ids=[taken[name] for name in moved])
+    await tx.run(
+        _RENAME,
+        account=account_id,
+        old=place.name,
+        prefix=place.name + HIERARCHY_DELIMITER,
+        prefix_length=len(place.name) + 1,
+        new=target.name,
+        rest_from=len(place.name) + 1,
+    )
+    subscribed = await subscriptions(tx, reader_id)
+    for before, after in moved.items():
+        if shown_at(place, before) in subscribed:
+            await tx.run(SUBSCRIBE, account_id=reader_id, name=shown_at(place, after))
+    await announce(tx, [(account_id, MAILBOX_LIST), *((account_id, taken[name]) for name in moved)])
+
+
+def _moves(taken: Collection[str], old: str, new: str) -> dict[str, str]:
+    """The new name of the mailbox and of each below it. Raises InvalidMailboxName, MailboxExists."""
     if is_below(new, old):
         raise InvalidMailboxName("A mailbox cannot move below itself")
     if new in taken:
@@ -146,22 +204,37 @@ async def rename(tx: Tx, account_id: int, old: str, new: str, now: int) -> None:
     moved = {name: new + name[len(old) :] for name in taken if name == old or is_below(name, old)}
     for name in moved.values():
         check_name(name)
-    parents = [name for name in ancestors(new) if name not in taken]
-    if parents:
-        await _create(tx, account_id, parents[-1], taken, now)
-    await tx.all(_LOCK, account_id=account_id, ids=[taken[name] for name in moved])
-    await tx.run(
-        _RENAME,
-        account=account_id,
-        old=old,
-        prefix=old + HIERARCHY_DELIMITER,
-        prefix_length=len(old) + 1,
-        new=new,
-        rest_from=len(old) + 1,
-    )
-    for name in moved.keys() & await subscriptions(tx, account_id):
-        await tx.run(SUBSCRIBE, account_id=account_id, name=moved[name])
-    await announce(tx, [(account_id, MAILBOX_LIST), *((account_id, taken[name]) for name in moved)])
+    return moved
+
+
+async def _place_to_create(tx: Tx, reader_id: int, name: str) -> Place:
+    """Where a new mailbox would be. Raises InvalidMailboxName, NotPermitted for an owner unknown or not."""
+    check_name(name)
+    check_own(name)
+    try:
+        place = await locate(tx, reader_id, name)
+    except MailboxNotFound as error:
+        raise NotPermitted("You may not create a mailbox there") from error
+    check_name(place.name)
+    return place
+
+
+async def _check_parent(tx: Tx, reader_id: int, place: Place, taken: Collection[str]) -> None:
+    """Raise NotPermitted without the right to create below the nearest mailbox that exists (RFC 4314 section 4)."""
+    if place.foreign is None:
+        return
+    parent = _parent(place, taken)
+    access = await access_at(tx, reader_id, place._replace(name=parent)) if parent else None
+    if access is None or Rights.CREATE not in access.rights:
+        raise NotPermitted("You may not create a mailbox there")
+
+
+def _parent(place: Place, taken: Collection[str]) -> str | None:
+    """The nearest level above that exists; the INBOX of a shared account is above all the others (`namespaces`)."""
+    above = [level for level in ancestors(place.name) if level in taken]
+    if above:
+        return above[-1]
+    return INBOX if place.foreign is not None and place.foreign.shared else None
 
 
 async def _lock_names(tx: Tx, account_id: int) -> dict[str, int]:
@@ -180,27 +253,27 @@ def _own(taken: dict[str, int], name: str) -> int:
     return mailbox_id
 
 
-async def _create(tx: Tx, account_id: int, name: str, taken: dict[str, int], now: int) -> None:
-    if name in taken:
+async def _create(tx: Tx, reader_id: int, place: Place, taken: dict[str, int], now: int) -> None:
+    account_id = place.account_id
+    if place.name in taken:
         raise MailboxExists("A mailbox of this name is already there")
-    fresh = [level for level in (*ancestors(name), name) if level not in taken]
+    fresh = [level for level in (*ancestors(place.name), place.name) if level not in taken]
     if len(taken) + len(fresh) > MAX_MAILBOXES:
         raise CommandRefused("An account has {most} mailboxes at most", most=MAX_MAILBOXES, code="LIMIT")
     counters = await lock_account(tx, account_id)
     uidvalidity = max(now, counters.last_uidvalidity + 1)
+    ids = range(counters.next_mailbox_id, counters.next_mailbox_id + len(fresh))
     await tx.run_many(
         _INSERT,
         [
-            {
-                "account_id": account_id,
-                "mailbox_id": counters.next_mailbox_id + index,
-                "name": level,
-                "uidvalidity": uidvalidity + index,
-            }
-            for index, level in enumerate(fresh)
+            {"account_id": account_id, "mailbox_id": mailbox_id, "name": level, "uidvalidity": uidvalidity + index}
+            for index, (mailbox_id, level) in enumerate(zip(ids, fresh, strict=True))
         ],
     )
-    await tx.run_many(SUBSCRIBE, [{"account_id": account_id, "name": level} for level in fresh])
+    parent = _parent(place, taken)
+    if parent is not None:
+        await tx.run(_INHERIT, account_id=account_id, parent_id=taken[parent], fresh=[(one,) for one in ids])
+    await tx.run_many(SUBSCRIBE, [{"account_id": reader_id, "name": shown_at(place, level)} for level in fresh])
     await tx.run(
         _SET_COUNTERS,
         account=account_id,

@@ -31,7 +31,8 @@ _recent = case(
     )
     .scalar_subquery(),
 )
-_STATUS = select(
+_COLUMNS = (
+    mailbox.c.account_id,
     mailbox.c.mailbox_id,
     mailbox.c.name,
     mailbox.c.special_use,
@@ -43,9 +44,13 @@ _STATUS = select(
     mailbox.c.deleted,
     _recent.label("recent"),
     mailbox.c.size,
-).where(mailbox.c.account_id == bindparam("account_id"))
+)
+_STATUS = select(*_COLUMNS).where(mailbox.c.account_id == bindparam("account_id"))
 _ALL: Final = Statement(_STATUS)
 _ONE: Final = Statement(_STATUS.where(mailbox.c.name == bindparam("name")))
+_OF_MANY: Final = Statement(
+    select(*_COLUMNS).where(member(mailbox.c.account_id, "owners"), member(mailbox.c.mailbox_id, "ids"))
+)
 _SOME: Final = Statement(_STATUS.where(member(mailbox.c.mailbox_id, "ids")))
 _SUBSCRIPTIONS: Final = Statement(
     select(subscription.c.name).where(subscription.c.account_id == bindparam("account_id"))
@@ -68,7 +73,7 @@ _USAGE: Final = Statement(
 
 async def list_mailboxes(tx: Tx, account_id: int) -> Sequence[MailboxStatus]:
     """All mailboxes, by name with INBOX first."""
-    found = [_status(account_id, row) for row in await tx.all(_ALL, account_id=account_id)]
+    found = [_status(row) for row in await tx.all(_ALL, account_id=account_id)]
     return sorted(found, key=lambda status: (status.name != INBOX, status.name))
 
 
@@ -77,16 +82,23 @@ async def mailbox_status(tx: Tx, account_id: int, name: str) -> MailboxStatus:
     row = await tx.one(_ONE, account_id=account_id, name=name)
     if row is None:
         raise MailboxNotFound("No such mailbox")
-    return _status(account_id, row)
+    return _status(row)
 
 
 async def statuses(tx: Tx, account_id: int, ids: Collection[int]) -> Sequence[MailboxStatus]:
     """These mailboxes; those that are gone are left out."""
-    return [_status(account_id, row) for row in await tx.all(_SOME, account_id=account_id, ids=ids)]
+    return [_status(row) for row in await tx.all(_SOME, account_id=account_id, ids=ids)]
 
 
-def _status(account_id: int, row: Row) -> MailboxStatus:
-    return MailboxStatus(MailboxRef(account_id, row[0]), *row[1:])
+async def statuses_of_many(tx: Tx, refs: Collection[MailboxRef]) -> Sequence[MailboxStatus]:
+    """These mailboxes of any owners; those that are gone are left out."""
+    owners, ids = {ref.account_id for ref in refs}, {ref.mailbox_id for ref in refs}
+    found = [_status(row) for row in await tx.all(_OF_MANY, owners=owners, ids=ids)]
+    return [status for status in found if status.ref in refs]
+
+
+def _status(row: Row) -> MailboxStatus:
+    return MailboxStatus(MailboxRef(row[0], row[1]), *row[2:])
 
 
 async def subscriptions(tx: Tx, account_id: int) -> Collection[str]:

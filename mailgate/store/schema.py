@@ -88,8 +88,10 @@ mailbox: Final = Table(
     _number("size"),
     _number("recent_from"),
     _text("keywords"),
+    _number("readers", default=0),
     Index("uq_mailbox_account_id_name", "account_id", "name", unique=True),
-    comment="log_floor: tombstones at or below it were trimmed; keywords: names in bit order, separated by spaces",
+    comment="log_floor: tombstones at or below it were trimmed; keywords: names in bit order, separated by spaces; "
+    "readers: 1 once somebody but the owner keeps seen marks here",
     **_CLUSTERED,
 )
 
@@ -98,6 +100,67 @@ subscription: Final = Table(
     metadata,
     _number("account_id", key=True),
     _text("name", key=True),
+    **_CLUSTERED,
+)
+
+unsubscription: Final = Table(
+    "unsubscription",
+    metadata,
+    _number("account_id", key=True),
+    _text("name", key=True),
+    comment="Shared mailboxes are subscribed by themselves: those that a person took off the list",
+    **_CLUSTERED,
+)
+
+shared_account: Final = Table(
+    "shared_account",
+    metadata,
+    _number("account_id", key=True),
+    _text("name"),
+    _text("kind"),
+    _number("target_id"),
+    Index("uq_shared_account_name", "name", unique=True),
+    Index(None, "kind", "target_id"),
+    comment="An account that is nobody's own, its name below Shared/; kind and target_id: what of the directory it "
+    "serves (a school or a class), else an administrator made it",
+)
+
+acl: Final = Table(
+    "acl",
+    metadata,
+    _number("account_id", key=True),
+    _number("mailbox_id", key=True),
+    _text("grantee", key=True),
+    _number("grantee_id", key=True),
+    _number("negative", key=True),
+    _text("rights"),
+    Index(None, "grantee", "grantee_id"),
+    comment="Rights (RFC 4314) that the owner account_id gives, or with negative takes, a person or a list's members",
+    **_CLUSTERED,
+)
+
+seen_by: Final = Table(
+    "seen_by",
+    metadata,
+    _number("account_id", key=True),
+    _number("mailbox_id", key=True),
+    _number("reader_id", key=True),
+    _number("uid", key=True),
+    _number("seen"),
+    _number("modseq"),
+    Index(None, "account_id", "mailbox_id", "reader_id", "modseq"),
+    comment="The seen mark of a reader who is not the owner, once it was set or cleared",
+    **_CLUSTERED,
+)
+
+reader: Final = Table(
+    "reader",
+    metadata,
+    _number("account_id", key=True),
+    _number("mailbox_id", key=True),
+    _number("reader_id", key=True),
+    _number("seen"),
+    comment="How many more messages are seen to this reader than to one who never marked any",
     **_CLUSTERED,
 )
 

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import LargeBinary, bindparam, func, literal, select, update
+from sqlalchemy import LargeBinary, Subquery, bindparam, func, literal, select, union, update
 
-from imap.backend import Change, Changes, Entry, Snapshot
+from imap.backend import Change, Changes, Entry, MailboxRef, Snapshot
 from imap.errors import MailboxNotFound
 from mailgate.database import Row, Statement, Tx
 from mailgate.database.statement import member
 from mailgate.store import keywords
-from mailgate.store.schema import entry, mailbox, tombstone
+from mailgate.store.access import Access
+from mailgate.store.schema import entry, mailbox, seen_by, tombstone
+from mailgate.store.seen import shown, shown_flags, shown_modseq
 
 _of_mailbox = (entry.c.account_id == bindparam("account_id"), entry.c.mailbox_id == bindparam("mailbox_id"))
 _NUMBERS: Final = msgspec.json.Decoder(list[int])
@@ -29,24 +31,37 @@ _HEAD: Final = Statement(
         mailbox.c.keywords,
     ).where(mailbox.c.account_id == bindparam("account_id"), mailbox.c.mailbox_id == bindparam("mailbox_id"))
 )
-_ordered = select(entry.c.uid, entry.c.flags, entry.c.modseq).where(*_of_mailbox).order_by(entry.c.uid).subquery("log")
-_BYTES: Final = Statement(
-    select(
-        *(func.string_agg(func.int8send(column, type_=LargeBinary), literal(b"", LargeBinary)) for column in _ordered.c)
-    )
+_to_owner = select(entry.c.uid, entry.c.flags, entry.c.modseq).where(*_of_mailbox)
+_to_reader = (
+    select(entry.c.uid, shown_flags.label("flags"), shown_modseq.label("modseq")).select_from(shown).where(*_of_mailbox)
 )
-_JSON: Final = Statement(select(*(func.json_group_array(column) for column in _ordered.c)))
-"""One row for the whole mailbox: a value a column takes a third of the time of a row a message.
 
-PostgreSQL packs 8 octets a number in network order, SQLite writes a JSON array; both aggregate in the order of the
-subquery.
-"""
 
-_CHANGED: Final = Statement(
-    select(entry.c.uid, entry.c.flags, entry.c.modseq)
-    .where(*_of_mailbox, entry.c.modseq > bindparam("since"))
-    .order_by(entry.c.uid)
-)
+def _whole(ordered: Subquery) -> dict[str, Statement]:
+    """One row for the whole mailbox: a value a column takes a third of the time of a row a message.
+
+    PostgreSQL packs 8 octets a number in network order, SQLite writes a JSON array; both aggregate in the order of the
+    subquery.
+    """
+    packed = (func.int8send(column, type_=LargeBinary) for column in ordered.c)
+    return {
+        "postgresql": Statement(select(*(func.string_agg(column, literal(b"", LargeBinary)) for column in packed))),
+        "sqlite": Statement(select(*(func.json_group_array(column) for column in ordered.c))),
+    }
+
+
+_WHOLE: Final = _whole(_to_owner.order_by(entry.c.uid).subquery("log"))
+_WHOLE_TO_READER: Final = _whole(_to_reader.order_by(entry.c.uid).subquery("log"))
+_CHANGED: Final = Statement(_to_owner.where(entry.c.modseq > bindparam("since")).order_by(entry.c.uid))
+_changed_to_reader = union(
+    _to_reader.where(entry.c.modseq > bindparam("since")),
+    _to_reader.where(
+        seen_by.c.account_id == bindparam("account_id"),
+        seen_by.c.mailbox_id == bindparam("mailbox_id"),
+        seen_by.c.modseq > bindparam("since"),
+    ),
+).subquery("changed")
+_CHANGED_TO_READER: Final = Statement(select(_changed_to_reader).order_by(_changed_to_reader.c.uid))
 _VANISHED: Final = Statement(
     select(tombstone.c.uid)
     .where(
@@ -73,22 +88,28 @@ _CLAIM: Final = Statement(
 )
 
 
-async def snapshot(tx: Tx, account_id: int, mailbox_id: int) -> Snapshot:
-    """The whole mailbox. Raises MailboxNotFound."""
-    uidvalidity, uidnext, highestmodseq, recent_from, _, table = await _head(tx, account_id, mailbox_id)
-    uids, flags, modseqs = await _columns(tx, account_id, mailbox_id)
-    return Snapshot(uidvalidity, uidnext, highestmodseq, recent_from, keywords.parse(table), uids, flags, modseqs)
+async def snapshot(tx: Tx, access: Access, ref: MailboxRef) -> Snapshot:
+    """The whole mailbox as the reader sees it. Raises MailboxNotFound."""
+    uidvalidity, uidnext, highestmodseq, recent_from, _, table = await _head(tx, *ref)
+    uids, flags, modseqs = await _columns(tx, access, ref)
+    names = keywords.parse(table)
+    return Snapshot(uidvalidity, uidnext, highestmodseq, recent_from, names, uids, flags, modseqs, access.rights)
 
 
-async def _columns(tx: Tx, account_id: int, mailbox_id: int) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+async def _columns(tx: Tx, access: Access, ref: MailboxRef) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
     """UIDs, flags and modification sequences, ordered by UID."""
+    statements = _WHOLE if access.own else _WHOLE_TO_READER
+    row = await tx.one(statements[tx.engine], **_key(access, ref))
     if tx.engine == "postgresql":
-        row = await tx.one(_BYTES, account_id=account_id, mailbox_id=mailbox_id)
         uids, flags, modseqs = map(_from_network_order, row or (b"", b"", b""))
     else:
-        row = await tx.one(_JSON, account_id=account_id, mailbox_id=mailbox_id)
         uids, flags, modseqs = (array("q", _NUMBERS.decode(text)) for text in row or ("[]", "[]", "[]"))
     return uids, flags, modseqs
+
+
+def _key(access: Access, ref: MailboxRef) -> dict[str, int]:
+    key = {"account_id": ref.account_id, "mailbox_id": ref.mailbox_id}
+    return key if access.own else key | {"reader_id": access.reader_id, "base": access.base}
 
 
 def _from_network_order(octets: bytes | None) -> array[int]:
@@ -98,16 +119,25 @@ def _from_network_order(octets: bytes | None) -> array[int]:
     return numbers
 
 
-async def changes(tx: Tx, account_id: int, mailbox_id: int, since: int) -> Changes:
+async def changes(tx: Tx, access: Access, ref: MailboxRef, since: int) -> Changes:
     """What happened after `since`. Raises MailboxNotFound."""
-    _, uidnext, highestmodseq, _, log_floor, table = await _head(tx, account_id, mailbox_id)
+    _, uidnext, highestmodseq, _, log_floor, table = await _head(tx, *ref)
     changed: list[Change] = []
     vanished: list[int] = []
     if highestmodseq > since:
-        key = {"account_id": account_id, "mailbox_id": mailbox_id, "since": since}
-        changed = [Change(*row) for row in await tx.all(_CHANGED, **key)]
-        vanished = [row[0] for row in await tx.all(_VANISHED, **key)]
-    return Changes(highestmodseq, uidnext, keywords.parse(table), changed, vanished, complete=since >= log_floor)
+        statement = _CHANGED if access.own else _CHANGED_TO_READER
+        changed = [Change(*row) for row in await tx.all(statement, **_key(access, ref), since=since)]
+        gone = await tx.all(_VANISHED, account_id=ref.account_id, mailbox_id=ref.mailbox_id, since=since)
+        vanished = [row[0] for row in gone]
+    return Changes(
+        highestmodseq,
+        uidnext,
+        keywords.parse(table),
+        changed,
+        vanished,
+        complete=since >= log_floor,
+        rights=access.rights,
+    )
 
 
 async def entries(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int]) -> Sequence[Entry]:

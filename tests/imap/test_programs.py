@@ -30,7 +30,7 @@ def use_imaplib(gateway: Gateway) -> None:
         assert imap.status("Archive", "(MESSAGES)") == ("OK", [b"Archive (MESSAGES 1)"])
         assert imap.list()[1][0] == b'(\\HasNoChildren) "/" INBOX'
         assert imap.getquotaroot("INBOX")[0] == "OK"
-        assert imap.namespace() == ("OK", [b'(("" "/")) NIL NIL'])
+        assert imap.namespace() == ("OK", [b'(("" "/")) (("Other Users/" "/")) (("Shared/" "/"))'])
 
 
 async def test_imaplib(gateway: Gateway, account: MemoryAccount) -> None:

@@ -114,7 +114,7 @@ async def test_capability_id_namespace_noop(talk: Talk) -> None:
         A< * ID ("name" "mailgate")
         A< a3 OK ID completed
         A: a4 NAMESPACE
-        A< * NAMESPACE (("" "/")) NIL NIL
+        A< * NAMESPACE (("" "/")) (("Other Users/" "/")) (("Shared/" "/"))
         A< a4 OK NAMESPACE completed
         A: a5 NOOP
         A< a5 OK NOOP completed

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import pytest
 
+from directory import schema as directory
 from mailgate.database import open_database
 from mailgate.database.open import async_engine
 from mailgate.store import MailStore
 from mailgate.store.schema import metadata
 from tests.imap.conftest import Tls
 from tests.regressions.conftest import Served
+from tests.store.conftest import ASKED_OF_THE_DIRECTORY
 from tests.store.messages import message
 from tests.support.postgresql import PostgresqlServer
 
@@ -23,6 +25,7 @@ async def test_commands_are_refused_until_it_is_back(tls: Tls, caplog: pytest.Lo
         engine = async_engine(url)
         async with engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
+            await connection.run_sync(directory.metadata.create_all, tables=ASKED_OF_THE_DIRECTORY)
         await engine.dispose()
         database = await open_database(url)
         store = MailStore(database)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from directory import schema as directory
 from imap.backend import Account
 from mailgate.database import Database
 from mailgate.database.open import async_engine
@@ -13,6 +14,8 @@ from mailgate.store import MailStore
 from mailgate.store.schema import metadata
 
 ACCOUNTS = range(1, 31)
+ASKED_OF_THE_DIRECTORY = [directory.cite, directory.school, directory.person, directory.address]
+ASKED_OF_THE_DIRECTORY += [directory.list_, directory.list_member]
 
 
 @pytest.fixture
@@ -21,6 +24,7 @@ async def tables(database_url: str) -> None:
     engine = async_engine(database_url)
     async with engine.begin() as connection:
         await connection.run_sync(metadata.create_all)
+        await connection.run_sync(directory.metadata.create_all, tables=ASKED_OF_THE_DIRECTORY)
     await engine.dispose()
 
 

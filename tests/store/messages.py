@@ -53,9 +53,11 @@ def rows(snapshot: Snapshot) -> list[tuple[int, int, int]]:
 class Hints:
     """Collects an account's hints, to wait for."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, owner: int | None = None) -> None:
         self._queue: asyncio.Queue[Hint] = asyncio.Queue()
-        self.stop: Callable[[], None] = account.watch(account.account_id, self._queue.put_nowait)
+        self.stop: Callable[[], None] = account.watch(
+            account.account_id if owner is None else owner, self._queue.put_nowait
+        )
 
     async def until(self, wanted: Callable[[Hint], bool]) -> Sequence[Hint]:
         """The hints up to the first that is `wanted`."""

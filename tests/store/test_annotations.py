@@ -10,6 +10,7 @@ from imap.backend import SERVER, Account, Hint, MailboxRef
 from imap.errors import MailboxNotFound, OverQuota, TooManyAnnotations
 from mailgate.database import Database
 from mailgate.store import MailStore, annotating
+from tests.store.shares import grant, person
 
 ENTRY = "/private/comment"
 SHARED = "/shared/comment"
@@ -39,8 +40,12 @@ async def test_values_are_kept_replaced_and_removed(alice: Account) -> None:
     }
 
 
-async def test_private_values_belong_to_the_reader(alice: Account, bob: Account) -> None:
+async def test_private_values_belong_to_the_reader(database: Database, alice: Account, bob: Account) -> None:
     inbox = await ref(alice)
+    with pytest.raises(MailboxNotFound):
+        await bob.annotate(inbox, {ENTRY: b"bob's"})
+    await person(database, 1, "alice@example.org")
+    await grant(database, inbox, 2, "lr")
     await alice.annotate(inbox, {ENTRY: b"alice's", SHARED: b"everybody's"})
     await bob.annotate(inbox, {ENTRY: b"bob's"})
     assert await held(alice, inbox) == {ENTRY: b"alice's", SHARED: b"everybody's"}
@@ -87,8 +92,10 @@ async def test_old_removals_are_forgotten(alice: Account, monkeypatch: pytest.Mo
     assert [change.entry for change in (await alice.annotation_changes(1, 0)).changed] == ["/private/c"]
 
 
-async def test_no_more_than_the_bound(alice: Account, bob: Account) -> None:
+async def test_no_more_than_the_bound(database: Database, alice: Account, bob: Account) -> None:
     inbox = await ref(alice)
+    await person(database, 1, "alice@example.org")
+    await grant(database, inbox, 2, "lr")
     many: dict[str, bytes | None] = {f"/private/{number}": b"x" for number in range(annotating.MAX_ENTRIES)}
     await alice.annotate(inbox, many)
     before = await alice.annotation_changes(1, 0)
@@ -121,12 +128,15 @@ async def test_annotations_follow_their_mailbox(alice: Account) -> None:
     assert await held(alice, (await alice.create("New")).ref) == {}
 
 
-async def test_renaming_inbox_copies_them(alice: Account, bob: Account) -> None:
+async def test_renaming_inbox_copies_them(database: Database, alice: Account, bob: Account) -> None:
     inbox = await ref(alice)
+    await person(database, 1, "alice@example.org")
+    await grant(database, inbox, 2, "lr")
     await alice.annotate(inbox, {ENTRY: b"x", SHARED: b"y"})
     await bob.annotate(inbox, {ENTRY: b"bob"})
     await alice.rename("INBOX", "Moved")
     moved = await ref(alice, "Moved")
+    await grant(database, moved, 2, "lr")
     assert await held(alice, inbox) == await held(alice, moved) == {ENTRY: b"x", SHARED: b"y"}
     assert (await held(bob, moved))[ENTRY] == b"bob"
 
