@@ -28,6 +28,8 @@ _CHUNK: Final = 500
 """Messages per look into the store."""
 _PREVIEWS: Final = 50
 """Messages whose previews are made at a time, each from 256 KiB at most."""
+_AHEAD: Final = 5_000
+"""Messages whose entries are read at once when a command asks for many."""
 
 
 async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
@@ -50,16 +52,7 @@ async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
     if command.partial is not None:
         spans = _part(spans, command.partial)
     asked = sum(map(len, spans))
-    shown = 0
-    for span in _chunks(spans):
-        messages = view.columns(span)
-        shown += len(messages.uids)
-        if command.changed_since is not None:
-            messages = _changed_since(messages, command.changed_since)
-        if messages.uids:
-            shown -= await _fetch_chunk(session, view, plan, messages)
-            await session.spill()
-        await session.progress(shown, asked)
+    shown = await _fetch_spans(session, plan, spans, command.changed_since)
     if plan.refusals:
         raise CommandRefused("The transfer encoding of a part is not known", code="UNKNOWN-CTE")
     if shown < asked and not command.uid:
@@ -71,7 +64,7 @@ async def put_arrivals(session: Session, view: View, known: int, items: tuple[Fe
     """What NOTIFY asked of new messages: those above the UID ``known``, but for the session's own (RFC 5465 5.2)."""
     command = Fetch(uid=False, messages=SequenceSet(()), items=items)
     first = bisect_right(view.uids, known, 0, view.count)
-    for span in _chunks([range(first, view.count)]):
+    for span in _chunks([range(first, view.count)], _CHUNK):
         messages = view.columns(span)
         messages = messages.only([i for i, uid in enumerate(messages.uids) if uid not in session.own_arrivals])
         if messages.uids:
@@ -80,6 +73,25 @@ async def put_arrivals(session: Session, view: View, known: int, items: tuple[Fe
             )
             await _fetch_chunk(session, view, plan, messages)
             await session.spill()
+
+
+async def _fetch_spans(session: Session, plan: Plan, spans: Sequence[range], changed_since: int | None) -> int:
+    """Answer chunk by chunk; give how many messages were still there."""
+    view = session.selected
+    if plan.needs_entries:
+        await _read_ahead(view, spans)
+    asked = sum(map(len, spans))
+    shown = 0
+    for span in _chunks(spans, _CHUNK):
+        messages = view.columns(span)
+        shown += len(messages.uids)
+        if changed_since is not None:
+            messages = _changed_since(messages, changed_since)
+        if messages.uids:
+            shown -= await _fetch_chunk(session, view, plan, messages)
+            await session.spill()
+        await session.progress(shown, asked)
+    return shown
 
 
 async def _put_vanished(session: Session, view: View, command: Fetch) -> None:
@@ -103,10 +115,17 @@ def _part(spans: Sequence[range], partial: PartialRange) -> list[range]:
     return kept
 
 
-def _chunks(spans: Sequence[range]) -> Iterator[range]:
+async def _read_ahead(view: View, spans: Sequence[range]) -> None:
+    """Entries of many messages are read in a few large pieces."""
+    if sum(map(len, spans)) > _CHUNK:
+        for span in _chunks(spans, _AHEAD):
+            await view.mailbox.learn(view.uids[span.start : span.stop])
+
+
+def _chunks(spans: Sequence[range], size: int) -> Iterator[range]:
     for span in spans:
-        for start in range(span.start, span.stop, _CHUNK):
-            yield range(start, min(start + _CHUNK, span.stop))
+        for start in range(span.start, span.stop, size):
+            yield range(start, min(start + size, span.stop))
 
 
 def _changed_since(messages: Columns, modseq: int) -> Columns:
@@ -139,7 +158,7 @@ async def _fetch_chunk(session: Session, view: View, plan: Plan, messages: Colum
 
 async def _read_entries(session: Session, view: View, messages: Columns) -> tuple[Columns, Sequence[Entry]]:
     """What the store knows of the messages; those that are gone by now are left out."""
-    entries = await session.account.entries(view.mailbox.ref, messages.uids)
+    entries = await view.mailbox.entries(messages.uids)
     if len(entries) == len(messages.uids):
         return messages, entries
     present = {entry.uid for entry in entries}

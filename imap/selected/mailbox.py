@@ -10,15 +10,18 @@ import logging
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from imap.backend import Account, Change, Changes, MailboxRef, Snapshot
+from imap.backend import Account, Change, Changes, Entry, MailboxRef, Snapshot
 from imap.errors import MailboxNotFound, NotPermitted, ServiceUnavailable
 from imap.rights import Rights
+from imap.selected.entries import EntryColumns
 from imap.selected.flag_text import FlagTexts
 
 if TYPE_CHECKING:
     from imap.selected.view import View
+
+_FEW: Final = 20
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ class SharedMailbox:
         self.rights = Rights.ALL
         """What the person may do here, as of the last look."""
         self._set_keywords(())
+        self._entries: EntryColumns | None = None
         self._recent_kept = 1
         self._asked = 0
         self._answered = 0
@@ -82,6 +86,44 @@ class SharedMailbox:
         """Where the UID stands in the columns, -1 when it is not there any more."""
         position = bisect_left(self.uids, uid)
         return position if position < len(self.uids) and self.uids[position] == uid else -1
+
+    # What does not change
+
+    async def learn(self, uids: Sequence[int]) -> None:
+        """Read the entries of these messages ahead, those not yet known; some thousand at a time."""
+        if self._entries is None:
+            self._entries = EntryColumns(len(self.uids))
+        unknown = [self.uids[position] for position in self._entries.unknown(self._positions(uids))]
+        if not unknown:
+            return
+        entries = await self.account.entries(self.ref, unknown)
+        positions = self._positions([entry.uid for entry in entries])
+        if len(positions) < len(entries):
+            entries = [entry for entry in entries if self.index(entry.uid) >= 0]
+        if self._entries is not None:
+            self._entries.set(positions, entries)
+
+    async def entries(self, uids: Sequence[int]) -> Sequence[Entry]:
+        """The entries of these UIDs in their order; those that are gone are left out.
+
+        They are kept from the first time that much of the mailbox is asked for, not for a few messages of many.
+        """
+        if self._entries is None and len(uids) < len(self.uids) // _FEW:
+            return await self.account.entries(self.ref, uids)
+        await self.learn(uids)
+        positions = self._positions(uids)
+        if self._entries is None:
+            return await self.account.entries(self.ref, uids)
+        if isinstance(positions, range):
+            return self._entries.entries(uids, positions.start)
+        return [entry for p in positions for entry in self._entries.entries((self.uids[p],), p)]
+
+    def _positions(self, uids: Sequence[int]) -> Sequence[int]:
+        """Where these UIDs stand in the columns, a range when they follow each other; those that are gone left out."""
+        start = self.index(uids[0]) if uids else -1
+        if start >= 0 and self.uids[start : start + len(uids)] == array("I", uids):
+            return range(start, start + len(uids))
+        return [position for position in map(self.index, uids) if position >= 0]
 
     # Bringing forward
 
@@ -206,6 +248,10 @@ class SharedMailbox:
         self.uids = _without(self.uids, positions)
         self.flags = _without(self.flags, positions)
         self.modseqs = _without(self.modseqs, positions)
+        if self._entries is not None and len(positions) <= _FEW:
+            self._entries.remove(positions)
+        else:
+            self._entries = None
         return gone
 
     def _change(self, changes: Iterable[Change]) -> list[int]:
@@ -227,6 +273,8 @@ class SharedMailbox:
                 self.uids.append(uid)
                 self.flags.append(flags)
                 self.modseqs.append(modseq)
+                if self._entries is not None:
+                    self._entries.append(1)
                 self.uidnext = max(self.uidnext, uid + 1)
         return changed
 
