@@ -257,7 +257,7 @@ class Entry(NamedTuple):
 
     uid: int
     message_id: bytes
-    """The content's key, shared by all copies."""
+    """The content's key, shared by all copies; all keys of a server are of one length."""
     internal_date: int
     size: int
     saved_at: int

@@ -25,6 +25,11 @@ class EntryColumns:
         self._width = 0
         """Octets of a message's id, once one is known."""
 
+    @property
+    def octets(self) -> int:
+        """The memory that they take."""
+        return len(self._known) * (1 + 8 * len(_TYPES) + self._width)
+
     def unknown(self, positions: Sequence[int]) -> list[int]:
         """Those of the positions of which nothing is known yet."""
         if isinstance(positions, range) and self._known.find(0, positions.start, positions.stop) < 0:
@@ -42,7 +47,10 @@ class EntryColumns:
         if isinstance(positions, range):
             start, stop = positions.start, positions.stop
             _, ids, *values = zip(*entries, strict=True)
-            self._ids[start * width : stop * width] = b"".join(ids)
+            joined = b"".join(ids)
+            if len(joined) != width * len(positions):
+                raise ValueError("message ids are not of one length")
+            self._ids[start * width : stop * width] = joined
             for column, code, new in zip(self._columns, _TYPES, values, strict=True):
                 column[start:stop] = array(code, new)
             self._known[start:stop] = b"\1" * len(positions)

@@ -87,6 +87,13 @@ class SharedMailbox:
         position = bisect_left(self.uids, uid)
         return position if position < len(self.uids) and self.uids[position] == uid else -1
 
+    @property
+    def octets(self) -> int:
+        """The memory that it takes, about."""
+        columns = (self.uids, self.flags, self.modseqs)
+        entries = self._entries.octets if self._entries is not None else 0
+        return 4096 + entries + sum(column.itemsize * len(column) for column in columns)
+
     # What does not change
 
     async def learn(self, uids: Sequence[int]) -> None:

@@ -10,6 +10,7 @@ from imap.backend import Account, Hint, MailboxRef
 from imap.errors import ImapError, MailboxNotFound
 from imap.selected.mailbox import SharedMailbox
 from imap.selected.view import View
+from imap.selected.warm import WarmMailboxes
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Registry:
     def __init__(self) -> None:
         self._watches: dict[tuple[int, int], _OwnerWatch] = {}
         """By the account that signed in and the owner."""
+        self._warm = WarmMailboxes()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self, account: Account, ref: MailboxRef, *, readonly: bool) -> View:
@@ -47,7 +49,9 @@ class Registry:
             watch = self._watches[account.account_id, owner] = _OwnerWatch(account, owner)
         mailbox = watch.mailboxes.get(mailbox_id)
         if mailbox is None or mailbox.deleted:
-            mailbox = watch.mailboxes[mailbox_id] = SharedMailbox(account, ref)
+            mailbox = self._warm.take(account.account_id, ref) or SharedMailbox(account, ref)
+            mailbox.account = account
+            watch.mailboxes[mailbox_id] = mailbox
         watch.users[mailbox] = watch.users.get(mailbox, 0) + 1
         try:
             await (mailbox.refresh() if mailbox.uidvalidity else mailbox.load())
@@ -74,6 +78,7 @@ class Registry:
         del watch.users[mailbox]
         if watch.mailboxes[mailbox_id] is mailbox:
             del watch.mailboxes[mailbox_id]
+        self._warm.keep(mailbox)
         self._spawn(_retire(mailbox))
         if not watch.users:
             watch.end()

@@ -206,7 +206,7 @@ class MemoryAccount:
     def key(self, content: bytes) -> bytes:
         """The content's key, rendering it when it is new."""
         if content not in self._keys:
-            self._keys[content] = b"%d" % len(self._keys)
+            self._keys[content] = b"%08d" % len(self._keys)
             self._contents[self._keys[content]] = (content, render(content))
         return self._keys[content]
 

@@ -1,0 +1,131 @@
+"""What a process keeps of a mailbox: entries read once, columns kept when the last session has left."""
+
+from __future__ import annotations
+
+import pytest
+
+from imap.backend import Entry, MailboxRef
+from imap.flags import DELETED, SEEN
+from imap.selected.entries import EntryColumns
+from imap.selected.mailbox import SharedMailbox
+from imap.selected.warm import WarmMailboxes
+from tests.imap.conftest import Gateway
+from tests.imap.memory_backend import MemoryAccount, Message
+from tests.imap.wire import Client
+
+SIZES = "UID FETCH 1:* (UID RFC822.SIZE)"
+
+
+def fill(account: MemoryAccount, count: int) -> None:
+    for number in range(count):
+        account.deliver(b"Subject: %d\r\n\r\n" % number + b"x" * number)
+
+
+def entry(uid: int) -> Entry:
+    return Entry(uid, b"%08d" % uid, 1000 + uid, 10 * uid, 5000 + uid)
+
+
+async def test_the_next_select_asks_only_what_changed(gateway: Gateway, account: MemoryAccount) -> None:
+    fill(account, 600)
+    client = await gateway.client()
+    await client.ok("SELECT INBOX")
+    before = await client.ok(SIZES)
+    await client.ok("LOGOUT")
+    box = account.find("INBOX")
+    del box.messages[3]
+    box.highestmodseq += 1
+    box.expunged.append((box.highestmodseq, 3))
+    box.messages[5].flags, box.messages[5].modseq = SEEN, box.highestmodseq
+    account.deliver(b"Subject: new\r\n\r\n")
+    account.calls.clear()
+
+    client = await gateway.client()
+    lines = await client.ok("SELECT INBOX")
+    assert b"* 600 EXISTS" in lines
+    after = await client.ok(SIZES)
+    assert [line.split(b"(")[1] for line in after] == [
+        line.split(b"(")[1] for line in [*before[:2], *before[3:], b"(UID 601 RFC822.SIZE 16)"]
+    ]
+    assert await client.ok("FETCH 4 (UID FLAGS)") == [b"* 4 FETCH (UID 5 FLAGS (\\Seen))"]
+    assert account.calls.get("snapshot", 0) == 0
+    assert account.calls["entries"] == 1, "only the new message's"
+
+
+async def test_entries_are_asked_for_once(client: Client, account: MemoryAccount) -> None:
+    fill(account, 700)
+    await client.ok("SELECT INBOX")
+    first = await client.ok(SIZES)
+    account.calls.clear()
+    assert await client.ok(SIZES) == first
+    assert "entries" not in account.calls
+
+
+async def test_entries_stay_right_through_expunges_and_arrivals(client: Client, account: MemoryAccount) -> None:
+    fill(account, 700)
+    await client.ok("SELECT INBOX")
+    await client.ok(SIZES)
+    await client.ok("STORE 1,17,300:310,700 +FLAGS.SILENT (\\Deleted)")
+    await client.ok("EXPUNGE")
+    account.deliver(b"Subject: new\r\n\r\n" + b"y" * 5_000)
+    await client.ok("NOOP")
+    box = account.find("INBOX")
+    expected = [
+        b"* %d FETCH (UID %d RFC822.SIZE %d)" % (number, uid, len(message.content))
+        for number, (uid, message) in enumerate(box.messages.items(), 1)
+    ]
+    assert await client.ok(SIZES) == expected
+    await client.ok("STORE 1:400 +FLAGS.SILENT (\\Deleted)")
+    await client.ok("EXPUNGE")
+    assert len(await client.ok(SIZES)) == len(box.messages) == 287
+
+
+async def test_a_message_gone_from_the_store_is_left_out(client: Client, account: MemoryAccount) -> None:
+    fill(account, 600)
+    await client.ok("SELECT INBOX")
+    gone: dict[int, Message] = {2: account.find("INBOX").messages.pop(2)}
+    lines = await client.ok(SIZES)
+    assert len(lines) == 599
+    assert not any(line.startswith(b"* 2 ") for line in lines)
+    assert gone[2].flags & DELETED == 0
+
+
+def test_columns_are_filled_in_any_order() -> None:
+    columns = EntryColumns(5)
+    assert columns.entries([1, 2, 3, 4, 5], 0) == []
+    columns.set([3, 1], [entry(4), entry(2)])
+    assert columns.unknown(range(5)) == [0, 2, 4]
+    assert columns.unknown([1, 2, 3]) == [2]
+    columns.set(range(4, 5), [entry(5)])
+    assert columns.entries([1, 2, 3, 4, 5], 0) == [entry(2), entry(4), entry(5)]
+    columns.remove([0, 3])
+    columns.append(1)
+    assert columns.entries([2, 3, 5, 6], 0) == [entry(2), entry(5)]
+    assert columns.unknown(range(4)) == [1, 3]
+    columns.set(range(3, 4), [entry(6)])
+    assert columns.entries([6], 3) == [entry(6)]
+
+
+def test_ids_of_another_length_are_refused() -> None:
+    columns = EntryColumns(2)
+    columns.set(range(1), [entry(1)])
+    with pytest.raises(ValueError, match="one length"):
+        columns.set(range(1, 2), [entry(2)._replace(message_id=b"short")])
+
+
+async def test_the_oldest_mailboxes_go_first(account: MemoryAccount) -> None:
+    fill(account, 10)
+    refs = [box.ref for box in account.boxes.values()][:3]
+    mailboxes = [SharedMailbox(account, ref) for ref in refs]
+    for mailbox in mailboxes:
+        await mailbox.load()
+    warm = WarmMailboxes(limit=mailboxes[0].octets + mailboxes[1].octets)
+    for mailbox in mailboxes:
+        warm.keep(mailbox)
+    assert warm.take(account.account_id, refs[0]) is None
+    assert warm.take(account.account_id, refs[2]) is mailboxes[2]
+    warm.keep(mailboxes[2])
+    mailboxes[1].mark_deleted()
+    assert warm.take(account.account_id, refs[1]) is mailboxes[1]
+    warm.keep(mailboxes[1])
+    assert warm.take(account.account_id, refs[1]) is None
+    assert warm.take(7, MailboxRef(7, 1)) is None
