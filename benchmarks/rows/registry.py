@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.rows import append, bodies, fan_out, fetch, idle, mixed, opening, search, sign_in, store
+from benchmarks.rows import append, bodies, fan_out, fetch, idle, mixed, opening, search, sign_in, sort, store
 
 BENCHMARKS = (
     *sign_in.BENCHMARKS,
@@ -11,6 +11,7 @@ BENCHMARKS = (
     *store.BENCHMARKS,
     *append.BENCHMARKS,
     *search.BENCHMARKS,
+    *sort.BENCHMARKS,
     *opening.BENCHMARKS,
     *mixed.BENCHMARKS,
     *fan_out.BENCHMARKS,

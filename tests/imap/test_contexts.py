@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
 
 from imap import flags
-from imap.backend import FlagAction
+from imap.backend import Entry, FlagAction, MailboxRef
+from imap.errors import ServiceUnavailable
 from imap.limits import Limits
 from tests.imap.conftest import Gateway, Talk, Tls, message
 from tests.imap.memory_backend import MemoryAccount, MemoryBackend
@@ -231,6 +232,59 @@ async def test_tags_and_ends(talk: Talk) -> None:
         A< b2 BAD …
         """
     )
+
+
+async def test_while_the_store_does_not_answer(
+    talk: Talk, account: MemoryAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def broken(_account: MemoryAccount, _mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
+        asked.append(uids)
+        raise ServiceUnavailable("Later")
+
+    await talk(
+        """
+        A: a1 SELECT INBOX
+        A* a1 OK …
+        A: a2 SEARCH RETURN (UPDATE COUNT) FLAGGED LARGER 1
+        A< * ESEARCH (TAG "a2") COUNT 0
+        A< a2 OK …
+        """
+    )
+    with monkeypatch.context() as broke:
+        broke.setattr(MemoryAccount, "entries", broken)
+        await talk(
+            """
+            A: a3 STORE 1 +FLAGS.SILENT (\\Flagged)
+            A< a3 OK …
+            A: a4 IDLE
+            A< + …
+            """
+        )
+        await account.store(account.find("INBOX").ref, [12], FlagAction.REPLACE, flags.FLAGGED, ())
+        await talk("A< * 2 FETCH …\nA: DONE\nA< a4 OK …")
+        assert len(asked) <= 6, "nobody asks again and again"
+    await talk('A: a5 NOOP\nA< * ESEARCH (TAG "a2") ADDTO (0 1:2)\nA< a5 OK …')
+
+
+async def test_by_notify_without_idle(talk: Talk, account: MemoryAccount) -> None:
+    await talk(
+        """
+        A: a1 SELECT INBOX
+        A* a1 OK …
+        A: a2 SEARCH RETURN (UPDATE COUNT) UNSEEN
+        A< * ESEARCH (TAG "a2") COUNT 2
+        A< a2 OK …
+        A: a3 NOTIFY SET (SELECTED (MessageNew MessageExpunge FlagChange))
+        A* a3 OK …
+        """
+    )
+    account.deliver(message("echo"))
+    await talk('A< * 5 EXISTS\nA< * 5 RECENT\nA< * ESEARCH (TAG "a2") ADDTO (0 5)')
+    account.find("INBOX").remove([15])
+    account._tell("INBOX")
+    await talk('A< * ESEARCH (TAG "a2") REMOVEFROM (0 5)\nA< * 5 EXPUNGE')
 
 
 @pytest.fixture

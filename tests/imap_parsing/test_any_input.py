@@ -14,7 +14,14 @@ from imap.parsing.commands import Command
 from tests.imap_parsing.test_client_transcripts import OTHERS, THUNDERBIRD
 from tests.imap_parsing.test_malformed_commands import MALFORMED
 
-KNOWN = [wire for wire, _ in THUNDERBIRD + OTHERS] + [wire for wire in MALFORMED if len(wire) < 200]
+SORTING = [
+    b"A UID SORT RETURN (MIN PARTIAL -1:-100 UPDATE) (REVERSE DATE SUBJECT) UTF-8 OLDER 100 SAVEDON 1-Feb-2026",
+    b'A SORT (DISPLAYFROM) US-ASCII KEYWORD "x" NOT 1:*,$',
+    b"A UID THREAD REFERENCES UTF-8 OR YOUNGER 5 MODSEQ 7",
+    b'A CANCELUPDATE "a1" "a2"',
+    b"A UID FETCH 1:* FLAGS (PARTIAL 1:10 CHANGEDSINCE 5)",
+]
+KNOWN = SORTING + [wire for wire, _ in THUNDERBIRD + OTHERS] + [wire for wire in MALFORMED if len(wire) < 200]
 TOKENS = sorted({token for wire in KNOWN for token in wire.replace(b"(", b" ( ").replace(b")", b" ) ").split(b" ")})
 LITERALS = st.builds(lambda data, binary: Literal(len(data), data, binary), st.binary(max_size=20), st.booleans())
 
@@ -72,6 +79,9 @@ def test_peeking_never_raises(line: bytes) -> None:
         b"A FETCH " + b"1," * 32_000 + b"0 FLAGS",
         b"A FETCH " + b"9" * 65_000 + b" FLAGS",
         b"A FETCH " + b"0" * 65_000 + b" FLAGS",
+        b"A SORT (" + b"REVERSE DATE " * 5_000,
+        b"A SORT RETURN (" + b"PARTIAL 1:2 " * 5_000,
+        b"A CANCELUPDATE" + b' "a"' * 15_000,
         b"A SELECT " + b"&-" * 32_000,
         b"A SELECT " + b"&AOk-a" * 10_000,
         b"A SELECT " + b"&" * 65_000,
