@@ -54,6 +54,7 @@ _SIGNED_IN: Final = (
     "METADATA",
     "LIST-METADATA",
     "NOTIFY",
+    "FILTERS",
 )
 
 

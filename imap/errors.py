@@ -16,6 +16,7 @@ ImapError
     ├── TooManyAnnotations       [METADATA TOOMANY]
     ├── MessageTooLarge          [TOOBIG]
     ├── BadCharset               [BADCHARSET (US-ASCII UTF-8)]
+    ├── UndefinedFilter          [UNDEFINED-FILTER …]
     └── MessageGone              [EXPUNGEISSUED]
 """
 
@@ -30,7 +31,7 @@ class ImapError(Exception):
     ``text`` is English and may hold ``{name}`` for each of ``values``: so it can be translated (RFC 5255).
     """
 
-    condition: ClassVar[str] = "NO"
+    condition: str = "NO"
     default_code: ClassVar[str | None] = None
 
     def __init__(self, text: str, *, code: str | None = None, **values: object) -> None:
@@ -123,13 +124,25 @@ class MessageTooLarge(CommandRefused):
 
 
 class BadCharset(CommandRefused):
-    """SEARCH in a charset other than these two; ``saves`` says that it had SAVE: forget the saved result (RFC 5182)."""
+    """SEARCH in a charset other than these two; ``malformed`` makes it BAD (RFC 5466).
+
+    ``saves`` says that it had SAVE: forget the saved result (RFC 5182).
+    """
 
     default_code = "BADCHARSET (US-ASCII UTF-8)"
 
-    def __init__(self, *, saves: bool) -> None:
+    def __init__(self, *, saves: bool, malformed: bool = False) -> None:
         super().__init__("Please search in UTF-8")
         self.saves = saves
+        if malformed:
+            self.condition = "BAD"
+
+
+class UndefinedFilter(CommandRefused):
+    """No search is kept under this name (RFC 5466 section 3.1)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("There is no such filter", code=f"UNDEFINED-FILTER {name}")
 
 
 class MessageGone(CommandRefused):

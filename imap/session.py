@@ -13,6 +13,7 @@ from imap.backend import Account
 from imap.capabilities import capabilities
 from imap.commands.dispatch import RULES, State
 from imap.commands.fetch import put_arrivals
+from imap.commands.filters import resolve
 from imap.commands.uidonly import require_uids
 from imap.errors import AuthenticationFailed, BadCharset, BadCommand, ImapError
 from imap.language import translated
@@ -296,6 +297,8 @@ class Session:
         rule = RULES[type(command)]
         if not self.state & rule.states:
             raise BadCommand(_wrong_state(self.state))
+        if isinstance(command, Search | Sort | Thread):
+            command = await resolve(self, command)
         if self.uidonly:
             require_uids(command)
         if isinstance(command, Fetch) and command.messages.open_ended:

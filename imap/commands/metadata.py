@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from imap.backend import SERVER, MailboxRef
+from imap.commands.filters import check_filter
 from imap.errors import CommandRefused, NotPermitted
 from imap.notifications import settle_annotations
 from imap.parsing.metadata import UNBOUNDED, GetMetadata, SetMetadata
@@ -51,6 +52,10 @@ async def set_metadata(session: Session, _tag: str, command: SetMetadata) -> Com
     limit = session.context.limits.annotation
     if any(len(value) > limit for _, value in command.values if value is not None):
         raise CommandRefused("A value has {most} octets at most", most=limit, code=f"METADATA MAXSIZE {limit}")
+    if where.mailbox_id == SERVER:
+        for entry, value in command.values:
+            if value is not None:
+                check_filter(entry, value)
     revision = await session.account.annotate(where, dict(command.values))
     await settle_annotations(session, where, command.name, revision)
     return Completion("SETMETADATA completed")

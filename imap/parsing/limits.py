@@ -39,6 +39,8 @@ MAX_ID_VALUE: Final = 1_024
 MAX_ENTRIES: Final = 100
 """Annotations named in one command (RFC 5464)."""
 MAX_ENTRY_NAME: Final = 255
+MAX_FILTER_NAME: Final = 200
+"""Characters of a named search (RFC 5466)."""
 MAX_FILTER_NAMES: Final = 1_000
 """Mailboxes named in one filter of NOTIFY or ESEARCH."""
 MAX_EVENT_GROUPS: Final = 100

@@ -8,16 +8,18 @@ from functools import partial
 from typing import Final
 
 from imap import flags
-from imap.errors import BadCharset, BadCommand
+from imap.errors import BadCharset, BadCommand, ImapError
 from imap.parsing.commands import Search, SearchReturn
 from imap.parsing.fetch import header_field
 from imap.parsing.lexer import ATOM, Cursor
-from imap.parsing.limits import MAX_NESTING, MAX_SEARCH_KEYS
+from imap.parsing.limits import MAX_FILTER_NAME, MAX_NESTING, MAX_SEARCH_KEYS
+from imap.parsing.literals import CommandInput, Literal, announced_literal
 from imap.parsing.return_options import return_options, skip_word
 from imap.parsing.search_keys import (
     All,
     And,
     BodyContains,
+    Filter,
     HasEmailId,
     HasFlag,
     HasKeyword,
@@ -37,6 +39,7 @@ from imap.parsing.search_keys import (
     SmallerThan,
     TextContains,
     UidIn,
+    Unresolved,
     When,
     YoungerThan,
 )
@@ -44,6 +47,7 @@ from imap.parsing.values import date, keyword, sequence_set
 
 CHARSETS: Final = ("US-ASCII", "UTF-8")
 _KEY_NAME: Final = re.compile(rb"[A-Za-z]+")
+_FILTER_NAME: Final = re.compile(rb"[!#$&'+,\-.0-9:;<=>?@A-Z\[\^_`a-z|}~]+")
 _OBJECT_ID: Final = re.compile(rb"[A-Za-z0-9_-]{1,255}(?![A-Za-z0-9_-])")
 _ENTRY: Final = re.compile(rb"/flags/\\?[^\\\"(){ %*\]\x00-\x1f\x7f-\xff]+", re.IGNORECASE)
 _ENTRY_TYPES: Final = (b"PRIV", b"SHARED", b"ALL")
@@ -66,8 +70,17 @@ def charset(cursor: Cursor, *, saves: bool = False) -> str:
     name = cursor.text_astring("a charset").upper()
     cursor.space()
     if name not in CHARSETS:
-        raise BadCharset(saves=saves)
+        raise BadCharset(saves=saves, malformed=_names_filter(cursor))
     return name
+
+
+def _names_filter(cursor: Cursor) -> bool:
+    """Whether the keys that follow name a filter: with another charset that is BAD, not NO (RFC 5466 section 3.1)."""
+    try:
+        key, _ = search_keys(cursor)
+    except ImapError:
+        return False
+    return isinstance(key, Unresolved)
 
 
 # search-key *(SP search-key)
@@ -77,7 +90,33 @@ def search_keys(cursor: Cursor) -> tuple[SearchKey, bool]:
     found = [keys.key(0)]
     while cursor.skip(b" "):
         found.append(keys.key(0))
-    return _all_of(found), keys.modseq
+    key = _all_of(found)
+    return (Unresolved(key) if keys.filters else key), keys.modseq
+
+
+# search-criteria = search-key *(SP search-key) ; RFC 5466
+def criteria(value: bytes) -> tuple[SearchKey, bool]:
+    """Keys as a filter keeps them, in UTF-8. Raises BadCommand."""
+    parts: list[bytes | Literal] = []
+    rest = value
+    while (end := rest.find(b"\r\n")) >= 0 and (announced := announced_literal(rest[:end])) is not None:
+        content = rest[end + 2 : end + 2 + announced.size]
+        if len(content) < announced.size:
+            raise BadCommand("A literal is cut short")
+        parts += rest[: announced.start], Literal(announced.size, content)
+        rest = rest[end + 2 + announced.size :]
+    cursor = Cursor(CommandInput([*parts, rest]), utf8=True)
+    keys = search_keys(cursor)
+    cursor.end()
+    return keys
+
+
+# filter-name = 1*<any ATOM-CHAR except "/">
+def filter_name(name: bytes) -> str:
+    """A name in lower case. Raises BadCommand."""
+    if not _FILTER_NAME.fullmatch(name) or len(name) > MAX_FILTER_NAME:
+        raise BadCommand("Expected the name of a filter")
+    return name.decode().lower()
 
 
 def _all_of(keys: list[SearchKey]) -> SearchKey:
@@ -91,6 +130,7 @@ class _Keys:
         self.cursor = cursor
         self.count = 0
         self.modseq = False
+        self.filters = False
 
     # search-key = sequence-set / "(" search-key *(SP search-key) ")" / "NOT" SP search-key /
     #              "OR" SP search-key SP search-key / the names in `_KEYS`
@@ -121,6 +161,7 @@ class _Keys:
             case name if name in _FLAG_KEYS:
                 return _FLAG_KEYS[name]
             case name if name in _ARGUMENT_KEYS:
+                self.filters |= name == b"FILTER"
                 cursor.space()
                 return _ARGUMENT_KEYS[name](cursor)
         cursor.pos = start
@@ -217,6 +258,8 @@ _ARGUMENT_KEYS: Final[dict[bytes, Callable[[Cursor], SearchKey]]] = {
     # "KEYWORD" SP flag-keyword / "UNKEYWORD" SP flag-keyword
     b"KEYWORD": lambda cursor: HasKeyword(keyword(cursor)),
     b"UNKEYWORD": lambda cursor: Not(HasKeyword(keyword(cursor))),
+    # "FILTER" SP filter-name
+    b"FILTER": lambda cursor: Filter(filter_name(cursor.atom("the name of a filter").encode())),
     # "UID" SP sequence-set
     b"UID": lambda cursor: UidIn(sequence_set(cursor)),
 }

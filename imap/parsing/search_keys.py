@@ -178,6 +178,20 @@ class TextContains:
 
 
 @dataclass(frozen=True, slots=True)
+class Filter:
+    """FILTER: what is kept under this name, in lower case (RFC 5466); never in a key that is searched for."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """Around the whole of the keys while FILTER stands among them."""
+
+    key: SearchKey
+
+
+@dataclass(frozen=True, slots=True)
 class Fuzzy:
     """FUZZY: the key, its texts matched inexactly (RFC 6203)."""
 
@@ -208,4 +222,6 @@ SearchKey: TypeAlias = (
     | BodyContains
     | TextContains
     | Fuzzy
+    | Filter
+    | Unresolved
 )
