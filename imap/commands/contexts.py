@@ -13,6 +13,7 @@ from imap.parsing.commands import Search, SearchReturn
 from imap.parsing.sort_commands import CancelUpdate, Sort
 from imap.responses import Completion, status
 from imap.search.frozen import FrozenView
+from imap.selected.source import SelectedSource
 from imap.sort.values import sort_values
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ async def begin_updates(session: Session, context: Context, frozen: FrozenView, 
     if contexts.sorted_messages() + len(uids) > session.context.limits.sorted_results:
         contexts.cancel(context.tag)
         return list(found)
-    values = await sort_values(context.criteria, sorted(uids), frozen.view.mailbox.ref, session.account)
+    mailbox = frozen.view.mailbox
+    values = await sort_values(context.criteria, sorted(uids), mailbox.ref, SelectedSource(mailbox))
     context.results = SortedOrder((uid for uid in uids if uid in values), values)
     return [position for position, uid in zip(found, uids, strict=True) if uid in values]
 

@@ -15,6 +15,7 @@ from imap.responses import Completion
 from imap.search import search as find
 from imap.search.frozen import FrozenView
 from imap.search.results import Correlator, esearch_response, return_data, returned
+from imap.selected.source import SelectedSource
 
 if TYPE_CHECKING:
     from imap.session import Session
@@ -54,7 +55,7 @@ async def find_positions(session: Session, frozen: FrozenView, command: Search |
     if command.modseq:
         session.enable_condstore()
     view = frozen.view
-    uids = await find(command.key, frozen, session.account, view.mailbox.ref, session.progress)
+    uids = await find(command.key, frozen, SelectedSource(view.mailbox), view.mailbox.ref, session.progress)
     return [position for position in map(view.position, uids) if position >= 0]
 
 

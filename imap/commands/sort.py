@@ -10,6 +10,7 @@ from imap.commands.search import find_positions, numbers_response, put_results, 
 from imap.parsing.sort_commands import Sort
 from imap.responses import Completion
 from imap.search.frozen import FrozenView
+from imap.selected.source import SelectedSource
 from imap.sort import sort_positions
 
 if TYPE_CHECKING:
@@ -23,7 +24,12 @@ async def sort(session: Session, tag: str, command: Sort) -> Completion:
     with saving(session, command.returns), updating(session, tag, frozen, command) as context:
         found = await find_positions(session, frozen, command)
         found = await sort_positions(
-            command.criteria, array("I", frozen.uids), found, view.mailbox, session.account, session.progress
+            command.criteria,
+            array("I", frozen.uids),
+            found,
+            view.mailbox,
+            SelectedSource(view.mailbox),
+            session.progress,
         )
         if context is not None:
             found = await begin_updates(session, context, frozen, found)

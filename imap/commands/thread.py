@@ -12,6 +12,7 @@ from imap.message import ThreadKeys
 from imap.parsing.sort_commands import Thread, ThreadAlgorithm
 from imap.responses import Completion
 from imap.search.frozen import FrozenView
+from imap.selected.source import SelectedSource
 from imap.sort.columns import sent_date
 from imap.sort.reading import read_keyed, sort_keys, thread_keys
 from imap.thread import OrderedSubject, References, thread_response
@@ -38,9 +39,10 @@ async def thread(session: Session, _tag: str, command: Thread) -> Completion:
     threader: References | OrderedSubject = References() if links else OrderedSubject()
     numbers: list[int] = []
     which = _KEYS[command.algorithm]
-    async for keyed in read_keyed(session.account, view.mailbox.ref, uids, which, session.progress):
-        sorting = await sort_keys(session.account, keyed)
-        threading = await thread_keys(session.account, keyed) if links else [_NO_LINKS] * len(keyed)
+    source = SelectedSource(view.mailbox)
+    async for keyed in read_keyed(source, view.mailbox.ref, uids, which, session.progress):
+        sorting = await sort_keys(source, keyed)
+        threading = await thread_keys(source, keyed) if links else [_NO_LINKS] * len(keyed)
         for (place, entry, _), keys, its_links in zip(keyed, sorting, threading, strict=True):
             threader.add(sent_date(entry, keys), keys.subject, its_links)
             numbers.append(uids[place] if command.uid else found[place] + 1)

@@ -21,7 +21,10 @@ from imap.selected.flag_text import FlagTexts
 if TYPE_CHECKING:
     from imap.selected.view import View
 
-_FEW: Final = 20
+_FEW: Final = 200
+"""Entries are kept once this part of the mailbox is asked for at once."""
+_PATCHED: Final = 20
+"""After more expunges at once the entries are read anew when they are needed."""
 
 _log = logging.getLogger(__name__)
 
@@ -255,7 +258,7 @@ class SharedMailbox:
         self.uids = _without(self.uids, positions)
         self.flags = _without(self.flags, positions)
         self.modseqs = _without(self.modseqs, positions)
-        if self._entries is not None and len(positions) <= _FEW:
+        if self._entries is not None and len(positions) <= _PATCHED:
             self._entries.remove(positions)
         else:
             self._entries = None

@@ -129,3 +129,15 @@ async def test_the_oldest_mailboxes_go_first(account: MemoryAccount) -> None:
     warm.keep(mailboxes[1])
     assert warm.take(account.account_id, refs[1]) is None
     assert warm.take(7, MailboxRef(7, 1)) is None
+
+
+async def test_dates_and_sizes_are_searched_in_memory(client: Client, account: MemoryAccount) -> None:
+    fill(account, 700)
+    await client.ok("SELECT INBOX")
+    await client.ok(SIZES)
+    account.calls.clear()
+    sizes = [len(one.content) for one in account.find("INBOX").messages.values()]
+    found = (await client.ok("SEARCH LARGER 100"))[0].split()[2:]
+    assert len(found) == sum(size > 100 for size in sizes)
+    assert await client.ok("SEARCH BEFORE 1-Jan-2001") == [b"* SEARCH"]
+    assert account.calls == {}
