@@ -11,7 +11,7 @@ from imap.errors import CommandRefused
 from mailgate.cli.context import CommandFailed, Json, run, settings_of
 from mailgate.cli.mail import intakes, octets_bar, show
 from mailgate.transfer.archive import ArchiveError
-from mailgate.transfer.exporting import Format, export_account
+from mailgate.transfer.exporting import Format, export_account, own_mailboxes
 from mailgate.transfer.importing import import_archive, open_archive
 from mailgate.transfer.report import Report
 
@@ -35,10 +35,11 @@ def export(
     settings = settings_of(context)
 
     async def work() -> Report:
-        async with intakes(settings, [address]) as (intake,):
+        async with intakes(settings, [address]) as (_, (intake,)):
             account = intake.account
-            total = sum(one.size for one in await account.mailboxes() if folder in {None, one.name})
-            with octets_bar(total) as advance:
+            total = sum(one.size for one in await own_mailboxes(account) if folder in {None, one.name})
+            with octets_bar() as (advance, expect):
+                expect(total)
                 return await export_account(account, destination, form, folder=folder, dry_run=dry_run, advance=advance)
 
     try:
@@ -68,9 +69,10 @@ def import_(
     settings = settings_of(context)
 
     async def work() -> Report:
-        async with intakes(settings, [address]) as (intake,):
+        async with intakes(settings, [address]) as (_, (intake,)):
             sources = open_archive(source, form, only=folder, into=into)
-            with octets_bar(sum(one.folder.octets() for one in sources)) as advance:
+            with octets_bar() as (advance, expect):
+                expect(sum(one.folder.octets() for one in sources))
                 return await import_archive(intake, sources, dry_run=dry_run, advance=advance)
 
     try:

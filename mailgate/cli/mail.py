@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import typer
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from directory.queries import PERSON_BY_ADDRESS
 from mailgate.cli.context import CommandFailed, ExitCode, console, fail, in_transaction, print_json, print_table
 from mailgate.config import Settings
-from mailgate.database import open_database
+from mailgate.database import Database, open_database
 from mailgate.store import MailStore
 from mailgate.store.schema import account
 from mailgate.transfer.intake import Intake
@@ -21,13 +21,14 @@ from mailgate.transfer.report import Advance, Report
 
 
 @asynccontextmanager
-async def intakes(settings: Settings, addresses: Sequence[str]) -> AsyncIterator[list[Intake]]:
-    """The way into the mailboxes of these accounts. Raises CommandFailed, DatabaseError."""
+async def intakes(settings: Settings, addresses: Sequence[str]) -> AsyncIterator[tuple[Database, list[Intake]]]:
+    """The database, and the way into the mailboxes of these accounts. Raises CommandFailed, DatabaseError."""
     ids = await in_transaction(settings, lambda connection: [account_id(connection, one) for one in addresses])
     database = await open_database(settings.database.url, pool_size=settings.database.pool_size)
     try:
         store = MailStore(database, append_limit=settings.imap.max_message_size)
-        yield [Intake(database, store.account(number, one)) for number, one in zip(ids, addresses, strict=True)]
+        made = [Intake(database, store.account(number, one)) for number, one in zip(ids, addresses, strict=True)]
+        yield database, made
     finally:
         await database.close()
 
@@ -42,26 +43,32 @@ def account_id(connection: Connection, address: str) -> int:
 
 
 @contextmanager
-def octets_bar(total: int | None) -> Iterator[Advance]:
-    """Show octets and messages while they pass, for people only."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
+def octets_bar(first: str = "") -> Iterator[tuple[Advance, Callable[[int], None]]]:
+    """Show octets while they pass, for people only; the second of the two is told what is still to come."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(binary_units=True))
+    shown_on = Console(stderr=True)
+    with Progress(
+        *columns,
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-    )
-    shown_on = Console(stderr=True)
-    with Progress(*columns, console=shown_on, transient=True, disable=not shown_on.is_terminal) as shown:
-        task = shown.add_task("", total=total)
-        messages = 0
+        console=shown_on,
+        transient=True,
+        disable=not shown_on.is_terminal,
+    ) as shown:
+        task = shown.add_task(first, total=None)
+        messages = total = 0
 
         def advance(folder: str, more: int, octets: int) -> None:
             nonlocal messages
             messages += more
             shown.update(task, advance=octets, description=f"{folder} ({messages:,})")
 
-        yield advance
+        def expect(octets: int) -> None:
+            nonlocal total
+            total += octets
+            shown.update(task, total=total)
+
+        yield advance, expect
 
 
 def show(report: Report, *, json: bool) -> None:

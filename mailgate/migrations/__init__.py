@@ -16,11 +16,13 @@ import directory.schema
 import mailgate.accounts.schema
 import mailgate.store.schema
 import mailgate.store.search.schema
+import mailgate.transfer.schema
 
 METADATA: tuple[MetaData, ...] = (
     directory.schema.metadata,
     mailgate.store.schema.metadata,
     mailgate.accounts.schema.metadata,
+    mailgate.transfer.schema.metadata,
 )
 """Every table of the application, by the part that owns it."""
 

@@ -69,7 +69,7 @@ async def export_account(
 
     Raises MailboxNotFound, ArchiveError when the destination holds something else, OSError.
     """
-    statuses = [status for status in await account.mailboxes() if folder is None or status.name == folder]
+    statuses = [status for status in await own_mailboxes(account) if folder is None or status.name == folder]
     if not statuses:
         raise MailboxNotFound("No such mailbox")
     before = await asyncio.to_thread(_inspect, destination, form)
@@ -92,6 +92,11 @@ async def export_account(
             write = _to_maildir if form is Format.MAILDIR else _to_mbox
             await write(account, status, destination / path, done, advance)
     return report
+
+
+async def own_mailboxes(account: Account) -> list[MailboxStatus]:
+    """The account's own mailboxes, without those that others share with it."""
+    return [status for status in await account.mailboxes() if status.ref.account_id == account.account_id]
 
 
 def _inspect(destination: Path, form: Format) -> Manifest | None:

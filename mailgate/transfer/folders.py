@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from imap.backend import Account
+from imap.backend import OTHER_USERS, SHARED, Account
 from imap.errors import InvalidMailboxName, MailboxExists
 from mailgate.store.names import INBOX, MAX_DEPTH, MAX_NAME_LENGTH, check_name
 from mailgate.store.provisioning import SPECIAL
@@ -57,6 +57,8 @@ _WELL_KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "\\Archive": ("archive", "archives"),
 }
 _USE_OF: Final = {name: use for use, names in _WELL_KNOWN.items() for name in names}
+_OTHERS: Final = frozenset({OTHER_USERS.rstrip("/"), SHARED.rstrip("/")})
+"""First levels below which here are the mailboxes of others."""
 _UNUSABLE: Final = re.compile(r"[/\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _MARK_LENGTH: Final = 8
 
@@ -117,6 +119,8 @@ def target_name(levels: Sequence[str]) -> str:
     clean = [unicodedata.normalize("NFC", _UNUSABLE.sub("_", level)) for level in levels if level] or ["_"]
     if clean[0].upper() == INBOX:
         clean[0] = INBOX
+    if clean[0] in _OTHERS:
+        clean[0] += "_"
     clean[MAX_DEPTH - 1 :] = ["_".join(clean[MAX_DEPTH - 1 :])] if len(clean) >= MAX_DEPTH else []
     name = "/".join(clean)
     if len(name) > MAX_NAME_LENGTH:

@@ -6,11 +6,21 @@ import pytest
 
 from imap.backend import Account
 from mailgate.database import Database
+from mailgate.database.open import async_engine
+from mailgate.migrations import upgrade
 from mailgate.store import MailStore
 from mailgate.transfer.intake import Intake
-from tests.store.conftest import store, tables
+from tests.store.conftest import store
 
-__all__ = ["store", "tables"]
+__all__ = ["store"]
+
+
+@pytest.fixture
+async def tables(database_url: str) -> None:
+    """All tables, in the fresh database."""
+    engine = async_engine(database_url)
+    await upgrade(engine)
+    await engine.dispose()
 
 
 @pytest.fixture
