@@ -389,13 +389,13 @@ class Account(Protocol):
         ...
 
     async def delete(self, name: str) -> None:
-        """Delete a mailbox and its messages. Raises MailboxNotFound, MailboxInUse, MailboxHasChildren."""
+        """Delete a mailbox and its messages. Raises MailboxNotFound, MailboxIsPermanent, MailboxHasChildren."""
         ...
 
     async def rename(self, old: str, new: str) -> None:
         """Rename with all children; renaming INBOX moves its messages only (RFC 9051 6.3.6).
 
-        Raises MailboxNotFound, MailboxExists, MailboxInUse, InvalidMailboxName.
+        Raises MailboxNotFound, MailboxExists, MailboxIsPermanent, InvalidMailboxName.
         """
         ...
 

@@ -7,7 +7,7 @@ ImapError
     ├── ServiceUnavailable       [UNAVAILABLE]
     ├── MailboxNotFound          [NONEXISTENT] or [TRYCREATE]
     ├── MailboxExists            [ALREADYEXISTS]
-    ├── MailboxInUse             [INUSE]
+    ├── MailboxIsPermanent       [CANNOT]
     ├── MailboxHasChildren       [HASCHILDREN]
     ├── InvalidMailboxName       [CANNOT]
     ├── NotPermitted             [NOPERM]
@@ -75,10 +75,10 @@ class MailboxExists(CommandRefused):
     default_code = "ALREADYEXISTS"
 
 
-class MailboxInUse(CommandRefused):
-    """A special mailbox that is always there cannot be deleted or renamed."""
+class MailboxIsPermanent(CommandRefused):
+    """A mailbox that the application itself needs cannot be deleted, nor one with a special use renamed."""
 
-    default_code = "INUSE"
+    default_code = "CANNOT"
 
 
 class MailboxHasChildren(CommandRefused):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from imap.commands.folders import old_name
 from imap.errors import BadCommand, NotPermitted
 from imap.flags import SEEN
+from imap.mailbox_tree import MailboxTree, list_line
 from imap.notifications import settle_messages, settle_selected, tell_selected
 from imap.objectid import mailbox_id
 from imap.parsing.commands import Close, QResyncParam, Select, Unselect
 from imap.parsing.sequence import SequenceSet
-from imap.parsing.wire import mailbox_name
 from imap.responses import Completion
 from imap.rights import Rights, read_write
 from imap.selected.news import flag_lines, flags_line
@@ -40,7 +41,9 @@ async def select(session: Session, _tag: str, command: Select) -> Completion:
     tell_selected(session)
     if not session.rev2:
         await _claim_recent(view)
-    _put_state(session, view, status.name)
+    _put_state(session, view)
+    if session.rev2:
+        await _put_list(session, command)
     if command.qresync is not None and command.qresync.uidvalidity == view.mailbox.uidvalidity:
         await _resynchronize(session, view, command.qresync)
     if command.readonly:
@@ -79,7 +82,7 @@ async def _claim_recent(view: View) -> None:
         view.add_recent(await mailbox.claim_recent())
 
 
-def _put_state(session: Session, view: View, name: str) -> None:
+def _put_state(session: Session, view: View) -> None:
     """All that a client must know before its first command (RFC 9051 6.3.2)."""
     mailbox = view.mailbox
     for line in flag_lines(view, session.style()):
@@ -94,8 +97,13 @@ def _put_state(session: Session, view: View, name: str) -> None:
     session.note("Predicted next UID", f"UIDNEXT {mailbox.uidnext}")
     session.note("Highest", f"HIGHESTMODSEQ {mailbox.highestmodseq}")
     session.note("Kept when renamed", f"MAILBOXID ({mailbox_id(mailbox.ref)})")
-    if session.rev2:
-        session.put(b'* LIST () "/" %b\r\n' % mailbox_name(name, utf8=session.utf8))
+
+
+async def _put_list(session: Session, command: Select) -> None:
+    """The mailbox with its attributes, and the name that was asked for where that is another form of it."""
+    tree = MailboxTree(await session.account.mailboxes(), ())
+    extended = b"" if command.given is None else old_name(session, command.given)
+    session.put(list_line(command.name, tree.attributes(command.name), utf8=session.utf8, extended=extended))
 
 
 def _first_unseen(view: View) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from imap.backend import Appended, Copied, MailboxRef, NewMessage
 from imap.commands.catenate import contents
+from imap.commands.folders import put_normalized
 from imap.commands.messages import existing_uids, require_writable
 from imap.errors import CommandRefused, MailboxNotFound
 from imap.notifications import settle_messages
@@ -30,6 +31,7 @@ async def append(session: Session, _tag: str, command: Append) -> Completion:
             appended = await session.account.append(command.name, messages)
         except MailboxNotFound as error:
             raise MailboxNotFound(error.text, code="TRYCREATE") from error
+    await put_normalized(session, command.name, command.given)
     await _look_at(session, appended.mailbox, appended.uids)
     return Completion("APPEND completed", _appenduid(appended))
 

@@ -8,19 +8,19 @@ from imap.parsing.lexer import ATOM, Cursor
 from imap.parsing.limits import MAX_APPEND_MESSAGES, MAX_CATENATE_PARTS
 from imap.parsing.literals import Literal
 from imap.parsing.sequence import SequenceSet
-from imap.parsing.values import date_time, flag_list, mailbox, sequence_number
+from imap.parsing.values import date_time, flag_list, given_mailbox, mailbox, sequence_number
 
 
 # append = "APPEND" SP mailbox 1*append-message
 def append(cursor: Cursor) -> Append:
     cursor.space()
-    name = mailbox(cursor)
+    name, given = given_mailbox(cursor)
     messages = [_message(cursor)]
     while cursor.ahead():
         if len(messages) == MAX_APPEND_MESSAGES:
             raise BadCommand("More than {most} messages in one APPEND", most=MAX_APPEND_MESSAGES)
         messages.append(_message(cursor))
-    return Append(name, tuple(messages))
+    return Append(name, tuple(messages), given)
 
 
 # replace = "REPLACE" SP seq-number SP mailbox append-message

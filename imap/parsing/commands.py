@@ -122,6 +122,8 @@ class Select(Command):
     readonly: bool = False
     condstore: bool = False
     qresync: QResyncParam | None = None
+    given: str | None = field(default=None, compare=False)
+    """The name as it was written, where it is another form of `name`; so in the other commands on mailboxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Create(Command):
     verb: ClassVar[str] = "CREATE"
     name: str
     special_use: str | None = None
+    given: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ class Delete(Command):
 
     verb: ClassVar[str] = "DELETE"
     name: str
+    given: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,8 @@ class Rename(Command):
     verb: ClassVar[str] = "RENAME"
     old: str
     new: str
+    given: str | None = field(default=None, compare=False)
+    """The old name as it was written, where it or the new one is in another form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +274,7 @@ class Append(Command):
     verb: ClassVar[str] = "APPEND"
     name: str
     messages: tuple[AppendItem, ...]
+    given: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

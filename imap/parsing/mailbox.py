@@ -10,6 +10,7 @@ from imap.errors import BadCommand, CommandRefused
 from imap.parsing.commands import (
     Command,
     Create,
+    Delete,
     GetQuota,
     Lsub,
     QResyncParam,
@@ -21,7 +22,7 @@ from imap.parsing.commands import (
 from imap.parsing.lexer import ATOM, Cursor
 from imap.parsing.limits import MAX_OPTIONS
 from imap.parsing.sequence import SequenceSet
-from imap.parsing.values import explicit_set, list_mailbox, mailbox
+from imap.parsing.values import explicit_set, given_mailbox, list_mailbox, mailbox
 
 C = TypeVar("C", bound=Command)
 
@@ -31,7 +32,6 @@ _SPECIAL_USES: Final = {
 }
 
 
-# delete = "DELETE" SP mailbox
 # subscribe = "SUBSCRIBE" SP mailbox
 # unsubscribe = "UNSUBSCRIBE" SP mailbox
 # getquotaroot = "GETQUOTAROOT" SP mailbox
@@ -65,15 +65,15 @@ def examine(cursor: Cursor) -> Select:
 # select-params = SP "(" select-param *(SP select-param) ")"
 def _select(cursor: Cursor, *, readonly: bool) -> Select:
     cursor.space()
-    name = mailbox(cursor)
+    name, given = given_mailbox(cursor)
     if not cursor.skip(b" "):
-        return Select(name, readonly)
+        return Select(name, readonly, given=given)
     cursor.expect(b"(")
     params = cursor.items(_select_param, limit=MAX_OPTIONS, what="parameters")
     qresync = [param for param in params if param is not None]
     if len(qresync) > 1 or len(params) - len(qresync) > 1:
         raise BadCommand("A parameter of SELECT stands there twice")
-    return Select(name, readonly, len(params) > len(qresync), qresync[0] if qresync else None)
+    return Select(name, readonly, len(params) > len(qresync), qresync[0] if qresync else None, given)
 
 
 # select-param = condstore-param / "QRESYNC" SP "(" ... ")"
@@ -123,9 +123,10 @@ def _sequence_match(cursor: Cursor) -> tuple[SequenceSet, SequenceSet]:
 # create-param = "USE" SP "(" [use-attr *(SP use-attr)] ")"
 def create(cursor: Cursor) -> Create:
     cursor.space()
-    name = mailbox(cursor).removesuffix(HIERARCHY_DELIMITER)
+    name, given = given_mailbox(cursor)
+    name = name.removesuffix(HIERARCHY_DELIMITER)
     if not cursor.skip(b" "):
-        return Create(name)
+        return Create(name, given=given)
     cursor.expect(b"(")
     if cursor.word(ATOM, "USE") != b"USE":
         raise BadCommand("Unknown parameter of CREATE")
@@ -135,7 +136,13 @@ def create(cursor: Cursor) -> Create:
     cursor.expect(b")")
     if len(set(uses)) > 1:
         raise CommandRefused("A mailbox has one special use at most", code="USEATTR")
-    return Create(name, uses[0] if uses else None)
+    return Create(name, uses[0] if uses else None, given)
+
+
+# delete = "DELETE" SP mailbox
+def delete(cursor: Cursor) -> Delete:
+    cursor.space()
+    return Delete(*given_mailbox(cursor))
 
 
 # use-attr = "\All" / "\Archive" / "\Drafts" / "\Flagged" / "\Junk" / "\Sent" / "\Trash" / use-attr-ext
@@ -149,9 +156,11 @@ def _special_use(cursor: Cursor) -> str:
 # rename = "RENAME" SP mailbox SP mailbox
 def rename(cursor: Cursor) -> Rename:
     cursor.space()
-    old = mailbox(cursor)
+    old, given_old = given_mailbox(cursor)
     cursor.space()
-    return Rename(old, mailbox(cursor).removesuffix(HIERARCHY_DELIMITER))
+    new, given_new = given_mailbox(cursor)
+    given = old if given_old is None and given_new is not None else given_old
+    return Rename(old, new.removesuffix(HIERARCHY_DELIMITER), given)
 
 
 # status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"

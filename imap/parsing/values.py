@@ -44,8 +44,23 @@ def list_mailbox(cursor: Cursor) -> str:
     return mailbox_name(cursor, cursor.string("a mailbox pattern") if found is None else found)
 
 
+def given_mailbox(cursor: Cursor) -> tuple[str, str | None]:
+    """A mailbox name, and as it was written where that differs: responses tell OLDNAME (RFC 9051 6.3.9.7)."""
+    given = _decoded_name(cursor, cursor.astring("a mailbox name"))
+    name = _canonical(given)
+    return name, None if given == name else given
+
+
 def mailbox_name(cursor: Cursor, encoded: bytes) -> str:
     """A name from its octets on the wire. Raises BadCommand when they break the rules of RFC 6855 or RFC 3501 5.1.3."""
+    return _canonical(_decoded_name(cursor, encoded))
+
+
+def _canonical(name: str) -> str:
+    return canonical_inbox(unicodedata.normalize("NFC", name))
+
+
+def _decoded_name(cursor: Cursor, encoded: bytes) -> str:
     if len(encoded) > MAX_MAILBOX_NAME:
         raise BadCommand("A mailbox name has {most} octets at most", most=MAX_MAILBOX_NAME)
     if cursor.utf8:
@@ -57,7 +72,7 @@ def mailbox_name(cursor: Cursor, encoded: bytes) -> str:
             raise BadCommand("Expected a mailbox name in modified UTF-7") from error
     if CONTROL.search(name):
         raise BadCommand("A mailbox name holds no control characters")
-    return canonical_inbox(unicodedata.normalize("NFC", name))
+    return name
 
 
 def canonical_inbox(name: str) -> str:

@@ -136,12 +136,12 @@ class StoreAccount:
         return await self._write(work)
 
     async def delete(self, name: str) -> None:
-        """Delete with all messages. Raises MailboxNotFound, MailboxInUse, MailboxHasChildren."""
+        """Delete with all messages. Raises MailboxNotFound, MailboxIsPermanent, MailboxHasChildren."""
         now = _now()
         await self._write(lambda tx: hierarchy.remove(tx, self.account_id, name, now))
 
     async def rename(self, old: str, new: str) -> None:
-        """Rename with children. Raises MailboxNotFound, MailboxExists, MailboxInUse, InvalidMailboxName."""
+        """Rename with children. Raises MailboxNotFound, MailboxExists, MailboxIsPermanent, InvalidMailboxName."""
         now = _now()
         await self._write(lambda tx: hierarchy.rename(tx, self.account_id, old, new, now))
 

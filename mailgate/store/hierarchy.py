@@ -13,7 +13,7 @@ from imap.errors import (
     InvalidMailboxName,
     MailboxExists,
     MailboxHasChildren,
-    MailboxInUse,
+    MailboxIsPermanent,
     MailboxNotFound,
     NotPermitted,
 )
@@ -27,7 +27,7 @@ from mailgate.store.feed import MAILBOX_LIST, announce
 from mailgate.store.mailboxes import MAX_MAILBOXES, SUBSCRIBE, subscriptions
 from mailgate.store.names import INBOX, ancestors, check_name, is_below
 from mailgate.store.namespaces import check_own
-from mailgate.store.provisioning import FIRST_FREE_ID, INBOX_ID
+from mailgate.store.provisioning import INBOX_ID, SENT_ID, SPECIAL_USES
 from mailgate.store.schema import (
     account,
     acl,
@@ -45,13 +45,23 @@ from mailgate.store.schema import (
 _NAMES: Final = Statement(
     select(mailbox.c.name, mailbox.c.mailbox_id).where(mailbox.c.account_id == bindparam("account_id"))
 )
+_USE: Final = Statement(
+    select(mailbox.c.name).where(
+        mailbox.c.account_id == bindparam("account_id"), mailbox.c.special_use == bindparam("special_use")
+    )
+)
+_USE_OF: Final = Statement(
+    select(mailbox.c.special_use).where(
+        mailbox.c.account_id == bindparam("account_id"), mailbox.c.mailbox_id == bindparam("mailbox_id")
+    )
+)
 _INSERT: Final = Statement(
     insert(mailbox).values(
         {
             "account_id": bindparam("account_id"),
             "mailbox_id": bindparam("mailbox_id"),
             "name": bindparam("name"),
-            "special_use": None,
+            "special_use": bindparam("special_use"),
             "uidvalidity": bindparam("uidvalidity"),
             "uidnext": 1,
             "highestmodseq": 1,
@@ -123,26 +133,35 @@ _DELETE: Final = tuple(
 async def create(tx: Tx, reader_id: int, name: str, special_use: str | None, now: int) -> None:
     """Create and subscribe a mailbox and the missing levels above it, with the rights of the nearest level that exists.
 
-    Raises InvalidMailboxName, MailboxExists, NotPermitted, CommandRefused: an attribute is asked for (RFC 6154 section
-    3: every account has its mailboxes for special uses), or the account is full of mailboxes.
+    A use is given to one mailbox at a time, and only to the person's own (RFC 6154 sections 2 and 3).
+
+    Raises InvalidMailboxName, MailboxExists, NotPermitted, CommandRefused: no mailbox can have this use, or another has
+    it, or the account is full of mailboxes.
     """
     place = await _place_to_create(tx, reader_id, name)
-    if special_use is not None:
-        raise CommandRefused("The mailboxes for special uses are already there", code="USEATTR")
     taken = await _lock_names(tx, place.account_id)
     await _check_parent(tx, reader_id, place, taken)
-    await _create(tx, reader_id, place, taken, now)
+    if special_use is not None:
+        if special_use not in SPECIAL_USES or place.account_id != reader_id:
+            raise CommandRefused("No mailbox has this special use here", code="USEATTR")
+        if await tx.one(_USE, account_id=reader_id, special_use=special_use) is not None:
+            raise CommandRefused("Another mailbox has this special use", code="USEATTR")
+    await _create(tx, reader_id, place, taken, now, special_use=special_use)
 
 
 async def remove(tx: Tx, reader_id: int, name: str, now: int) -> None:
     """Delete a mailbox and let go of its messages; its name stays subscribed (RFC 9051 section 6.3.7).
 
-    Raises MailboxNotFound, MailboxInUse, MailboxHasChildren, NotPermitted.
+    INBOX and the Sent from the start stay: the gateway itself files into them.
+
+    Raises MailboxNotFound, MailboxIsPermanent, MailboxHasChildren, NotPermitted.
     """
     place, _ = await require_at(tx, reader_id, name, Rights.DELETE_MAILBOX)
     account_id = place.account_id
     taken = await _lock_names(tx, account_id)
-    mailbox_id = _own(taken, place.name)
+    mailbox_id = _existing(taken, place.name)
+    if mailbox_id in {INBOX_ID, SENT_ID}:
+        raise MailboxIsPermanent("This mailbox is always there")
     if any(is_below(other, place.name) for other in taken):
         raise MailboxHasChildren("Delete the mailboxes below this one first")
     await lock_mailbox(tx, account_id, mailbox_id)
@@ -158,7 +177,9 @@ async def rename(tx: Tx, reader_id: int, old: str, new: str, now: int) -> None:
     The new names of subscribed mailboxes are subscribed; the old ones are not taken off the list, which only the
     client may do (RFC 9051 section 6.3.7). Rights stay as they are (RFC 4314 section 4).
 
-    Raises MailboxNotFound, MailboxExists, MailboxInUse, InvalidMailboxName, NotPermitted, CommandRefused.
+    A mailbox with a special use keeps its name, under which programs look for it.
+
+    Raises MailboxNotFound, MailboxExists, MailboxIsPermanent, InvalidMailboxName, NotPermitted, CommandRefused.
     """
     place, _ = await require_at(tx, reader_id, old, Rights.DELETE_MAILBOX)
     target = await _place_to_create(tx, reader_id, new)
@@ -173,7 +194,10 @@ async def rename(tx: Tx, reader_id: int, old: str, new: str, now: int) -> None:
         moved_to = (await copies.move(tx, account_id, inbox, None, new, now)).mailbox
         await annotating.copy(tx, account_id, INBOX_ID, moved_to.mailbox_id)
         return
-    _own(taken, place.name)
+    mailbox_id = _existing(taken, place.name)
+    use = await tx.one(_USE_OF, account_id=account_id, mailbox_id=mailbox_id)
+    if mailbox_id == INBOX_ID or (use is not None and use[0] is not None):
+        raise MailboxIsPermanent("A mailbox with a special use keeps its name")
     moved = _moves(taken, place.name, target.name)
     parents = [name for name in ancestors(target.name) if name not in taken]
     if parents:
@@ -243,17 +267,17 @@ async def _lock_names(tx: Tx, account_id: int) -> dict[str, int]:
     return dict(map(tuple, await tx.all(_NAMES, account_id=account_id)))
 
 
-def _own(taken: dict[str, int], name: str) -> int:
-    """The id of a mailbox that the person may delete or rename."""
+def _existing(taken: dict[str, int], name: str) -> int:
+    """The id of a mailbox. Raises MailboxNotFound."""
     mailbox_id = taken.get(name)
     if mailbox_id is None:
         raise MailboxNotFound("No such mailbox")
-    if mailbox_id < FIRST_FREE_ID:
-        raise MailboxInUse("This mailbox is always there")
     return mailbox_id
 
 
-async def _create(tx: Tx, reader_id: int, place: Place, taken: dict[str, int], now: int) -> None:
+async def _create(
+    tx: Tx, reader_id: int, place: Place, taken: dict[str, int], now: int, *, special_use: str | None = None
+) -> None:
     account_id = place.account_id
     if place.name in taken:
         raise MailboxExists("A mailbox of this name is already there")
@@ -266,7 +290,13 @@ async def _create(tx: Tx, reader_id: int, place: Place, taken: dict[str, int], n
     await tx.run_many(
         _INSERT,
         [
-            {"account_id": account_id, "mailbox_id": mailbox_id, "name": level, "uidvalidity": uidvalidity + index}
+            {
+                "account_id": account_id,
+                "mailbox_id": mailbox_id,
+                "name": level,
+                "special_use": special_use if level == place.name else None,
+                "uidvalidity": uidvalidity + index,
+            }
             for index, (mailbox_id, level) in enumerate(zip(ids, fresh, strict=True))
         ],
     )

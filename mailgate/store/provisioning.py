@@ -29,7 +29,9 @@ SPECIAL: Final = (
     (5, "Junk", "\\Junk"),
     (6, "Archive", "\\Archive"),
 )
-"""Id, name and attribute (RFC 6154) of the mailboxes that are always there."""
+"""Id, name and attribute (RFC 6154) of the mailboxes that an account has from the start; the first two stay."""
+SPECIAL_USES: Final = frozenset(use for _, _, use in SPECIAL if use is not None)
+"""Attributes that a mailbox may be created with while no other has them."""
 FIRST_FREE_ID: Final = len(SPECIAL) + 1
 
 _FIRST_MODSEQ: Final = 1

@@ -1,7 +1,7 @@
 """From folders of elsewhere to mailboxes here: allowed names, special uses, and no two folders in one by chance.
 
-The mailboxes for special uses are always there (`mailgate.store.provisioning.SPECIAL`); a folder goes to one of them by
-its attribute (RFC 6154) or else by a name that mail programs give it in French or English.
+Accounts have mailboxes for special uses from the start (`mailgate.store.provisioning.SPECIAL`); a folder goes to one of
+them by its attribute (RFC 6154) or else by a name that mail programs give it in French or English.
 """
 
 from __future__ import annotations

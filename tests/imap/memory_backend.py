@@ -38,11 +38,12 @@ from imap.backend import (
 )
 from imap.errors import (
     AuthenticationFailed,
+    CommandRefused,
     ImapError,
     InvalidMailboxName,
     MailboxExists,
     MailboxHasChildren,
-    MailboxInUse,
+    MailboxIsPermanent,
     MailboxNotFound,
     MessageGone,
     MessageTooLarge,
@@ -278,6 +279,9 @@ class MemoryAccount:
             raise InvalidMailboxName("No mailbox can have this name")
         if name in names:
             raise MailboxExists("The mailbox exists")
+        used = {box.special_use for box in self.boxes.values()}
+        if special_use is not None and (special_use in used or special_use not in SPECIAL_USES.values()):
+            raise CommandRefused("Not this use", code="USEATTR")
         levels = name.split("/")
         for depth in range(1, len(levels)):
             if "/".join(levels[:depth]) not in names:
@@ -288,8 +292,8 @@ class MemoryAccount:
 
     async def delete(self, name: str) -> None:
         box = self._allowed(name, Rights.DELETE_MAILBOX)
-        if name == "INBOX" or box.special_use:
-            raise MailboxInUse("This mailbox stays")
+        if name == "INBOX" or box.special_use == "\\Sent":
+            raise MailboxIsPermanent("This mailbox stays")
         if any(other.name.startswith(name + "/") for other in self.boxes.values()):
             raise MailboxHasChildren("The mailbox has children")
         del self.boxes[box.ref]
@@ -304,7 +308,7 @@ class MemoryAccount:
             await self.move(box.ref, list(box.messages), target.name)
             return
         if box.special_use:
-            raise MailboxInUse("This mailbox stays")
+            raise MailboxIsPermanent("This mailbox stays")
         for other in self.boxes.values():
             if other.name == old or other.name.startswith(old + "/"):
                 other.name = new + other.name[len(old) :]

@@ -10,7 +10,7 @@ from imap.errors import (
     InvalidMailboxName,
     MailboxExists,
     MailboxHasChildren,
-    MailboxInUse,
+    MailboxIsPermanent,
     MailboxNotFound,
 )
 from mailgate.store import MailStore
@@ -116,13 +116,33 @@ async def test_delete_removes_the_mailbox_and_keeps_the_subscription(alice: Acco
         await alice.delete("A")
 
 
-async def test_special_mailboxes_stay(alice: Account) -> None:
-    for special in ("INBOX", "Sent", "Drafts", "Trash", "Junk", "Archive"):
-        with pytest.raises(MailboxInUse):
+async def test_special_mailboxes_keep_their_names(alice: Account) -> None:
+    for special in ("INBOX", "Sent"):
+        with pytest.raises(MailboxIsPermanent):
             await alice.delete(special)
     for special in ("Sent", "Drafts", "Trash", "Junk", "Archive"):
-        with pytest.raises(MailboxInUse):
+        with pytest.raises(MailboxIsPermanent):
             await alice.rename(special, "Autre")
+
+
+async def test_a_special_use_is_free_once_its_mailbox_is_deleted(alice: Account) -> None:
+    for use in ("\\Archive", "\\Sent", "\\All", "\\Flagged", "\\Important"):
+        with pytest.raises(CommandRefused) as refusal:
+            await alice.create("Perso/Archives", use)
+        assert refusal.value.code == "USEATTR"
+    assert "Perso" not in await names(alice)
+    await alice.delete("Archive")
+    made = await alice.create("Perso/Archives", "\\Archive")
+    assert made.special_use == "\\Archive"
+    assert (await status(alice, "Perso")).special_use is None
+    with pytest.raises(CommandRefused):
+        await alice.create("Encore", "\\Archive")
+    with pytest.raises(MailboxIsPermanent):
+        await alice.rename("Perso/Archives", "Autre")
+    await alice.rename("Perso", "Private")
+    assert (await status(alice, "Private/Archives")).special_use == "\\Archive"
+    await alice.delete("Private/Archives")
+    assert (await alice.create("Archive", "\\Archive")).ref > made.ref
 
 
 async def test_a_mailbox_with_children_is_not_deleted(alice: Account) -> None:

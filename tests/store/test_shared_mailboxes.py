@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from imap.backend import Account, Change, FlagAction, MailboxRef
-from imap.errors import CommandRefused, InvalidMailboxName, MailboxExists, MailboxInUse, MailboxNotFound, NotPermitted
+from imap.errors import (
+    CommandRefused,
+    InvalidMailboxName,
+    MailboxExists,
+    MailboxIsPermanent,
+    MailboxNotFound,
+    NotPermitted,
+)
 from imap.flags import ANSWERED, DELETED, FLAGGED, KEYWORD_SHIFT, SEEN
 from imap.rights import Rights, parse_rights
 from mailgate.database import Database
@@ -285,8 +292,8 @@ async def test_folders_of_a_shared_account(database: Database, store: MailStore,
     assert "Shared/Office/Dossiers/Inscriptions" in await alice.subscriptions()
     assert await unseen(alice, "Shared/Office/Dossiers") == 0
     for old, new, error in (
-        ("Shared/Office", "Shared/Office/Old", MailboxInUse),
-        ("Shared/Office/Sent", "Shared/Office/Old", MailboxInUse),
+        ("Shared/Office", "Shared/Office/Old", MailboxIsPermanent),
+        ("Shared/Office/Sent", "Shared/Office/Old", MailboxIsPermanent),
         ("Shared/Office/Dossiers", "Shared/Office", MailboxExists),
         ("Shared/Office/Dossiers", "Dossiers", CommandRefused),
         ("Archive", "Shared/Office/Archives", CommandRefused),
