@@ -186,8 +186,8 @@ class _Copy:
         return planned if last is None else names.get(last, planned)
 
     def _rehearse(self, wanted: Sequence[tuple[int, int]], report: FolderReport) -> None:
+        sizes = dict(wanted)
         for batch in self._batches(wanted, report):
-            sizes = dict(wanted)
             report.copied += len(batch)
             report.copied_octets += sum(sizes[uid] for uid in batch)
 

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a copy or an import, and again: another run finishes it, each message once."""
+"""kill -9 in the middle of a copy, again and again: another run finishes it, each message once."""
 
 from __future__ import annotations
 
