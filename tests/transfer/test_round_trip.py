@@ -7,7 +7,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from imap.backend import Account
@@ -111,6 +111,7 @@ COUNTER = itertools.count()
 
 @settings(max_examples=200, deadline=None)
 @given(FRAGMENTS, st.integers(0, 31), st.integers(0, 4_000_000_000))
+@example(b"CR before CRLF\r\r\n", 0, 0)
 def test_maildir_gives_back_every_octet(writer: maildir.MaildirWriter, content: bytes, flags: int, date: int) -> None:
     unique = maildir.unique_name(date, 1, next(COUNTER))
     writer.add(unique, content, len(content), flags, ("two",), date)
