@@ -403,7 +403,7 @@ class Session:
         await self._show_arrivals(view, known)
         self.own_arrivals = frozenset()
         if view.contexts is not None:
-            await view.contexts.refresh(self.account, self.put)
+            await view.contexts.refresh(self.put)
 
     async def tell_arrivals(self, view: View) -> None:
         """Put new messages, whatever else waits: the command itself brought one (RFC 8508 section 3.2)."""
@@ -447,7 +447,7 @@ class Session:
 
     async def _push_updates(self, contexts: Contexts) -> None:
         """What the news changed in results that are kept up to date (RFC 5267 4.3)."""
-        await contexts.refresh(self.account, self.put)
+        await contexts.refresh(self.put)
         await self.flush()
 
     async def _push_arrivals(self, view: View, *, expunge: bool) -> None:

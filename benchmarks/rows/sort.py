@@ -1,4 +1,7 @@
-"""SORT and THREAD of a whole large mailbox: the first time after delivery, and again."""
+"""SORT and THREAD of a whole large mailbox: again, and for dates and threads the first time after delivery, too.
+
+Dovecot keeps the order of texts in its index from the first SORT on, through `forget`: it has no second first time.
+"""
 
 from __future__ import annotations
 
@@ -41,17 +44,25 @@ class Ordered:
         return sample
 
 
-def _benchmarks(name: str, what: str, request: str) -> tuple[Benchmark, Benchmark]:
-    rows = [Row(f"{what} of {{messages}}: first")], [Row(f"{what} of {{messages}}: again")]
-    return (
-        Benchmark(f"{name}-first", rows[0], Ordered(request, first=True), mailboxes.large, rounds=3),
-        Benchmark(f"{name}-again", rows[1], Ordered(request, first=False), mailboxes.large),
-    )
+def _first(name: str, what: str, request: str) -> Benchmark:
+    row = Row(f"{what} of {{messages}}: first")
+    return Benchmark(f"{name}-first", [row], Ordered(request, first=True), mailboxes.large, rounds=3)
+
+
+def _again(name: str, what: str, request: str) -> Benchmark:
+    row = Row(f"{what} of {{messages}}: again")
+    return Benchmark(f"{name}-again", [row], Ordered(request, first=False), mailboxes.large)
+
+
+_DATE = "SORT by date", "SORT (DATE) UTF-8 ALL"
+_THREAD = "THREAD=REFERENCES", "THREAD REFERENCES UTF-8 ALL"
 
 
 BENCHMARKS = (
-    *_benchmarks("sort-date", "SORT by date", "SORT (DATE) UTF-8 ALL"),
-    *_benchmarks("sort-subject", "SORT by subject", "SORT (SUBJECT) UTF-8 ALL"),
-    *_benchmarks("sort-from", "SORT by sender", "SORT (REVERSE FROM) UTF-8 ALL"),
-    *_benchmarks("thread", "THREAD=REFERENCES", "THREAD REFERENCES UTF-8 ALL"),
+    _first("sort-date", *_DATE),
+    _again("sort-date", *_DATE),
+    _again("sort-subject", "SORT by subject", "SORT (SUBJECT) UTF-8 ALL"),
+    _again("sort-from", "SORT by sender", "SORT (REVERSE FROM) UTF-8 ALL"),
+    _first("thread", *_THREAD),
+    _again("thread", *_THREAD),
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from imap.commands.contexts import begin_updates, put_refusal, updating
 from imap.errors import CommandRefused
 from imap.parsing.commands import Search, SearchReturn
+from imap.parsing.search_keys import All
 from imap.parsing.sort_commands import Sort, Thread
 from imap.responses import Completion
 from imap.search import search as find
@@ -54,8 +55,13 @@ async def find_positions(session: Session, frozen: FrozenView, command: Search |
     """The positions of the messages that fit the keys, ascending. Raises CommandRefused."""
     if command.modseq:
         session.enable_condstore()
+    everything = list(range(len(frozen.uids)))
+    if isinstance(command.key, All):
+        return everything
     view = frozen.view
     uids = await find(command.key, frozen, SelectedSource(view.mailbox), view.mailbox.ref, session.progress)
+    if len(uids) == len(everything):
+        return everything
     return [position for position in map(view.position, uids) if position >= 0]
 
 
@@ -79,9 +85,10 @@ def put_results(
 
 def numbers_response(frozen: FrozenView, found: Sequence[int], command: Search | Sort) -> bytes:
     """SEARCH or SORT with the numbers, and the highest modification sequence if one was asked for (RFC 7162 3.1.5)."""
-    numbers = "".join(f" {number}" for number in _numbers(frozen, found, uid=command.uid))
-    modseq = f" (MODSEQ {highest_modseq(frozen, found)})" if command.modseq and found else ""
-    return f"* {command.verb}{numbers}{modseq}\r\n".encode()
+    words = ["*", command.verb, *map(str, _numbers(frozen, found, uid=command.uid))]
+    if command.modseq and found:
+        words.append(f"(MODSEQ {highest_modseq(frozen, found)})")
+    return f"{' '.join(words)}\r\n".encode()
 
 
 def highest_modseq(frozen: FrozenView, positions: Collection[int]) -> int:

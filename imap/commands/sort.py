@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import TYPE_CHECKING
 
 from imap.commands.contexts import begin_updates, put_refusal, updating
@@ -24,12 +23,7 @@ async def sort(session: Session, tag: str, command: Sort) -> Completion:
     with saving(session, command.returns), updating(session, tag, frozen, command) as context:
         found = await find_positions(session, frozen, command)
         found = await sort_positions(
-            command.criteria,
-            array("I", frozen.uids),
-            found,
-            view.mailbox,
-            SelectedSource(view.mailbox),
-            session.progress,
+            command.criteria, frozen.uids, found, view.mailbox, SelectedSource(view.mailbox), session.progress
         )
         if context is not None:
             found = await begin_updates(session, context, frozen, found)

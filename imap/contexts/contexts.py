@@ -20,6 +20,7 @@ from imap.search import search as find
 from imap.search.frozen import FrozenView
 from imap.search.results import Correlator, esearch_response
 from imap.search.view import MessageSource
+from imap.selected.source import SelectedSource
 from imap.selected.view import View
 from imap.sort.values import sort_values
 
@@ -107,14 +108,14 @@ class Contexts:
 
     # Deciding
 
-    async def refresh(self, source: MessageSource, put: Put) -> None:
+    async def refresh(self, put: Put) -> None:
         """Decide what is in doubt and put the updates. Call it once the messages themselves were announced.
 
         What the account could not be asked for stays in doubt.
         """
         self._failed = False
         for context in tuple(self._contexts.values()):
-            await self._refresh(context, source, put)
+            await self._refresh(context, put)
 
     @property
     def in_doubt(self) -> bool:
@@ -127,7 +128,7 @@ class Contexts:
         moved = context.names_last and last != context.last
         return context.results is not None and (moved or last > context.reach or bool(context.doubtful))
 
-    async def _refresh(self, context: Context, source: MessageSource, put: Put) -> None:
+    async def _refresh(self, context: Context, put: Put) -> None:
         view = self._view
         while self._in_doubt(context) and context.tag in self._contexts:
             announced = view.announced()
@@ -142,9 +143,9 @@ class Contexts:
             if not doubtful:
                 return
             frozen = FrozenView.of(view)
-            mailbox = view.mailbox
+            source = SelectedSource(view.mailbox)
             try:
-                fit = set(await find(among(doubtful, context.key), frozen, source, mailbox.ref))
+                fit = set(await find(among(doubtful, context.key), frozen, source, view.mailbox.ref))
                 values = await self._values(context, fit, source)
             except CommandRefused as error:
                 _log.warning("results not brought up to date", extra={"code": error.code})

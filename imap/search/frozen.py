@@ -15,7 +15,7 @@ class FrozenView:
     """The `imap.search.SearchView` of a session: expunged messages that are still shown are there."""
 
     view: View
-    uids: Sequence[int]
+    uids: array[int]
     flags: Sequence[int]
     modseqs: Sequence[int]
     keywords: Sequence[str]

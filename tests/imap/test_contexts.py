@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import replace
 
 import pytest
 
 from imap import flags
-from imap.backend import Entry, FlagAction, MailboxRef
+from imap.backend import FlagAction, Rendered, Rendering
 from imap.errors import ServiceUnavailable
 from imap.limits import Limits
 from tests.imap.conftest import Gateway, Talk, Tls, message
@@ -239,21 +239,21 @@ async def test_while_the_store_does_not_answer(
 ) -> None:
     asked = []
 
-    async def broken(_account: MemoryAccount, _mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
-        asked.append(uids)
+    async def broken(_: MemoryAccount, ids: Collection[bytes], _which: Rendering) -> Mapping[bytes, Rendered]:
+        asked.append(ids)
         raise ServiceUnavailable("Later")
 
     await talk(
         """
         A: a1 SELECT INBOX
         A* a1 OK …
-        A: a2 SEARCH RETURN (UPDATE COUNT) FLAGGED LARGER 1
+        A: a2 SEARCH RETURN (UPDATE COUNT) FLAGGED SUBJECT a
         A< * ESEARCH (TAG "a2") COUNT 0
         A< a2 OK …
         """
     )
     with monkeypatch.context() as broke:
-        broke.setattr(MemoryAccount, "entries", broken)
+        broke.setattr(MemoryAccount, "rendered", broken)
         await talk(
             """
             A: a3 STORE 1 +FLAGS.SILENT (\\Flagged)

@@ -74,3 +74,16 @@ async def test_a_message_that_is_gone_is_left_out(client: Client, account: Memor
     await client.ok("SELECT INBOX")
     del account.find("INBOX").messages[12]
     assert await client.ok("THREAD REFERENCES UTF-8 ALL") == [b"* THREAD (5 6)(1 (4)(3))"]
+
+
+async def test_the_same_again_is_known(client: Client, account: MemoryAccount) -> None:
+    await client.ok("SELECT INBOX")
+    first = await client.ok("THREAD REFERENCES UTF-8 ALL")
+    account.calls.clear()
+    assert await client.ok("THREAD REFERENCES US-ASCII 1:*") == first
+    assert not account.calls.keys() & {"entries", "rendered"}
+    assert await client.ok("UID THREAD REFERENCES UTF-8 ALL") == [b"* THREAD (15 16)(11 12 (14)(13))"]
+    assert await client.ok("THREAD ORDEREDSUBJECT UTF-8 ALL") == [b"* THREAD (5 6)(1 (2)(4)(3))"]
+    account.deliver(letter(7, "Re: Été", "<5@x>", date=9))
+    await client.ok("NOOP")
+    assert await client.ok("THREAD ORDEREDSUBJECT UTF-8 ALL") == [b"* THREAD (5 (6)(7))(1 (2)(4)(3))"]
