@@ -95,6 +95,7 @@ class Connection(asyncio.Protocol):
             return
         self.write(self.session.greeting())
         self._arm()
+        self._context.add_stranger(self)
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -338,6 +339,7 @@ class Connection(asyncio.Protocol):
         self.session.end()
         self.reader.drop()
         self._context.connections.discard(self)
+        self._context.strangers.pop(self, None)
         self._context.check_empty()
 
     # Commands, one after the other
@@ -412,6 +414,11 @@ class Connection(asyncio.Protocol):
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         self._arm()
+        self._context.add_stranger(self)
+
+    def sign_in(self) -> None:
+        """The client is no stranger any more."""
+        self._context.strangers.pop(self, None)
 
     def _arm(self) -> None:
         """Look again at the next deadline, or earlier: deadlines come nearer when a command begins."""

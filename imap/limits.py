@@ -33,6 +33,8 @@ class Limits:
     literal_before_sign_in: int = 4_096
     octets_before_sign_in: int = 65_536
     commands_before_sign_in: int = 50
+    strangers: int = 2_000
+    """Connections of one process on which nobody has signed in: when there are more, the oldest is sent away."""
     failed_sign_ins: int = 5
     bad_commands: int = 20
     """BAD answers in a row before the connection ends."""

@@ -47,8 +47,18 @@ class ServerContext:
         self.registry = registry
         self.watches = AccountWatches()
         self.connections: set[Connection] = set()
+        self.strangers: dict[Connection, None] = {}
+        """Those on which nobody has signed in, the oldest first."""
         self.stopping = False
         self.empty = asyncio.Event()
+
+    def add_stranger(self, connection: Connection) -> None:
+        """Nobody has signed in here; when there are too many such connections, the oldest is sent away."""
+        self.strangers[connection] = None
+        if len(self.strangers) > self.limits.strangers:
+            oldest = next(iter(self.strangers))
+            del self.strangers[oldest]
+            oldest.end("Too many connections without sign-in", "UNAVAILABLE")
 
     def check_empty(self) -> None:
         """Tell a stop that waits when the last connection is gone."""

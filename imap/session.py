@@ -164,6 +164,7 @@ class Session:
         self._account = account
         reader = self.connection.reader
         reader.signed_in = True
+        self.connection.sign_in()
         reader.message_limit = min(self.context.limits.message, account.append_limit or self.context.limits.message)
         _log.info("signed in", extra={"account_id": account.account_id})
 

@@ -76,6 +76,7 @@ class ImapLimits(Section, frozen=True):
     literal_before_sign_in: Annotated[int, Meta(ge=255)] = 4_096
     octets_before_sign_in: Annotated[int, Meta(ge=4_096)] = 65_536
     commands_before_sign_in: Annotated[int, Meta(ge=5)] = 50
+    strangers: Positive = 2_000
     failed_sign_ins: Positive = 5
     bad_commands: Positive = 20
     sign_in_timeout: Seconds = 60.0

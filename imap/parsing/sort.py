@@ -42,7 +42,7 @@ def cancel_update(cursor: Cursor) -> CancelUpdate:
     tags: list[str] = []
     while cursor.skip(b" "):
         if len(tags) == MAX_OPTIONS:
-            raise BadCommand(f"More than {MAX_OPTIONS} tags")
+            raise BadCommand("More than {most} tags", most=MAX_OPTIONS)
         tags.append(cursor.decode(cursor.quoted("a tag in quotes"), "a tag"))
     if not tags:
         raise cursor.expected("the tags of searching commands")

@@ -130,7 +130,9 @@ async def change(tx: Tx, reader_id: int, name: str, identifier: str, how: AclCha
     else:
         count = await tx.one(_COUNT, account_id=ref.account_id, mailbox_id=ref.mailbox_id)
         if row is None and count is not None and count[0] >= MAX_ENTRIES:
-            raise CommandRefused(f"A mailbox is shared with {MAX_ENTRIES} people and lists at most", code="LIMIT")
+            raise CommandRefused(
+                "A mailbox is shared with {here} people and lists at most", here=MAX_ENTRIES, code="LIMIT"
+            )
         await tx.run(_SET, **key, rights=letters(wanted))
     await _announce(tx, ref, grantee)
 
