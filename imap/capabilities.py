@@ -55,6 +55,7 @@ _SIGNED_IN: Final = (
     "LIST-METADATA",
     "NOTIFY",
     "FILTERS",
+    "MULTISEARCH",
 )
 
 

@@ -19,6 +19,7 @@ from imap.errors import AuthenticationFailed, BadCharset, BadCommand, ImapError
 from imap.language import translated
 from imap.notifications import EVERYTHING, push_waiting, put_waiting, stop_listening, tell_selected
 from imap.parsing.commands import Command, Expunge, Fetch, Move, Replace, Search, Store
+from imap.parsing.esearch import Esearch
 from imap.parsing.literals import CommandInput, Literal, peek_command
 from imap.parsing.parser import parse_command
 from imap.parsing.sort_commands import Sort, Thread
@@ -298,7 +299,7 @@ class Session:
         rule = RULES[type(command)]
         if not self.state & rule.states:
             raise BadCommand(_wrong_state(self.state))
-        if isinstance(command, Search | Sort | Thread):
+        if isinstance(command, Search | Sort | Thread | Esearch):
             command = await resolve(self, command)
         if self.uidonly:
             require_uids(command)

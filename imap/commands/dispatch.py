@@ -10,6 +10,7 @@ from imap.commands import (
     acl,
     client,
     contexts,
+    esearch,
     fetch,
     folders,
     language,
@@ -28,6 +29,7 @@ from imap.commands import (
 )
 from imap.parsing import acl_commands, commands, connection, sort_commands
 from imap.parsing.commands import Command
+from imap.parsing.esearch import Esearch
 from imap.parsing.metadata import GetMetadata, SetMetadata
 from imap.parsing.notify import Notify
 from imap.responses import Completion
@@ -87,6 +89,7 @@ RULES: Final[dict[type[Command], Rule]] = {
     acl_commands.GetAcl: Rule(_SIGNED_IN, acl.get_acl),
     acl_commands.ListRights: Rule(_SIGNED_IN, acl.list_rights),
     acl_commands.MyRights: Rule(_SIGNED_IN, acl.my_rights),
+    Esearch: Rule(_SIGNED_IN, esearch.esearch),
     Notify: Rule(_SIGNED_IN, notify.notify),
     GetMetadata: Rule(_SIGNED_IN, metadata.get_metadata),
     SetMetadata: Rule(_SIGNED_IN, metadata.set_metadata),

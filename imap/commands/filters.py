@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from imap.backend import SERVER, MailboxRef
 from imap.errors import CommandRefused, ImapError, UndefinedFilter
 from imap.parsing.commands import Search, SearchReturn
+from imap.parsing.esearch import Esearch
 from imap.parsing.limits import MAX_NESTING, MAX_SEARCH_KEYS
 from imap.parsing.search import criteria, filter_name
 from imap.parsing.search_keys import And, Filter, Fuzzy, Not, Or, SearchKey, Unresolved
@@ -17,13 +18,15 @@ from imap.parsing.sort_commands import Sort, Thread
 if TYPE_CHECKING:
     from imap.session import Session
 
+Searching: TypeAlias = Search | Sort | Thread | Esearch
+
 _PRIVATE: Final = "/private/filters/values/"
 _SHARED: Final = "/shared/filters/values/"
 _MOST_PASSES: Final = 10
 """Filters within filters; RFC 5466 section 3.1 asks for 3."""
 
 
-async def resolve(session: Session, command: Search | Sort | Thread) -> Search | Sort | Thread:
+async def resolve(session: Session, command: Searching) -> Searching:
     """The command with all filters in their places. Raises UndefinedFilter, CommandRefused; ``$`` is then empty."""
     key = command.key
     if not isinstance(key, Unresolved):

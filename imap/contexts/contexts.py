@@ -36,6 +36,7 @@ class Context:
         self, tag: str, frozen: FrozenView, key: SearchKey, criteria: Sequence[SortCriterion], *, uid: bool
     ) -> None:
         self.tag = tag
+        self.correlator = Correlator(tag)
         self.uid = uid
         self.key = with_uids(key, frozen)
         self.criteria = criteria
@@ -58,7 +59,7 @@ class Context:
 
     def response(self, data: Sequence[bytes]) -> bytes:
         """The ESEARCH response with these items; nothing without any."""
-        return esearch_response(Correlator(self.tag), data, uid=self.uid) if data else b""
+        return esearch_response(self.correlator, data, uid=self.uid) if data else b""
 
 
 class Contexts:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from imap.errors import BadCommand
-from imap.parsing import acl, append, auth, connection, fetch, mailbox, metadata, notify, search, sort, store
+from imap.parsing import acl, append, auth, connection, esearch, fetch, mailbox, metadata, notify, search, sort, store
 from imap.parsing.acl_commands import GetAcl, MyRights
 from imap.parsing.commands import (
     Capability,
@@ -95,6 +95,8 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     b"LISTRIGHTS": acl.list_rights,
     b"MYRIGHTS": mailbox.one_mailbox(MyRights),
     b"SETACL": acl.set_acl,
+    # command-auth =/ esearch
+    b"ESEARCH": esearch.esearch,
     # command-auth =/ notify
     b"NOTIFY": notify.notify,
     # command-auth =/ setmetadata / getmetadata
