@@ -17,6 +17,7 @@ from imap.search import search as find
 from imap.search.frozen import FrozenView
 from imap.search.results import Correlator, esearch_response, return_data, returned
 from imap.selected.source import SelectedSource
+from imap.sort.columns import aside
 
 if TYPE_CHECKING:
     from imap.session import Session
@@ -33,9 +34,9 @@ async def search(session: Session, tag: str, command: Search) -> Completion:
         if context is not None:
             found = await begin_updates(session, context, frozen, found)
     if returns is None:
-        session.put(numbers_response(frozen, found, command))
+        session.put(await aside(len(found), lambda: numbers_response(frozen, found, command)))
     else:
-        put_results(session, tag, frozen, found, command, returns)
+        await put_results(session, tag, frozen, found, command, returns)
         put_refusal(session, tag, command)
     return Completion("SEARCH completed")
 
@@ -65,7 +66,7 @@ async def find_positions(session: Session, frozen: FrozenView, command: Search |
     return [position for position in map(view.position, uids) if position >= 0]
 
 
-def put_results(
+async def put_results(
     session: Session,
     tag: str,
     frozen: FrozenView,
@@ -79,7 +80,8 @@ def put_results(
         frozen.view.saved = array("I", sorted({frozen.uids[position] for position in named}))
     if returns != {SearchReturn.SAVE}:
         modseq = highest_modseq(frozen, named) if command.modseq and named else None
-        data = return_data(_numbers(frozen, found, uid=command.uid), returns, command.partial, modseq)
+        numbers = _numbers(frozen, found, uid=command.uid)
+        data = await aside(len(found), lambda: return_data(numbers, returns, command.partial, modseq))
         session.put(esearch_response(Correlator(tag), data, uid=command.uid))
 
 

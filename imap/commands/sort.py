@@ -11,6 +11,7 @@ from imap.responses import Completion
 from imap.search.frozen import FrozenView
 from imap.selected.source import SelectedSource
 from imap.sort import sort_positions
+from imap.sort.columns import aside
 
 if TYPE_CHECKING:
     from imap.session import Session
@@ -28,8 +29,8 @@ async def sort(session: Session, tag: str, command: Sort) -> Completion:
         if context is not None:
             found = await begin_updates(session, context, frozen, found)
     if command.returns is None:
-        session.put(numbers_response(frozen, found, command))
+        session.put(await aside(len(found), lambda: numbers_response(frozen, found, command)))
     else:
-        put_results(session, tag, frozen, found, command, command.returns)
+        await put_results(session, tag, frozen, found, command, command.returns)
         put_refusal(session, tag, command)
     return Completion("SORT completed")

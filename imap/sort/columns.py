@@ -69,28 +69,23 @@ class Column:
 
     async def ranks(self) -> array[int]:
         """For each place the rank of its value among all; `GONE` where none was put."""
+        return await aside(len(self._numbers), self._ranks)
+
+    def _ranks(self) -> array[int]:
         known = list(self._values)
-        ordered = await gently_sorted(range(len(known)), known.__getitem__)
         rank_of = array("I", bytes(4 * len(known)))
-        for rank, number in enumerate(ordered):
+        for rank, number in enumerate(sorted_in_runs(range(len(known)), known.__getitem__)):
             rank_of[number] = rank
-        if len(self._numbers) <= _RUN:
-            return _translated(self._numbers, rank_of)
-        return await asyncio.to_thread(_translated, self._numbers, rank_of)
+        return array("I", [GONE if number == GONE else rank_of[number] for number in self._numbers])
 
 
-def _translated(numbers: array[int], rank_of: array[int]) -> array[int]:
-    return array("I", [GONE if number == GONE else rank_of[number] for number in numbers])
+async def aside(messages: int, work: Callable[[], T]) -> T:
+    """Do the work for so many messages: in a thread when they are many, so that it does not hold up the event loop."""
+    return work() if messages <= _RUN else await asyncio.to_thread(work)
 
 
-async def gently_sorted(items: Sequence[T], key: Callable[[T], Any], *, reverse: bool = False) -> list[T]:
-    """Sorted as by `sorted`, stable too; many items in a thread and in runs, since one sort lets nothing else run."""
-    if len(items) <= _RUN:
-        return sorted(items, key=key, reverse=reverse)
-    return await asyncio.to_thread(_merged_runs, items, key, reverse=reverse)
-
-
-def _merged_runs(items: Sequence[T], key: Callable[[T], Any], *, reverse: bool) -> list[T]:
+def sorted_in_runs(items: Sequence[T], key: Callable[[T], Any], *, reverse: bool = False) -> list[T]:
+    """Sorted as by `sorted`, stable too, in runs: one sort of all would let no other thread run."""
     starts = range(0, len(items), _RUN)
     runs = [sorted(items[start : start + _RUN], key=key, reverse=reverse) for start in starts]
-    return list(heapq.merge(*runs, key=key, reverse=reverse))
+    return runs[0] if len(runs) == 1 else list(heapq.merge(*runs, key=key, reverse=reverse))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from imap.parsing.sort_commands import SortCriterion, SortKey
 from imap.search.view import MessageSource
 from imap.selected.mailbox import SharedMailbox
-from imap.sort.columns import GONE, Column, gently_sorted, needed, values
+from imap.sort.columns import GONE, Column, aside, needed, sorted_in_runs, values
 from imap.sort.reading import Progress, read_keyed, sort_keys
 
 
@@ -74,9 +74,12 @@ async def _sorted(
     criteria: Sequence[SortCriterion], columns: dict[SortKey, array[int]], places: Sequence[int]
 ) -> list[int]:
     """From the last criterion to the first: each sort keeps the order of what is equal to it."""
-    ranks = columns[criteria[0].key]
-    ordered = [place for place in places if ranks[place] != GONE]
-    for criterion in reversed(criteria):
-        rank_of: Callable[[int], int] = columns[criterion.key].__getitem__
-        ordered = await gently_sorted(ordered, rank_of, reverse=criterion.reverse)
-    return ordered
+
+    def work() -> list[int]:
+        ranks = columns[criteria[0].key]
+        ordered = [place for place in places if ranks[place] != GONE]
+        for criterion in reversed(criteria):
+            ordered = sorted_in_runs(ordered, columns[criterion.key].__getitem__, reverse=criterion.reverse)
+        return ordered
+
+    return await aside(len(places), work)
