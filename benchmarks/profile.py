@@ -77,7 +77,8 @@ def read_stacks(text: str) -> Counter[tuple[str, ...]]:
     found: Counter[tuple[str, ...]] = Counter()
     for line in text.splitlines():
         frames, _, count = line.rpartition(" ")
-        found[tuple(frame for frame in frames.split(";") if not frame.startswith("process "))] += int(count)
+        if stack := tuple(frame for frame in frames.split(";") if frame and not frame.startswith("process ")):
+            found[stack] += int(count)
     return found
 
 

@@ -67,8 +67,8 @@ _IMAP_SERVICE_COUNT = 1000
 The default of 1 costs three times as much for each session. The manual allows more where one user of the system has
 all mail, as here: a process then serves one person after the other, as the gateway's do.
 """
-_WATCHED = 100
-"""Linux gives a user 128 inotify instances; mailboxes beyond them are looked at every 30 seconds only."""
+_WATCHED = 50
+"""Linux gives a user 128 inotify instances, here for two servers; other mailboxes are looked at every 30 seconds only."""
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from benchmarks.messages import message
 from benchmarks.rows.benchmark import Benchmark, Round, Row, Sample, Site
 from benchmarks.rows.mailboxes import WRITERS
 
-_EACH = 100
+_EACH = 60
 _FIRST_NUMBER = 3_000_000
 """Messages of this number and above are in no other mailbox."""
 
