@@ -68,7 +68,7 @@ The default of 1 costs three times as much for each session. The manual allows m
 all mail, as here: a process then serves one person after the other, as the gateway's do.
 """
 _WATCHED = 50
-"""Linux gives a user 128 inotify instances, here for two servers; other mailboxes are looked at every 30 seconds only."""
+"""Linux gives a user 128 inotify instances, here for two servers; mailboxes beyond are looked at every 30 seconds."""
 
 
 @contextmanager
@@ -109,13 +109,15 @@ def dovecot(members: int, mail_format: Format) -> Iterator[Peer]:
                 processes=lambda: (int((directory / "run" / "master.pid").read_text()), relay.pid),
                 stored=lambda: bytes_on_disk(directory / "home"),
                 most_idle=_WATCHED,
-                forget=lambda: _forget(directory / "home"),
+                forget=lambda: _forget(server),
             )
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _forget(homes: Path) -> None:
-    """Remove the caches of headers and structures, which Dovecot then makes again from the messages."""
-    for path in homes.rglob("dovecot.index.cache"):
+def _forget(server: Dovecot) -> None:
+    """Remove the caches of headers and structures, which it then makes again from the messages, and start it anew."""
+    server.stop()
+    for path in (server.directory / "home").rglob("dovecot.index.cache"):
         path.unlink()
+    server.start()

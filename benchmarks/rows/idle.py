@@ -25,10 +25,12 @@ _FIRST_NUMBER = 7_000_000
 async def _measure(site: Site, _: int) -> Sequence[Sample]:
     """Bring people into IDLE on their INBOX, each on a connection of their own; then news for some, and for all.
 
-    Memory is that of the second half: by then the pools of processes and database connections are there, and what
-    earlier work had freed is used again.
+    The server is started anew, so that nothing that earlier work had freed is used again. Memory is that of the second
+    half: by then the pools of database connections are there.
     """
     peer = site.peer
+    await asyncio.to_thread(peer.forget)
+    await site.rest()
     members = list(range(min(len(peer.members), peer.most_idle or len(peer.members))))
     half = len(members) // 2
     idlers = await _connect(site, members[:half])
