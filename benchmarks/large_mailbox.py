@@ -17,45 +17,12 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from benchmarks.messages import messages
-from imap.flags import SEEN
-from mailgate.database.open import async_engine
 from tests.processes.serving import Serving
+from tests.support.large_mailbox import fill
 from tests.support.postgresql import PostgresqlServer
 
 _REAL = 200
-_FILL = """
-    WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last})
-    INSERT INTO entry (account_id, mailbox_id, uid, modseq, flags, internal_date, saved_at, size, message_id)
-    SELECT e.account_id, e.mailbox_id, n.i, n.i + 1000, CASE WHEN n.i % 10 = 0 THEN 0 ELSE {seen} END,
-           e.internal_date, e.saved_at, e.size, e.message_id
-    FROM n JOIN entry e ON e.account_id = {account} AND e.mailbox_id = {mailbox} AND e.uid = 1 + n.i % {real}
-"""
-_COUNT = """
-    UPDATE mailbox SET uidnext = {last} + 1, highestmodseq = {last} + 1000, recent_from = {last} + 1,
-        messages = (SELECT count(*) FROM entry WHERE account_id = {account} AND mailbox_id = {mailbox}),
-        unseen = (SELECT count(*) FROM entry WHERE account_id = {account} AND mailbox_id = {mailbox} AND flags = 0),
-        size = (SELECT sum(size) FROM entry WHERE account_id = {account} AND mailbox_id = {mailbox})
-    WHERE account_id = {account} AND mailbox_id = {mailbox}
-"""
-
-
-async def fill(url: str, count: int) -> None:
-    """Bring the mailbox that has messages to `count` of them."""
-    engine = async_engine(url)
-    async with engine.begin() as connection:
-        found = await connection.execute(sa.text("SELECT account_id, mailbox_id FROM mailbox WHERE messages > 0"))
-        account, mailbox = found.one()
-        names = {"account": account, "mailbox": mailbox, "first": _REAL + 1, "last": count, "real": _REAL, "seen": SEEN}
-        await connection.execute(sa.text(_FILL.format(**names)))
-        await connection.execute(sa.text(_COUNT.format(**names)))
-    if engine.dialect.name == "postgresql":
-        alone = engine.execution_options(isolation_level="AUTOCOMMIT")
-        async with alone.connect() as connection:
-            await connection.execute(sa.text("VACUUM ANALYZE entry"))
-    await engine.dispose()
 
 
 def measure(serving: Serving) -> dict[str, float]:
@@ -109,7 +76,7 @@ def run(store: str, count: int) -> dict[str, float]:
                 client.append("INBOX", None, None, content)
             client.logout()
             serving.stop()
-            asyncio.run(fill(url, count))
+            asyncio.run(fill(url, "INBOX", count))
             serving.start()
             return measure(serving)
         finally:
