@@ -15,12 +15,16 @@ from imap.sort.reading import Progress, read_keyed, sort_keys
 
 
 class _Ranks:
-    """The ranks of one mailbox: 4 octets for each message and key."""
+    """The ranks of one mailbox, and orders made of them: 4 octets for each message and key, or criteria."""
 
     def __init__(self, uids: array[int]) -> None:
         self.uids = uids
         self.columns: dict[SortKey, array[int]] = {}
+        self.orders: dict[tuple[SortCriterion, ...], array[int]] = {}
+        """The whole mailbox by these criteria: the next page of a sorted list asks for the same."""
 
+
+_MOST_ORDERS: Final = 4
 
 _KEPT: Final[WeakKeyDictionary[SharedMailbox, _Ranks]] = WeakKeyDictionary()
 
@@ -49,7 +53,13 @@ async def sort_positions(
     missing = [key for key in keys if key not in kept.columns]
     if missing:
         kept.columns.update(await _read(missing, uids, mailbox, source, progress))
-    return await _sorted(criteria, kept.columns, found)
+    if len(found) < len(uids):
+        return await _sorted(criteria, kept.columns, found)
+    if (order := kept.orders.get(tuple(criteria))) is None:
+        if len(kept.orders) >= _MOST_ORDERS:
+            kept.orders.clear()
+        order = kept.orders[tuple(criteria)] = array("I", await _sorted(criteria, kept.columns, found))
+    return order.tolist()
 
 
 async def _read(
