@@ -21,6 +21,7 @@ from imap.parsing.search_keys import (
     BodyContains,
     Filter,
     HasEmailId,
+    Fuzzy,
     HasFlag,
     HasKeyword,
     HasThreadId,
@@ -147,9 +148,10 @@ class _Keys:
             return NumberIn(sequence_set(cursor))
         start = cursor.pos
         match cursor.word(_KEY_NAME, "a search key"):
-            case b"NOT":
+            case b"NOT" | b"FUZZY" as name:
                 cursor.space()
-                return Not(self.key(depth + 1))
+                within = self.key(depth + 1)
+                return Not(within) if name == b"NOT" else Fuzzy(within)
             case b"OR":
                 cursor.space()
                 left = self.key(depth + 1)

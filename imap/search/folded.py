@@ -79,8 +79,7 @@ class Matcher:
     def in_field(self, header: bytes) -> bool:
         """Whether a field of the key's name holds the needle."""
         field, needle = self._field, self._needle
-        start = header.find(field)
-        if start < 0:
+        if needle not in header or (start := header.find(field)) < 0:
             return False
         end_of_fields = header.find(_END_OF_FIELDS)
         while 0 <= start < end_of_fields:

@@ -14,7 +14,7 @@ from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, member
 from mailgate.store.contents import Prepared
 from mailgate.store.schema import CHUNK, body_chunk, message
-from mailgate.store.search.queue import enqueue
+from mailgate.store.search.queue import ENQUEUE, enqueue
 
 _ZSTD_LEVEL: Final = 3
 _TEXTS: Final = (
@@ -37,9 +37,12 @@ _INSERT: Final = Statement(
 _TOUCH: Final = Statement(
     update(message).where(message.c.message_id == bindparam("id")).values(stored_at=bindparam("now"))
 )
-_INSERT_CHUNK: Final = Statement(
-    insert(body_chunk).values(message_id=bindparam("message_id"), chunk=bindparam("chunk"), data=bindparam("data"))
+_insert_chunk = insert(body_chunk).values(
+    message_id=bindparam("message_id"), chunk=bindparam("chunk"), data=bindparam("data")
 )
+_INSERT_CHUNK: Final = Statement(_insert_chunk)
+_INSERT_FIRST_CHUNK: Final = Statement(_insert_chunk.add_cte(enqueue.cte("enqueued")))
+"""Has the content indexed too: PostgreSQL alone knows such statements, and alone has a way to save by them."""
 _RANGE: Final = Statement(
     select(body_chunk.c.data)
     .where(
@@ -81,7 +84,6 @@ async def write_message(tx: Tx, content: Prepared) -> None:
             **content.texts,
         )
         if inserted:
-            await enqueue(tx, content.message_id)
             break
         if await tx.run(_TOUCH, id=content.message_id, now=content.stored_at):
             return
@@ -89,7 +91,12 @@ async def write_message(tx: Tx, content: Prepared) -> None:
     compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
     for number, start in enumerate(range(0, max(content.size, 1), CHUNK)):
         data = compressor.compress(content.buffer[start : start + CHUNK])
-        await tx.run(_INSERT_CHUNK, message_id=content.message_id, chunk=number, data=data)
+        statement = _INSERT_CHUNK
+        if not number and tx.engine == "postgresql":
+            statement = _INSERT_FIRST_CHUNK
+        elif not number:
+            await tx.run(ENQUEUE, message_id=content.message_id)
+        await tx.run(statement, message_id=content.message_id, chunk=number, data=data)
 
 
 async def read_range(tx: Tx, message_id: bytes, start: int, stop: int) -> list[bytes]:

@@ -35,7 +35,7 @@ _MOST_GROUPS: Final = 3
 """Words of a needle that the index is asked for, the most telling ones."""
 _MOST_FOUND: Final = 2_000
 """Candidates in the whole store, or twice the messages that are searched if that is more; beyond, all are looked at."""
-_AT_ONCE: Final = 250
+_AT_ONCE: Final = 500
 """Texts read by one statement."""
 _SHORT: Final = 64 * 1024
 """Octets of a packed text that is read together with others."""
@@ -96,25 +96,27 @@ class Finder:
         """Those of the candidates that fit, with their relevancy."""
         if key.fuzzy and key.scope is not TextScope.FIELD:
             return await self._by_tokens(key, among, relatives)
+        if _is_listed(key):
+            return await self._by_fields(key, among)
         return await self._by_texts(key, among)
+
+    async def _by_fields(self, key: TextKey, among: Collection[bytes]) -> dict[bytes, int]:
+        judge = _judge_field(key)
+        found, missing = self._fields.take(among)
+        for some in _pieces(missing):
+            rows = await self._database.read(partial(_listed_fields, message_ids=some))
+            self._fields.add(rows)
+            found.update(rows)
+        return {message_id: relevancy for message_id, fields in found.items() if (relevancy := judge(fields))}
 
     async def _by_texts(self, key: TextKey, among: Collection[bytes]) -> dict[bytes, int]:
         judge = _judge(key)
         hits: dict[bytes, int] = {}
         for some in _pieces(list(among)):
-            texts = await self._fields_of(some) if _is_listed(key) else await self._read(some, key.scope)
+            texts = await self._read(some, key.scope)
             hits.update((message_id, found) for message_id, text in texts.items() if (found := judge(*text)))
             await asyncio.sleep(0)
         return hits
-
-    async def _fields_of(self, message_ids: Sequence[bytes]) -> Mapping[bytes, tuple[bytes, bytes]]:
-        found, missing = self._fields.take(message_ids)
-        if missing:
-            rows = await self._database.read(lambda tx: tx.all(_FIELDS_OF, message_ids=missing))
-            read = {row[0]: row[1] for row in rows}
-            self._fields.add(read)
-            found.update(read)
-        return {message_id: (fields, b"") for message_id, fields in found.items()}
 
     async def _read(self, message_ids: Sequence[bytes], scope: TextScope) -> dict[bytes, tuple[bytes, bytes]]:
         """Header and body of each, what the scope does not need empty; long ones are read one by one."""
@@ -186,14 +188,24 @@ def _unpacked(row: Row, scope: TextScope) -> tuple[bytes, bytes]:
             return unpack(row[1]), unpack(row[2])
 
 
+def _judge_field(key: TextKey) -> Callable[[bytes], int]:
+    """The relevancy of a message by its header, for a key of one field."""
+    if key.fuzzy:
+        fuzzy = FuzzyMatcher(key.needle)
+        return lambda header: fuzzy.relevancy(words(field_values(header, key.field)), ())
+    matcher = Matcher(key)
+    return lambda header: 100 if matcher.in_field(header) else 0
+
+
 def _judge(key: TextKey) -> Callable[[bytes, bytes], int]:
     """The relevancy of a message by its header and body; 0 when it does not fit."""
+    if key.scope is TextScope.FIELD:
+        judge = _judge_field(key)
+        return lambda header, _: judge(header)
     if not key.fuzzy:
         matcher = Matcher(key)
         return lambda header, body: 100 if matcher.fits(header, body) else 0
     fuzzy = FuzzyMatcher(key.needle)
-    if key.scope is TextScope.FIELD:
-        return lambda header, _: fuzzy.relevancy(words(field_values(header, key.field)), ())
     return lambda header, body: fuzzy.relevancy(words_of(header), words_of(body))
 
 
@@ -212,6 +224,10 @@ async def _candidates(tx: Tx, wanted: frozenset[bytes], keys: Sequence[TextKey],
             groups = await _alternatives(tx, key.needle)
         by_key.append(await _having(tx, groups, key.scope, indexed, limit) if groups and ask else indexed)
     return _Candidates(unindexed, by_key, relatives)
+
+
+async def _listed_fields(tx: Tx, message_ids: Sequence[bytes]) -> dict[bytes, bytes]:
+    return {row[0]: row[1] for row in await tx.all(_FIELDS_OF, message_ids=message_ids)}
 
 
 async def _tokens(tx: Tx, message_ids: Sequence[bytes]) -> Mapping[bytes, Collection[int]]:

@@ -18,7 +18,9 @@ from mailgate.store.search.sqlite import SqliteIndex
 _FEW: Final = 2_000
 """A queue of up to this length is read whole."""
 
-_ENQUEUE: Final = Statement(insert(search_queue).values(message_id=bindparam("id")).on_conflict_do_nothing())
+enqueue: Final = insert(search_queue).values(message_id=bindparam("message_id")).on_conflict_do_nothing()
+"""Has a new content indexed."""
+ENQUEUE: Final = Statement(enqueue)
 _ENQUEUE_ALL: Final = Statement(
     insert(search_queue)
     .from_select(["message_id"], select(message.c.message_id))
@@ -52,11 +54,6 @@ _INDEXES: Final[dict[str, InvertedIndex]] = {"postgresql": PostgresqlIndex(), "s
 def inverted_index(tx: Tx) -> InvertedIndex:
     """The index of the transaction's engine."""
     return _INDEXES[tx.engine]
-
-
-async def enqueue(tx: Tx, message_id: bytes) -> None:
-    """Have a new content indexed."""
-    await tx.run(_ENQUEUE, id=message_id)
 
 
 async def enqueue_all(tx: Tx) -> int:
