@@ -10,7 +10,7 @@ from imap.contexts import Context, Contexts
 from imap.contexts.results import MailboxOrder, SortedOrder
 from imap.errors import BadCommand
 from imap.parsing.commands import Search, SearchReturn
-from imap.parsing.sort_commands import CancelUpdate, Sort
+from imap.parsing.sort_commands import CancelUpdate, Sort, SortKey
 from imap.responses import Completion, status
 from imap.search.frozen import FrozenView
 from imap.selected.source import SelectedSource
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def updating(session: Session, tag: str, frozen: FrozenView, command: Search | Sort) -> Iterator[Context | None]:
     """Note what happens to the messages from here on, where UPDATE asks for it; a failure ends that again.
 
-    Gives None without UPDATE, and where no more contexts are to be had. Raises BadCommand for a tag that is in use.
+    Gives None without UPDATE, for a sort by RELEVANCY, and where no more contexts are to be had. Raises BadCommand for
+    a tag that is in use.
     """
     view = frozen.view
     if command.returns is None or SearchReturn.UPDATE not in command.returns:
@@ -35,10 +36,11 @@ def updating(session: Session, tag: str, frozen: FrozenView, command: Search | S
     contexts = view.contexts
     if tag in contexts:
         raise BadCommand("Tag reuse: this tag names another command with UPDATE")
-    if len(contexts) >= session.context.limits.update_contexts:
+    criteria = command.criteria if isinstance(command, Sort) else ()
+    scored = any(criterion.key is SortKey.RELEVANCY for criterion in criteria)
+    if scored or len(contexts) >= session.context.limits.update_contexts:
         yield None
         return
-    criteria = command.criteria if isinstance(command, Sort) else ()
     context = Context(tag, frozen, command.key, criteria, uid=command.uid)
     contexts.add(context)
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imap.backend import MailboxStatus
 from imap.commands.contexts import begin_updates, put_refusal, updating
-from imap.commands.search import find_positions, highest_modseq, saving
+from imap.commands.search import find_scored, highest_modseq, relevancies_of, saving
 from imap.errors import CommandRefused, MailboxNotFound, NotPermitted
 from imap.parsing.commands import Search, SearchReturn
 from imap.parsing.esearch import SELECTED, Esearch
@@ -20,7 +20,7 @@ from imap.search.results import Correlator, esearch_response, return_data, retur
 from imap.watching.scopes import includes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from imap.session import Session
 
@@ -78,13 +78,13 @@ async def _search_selected(session: Session, tag: str, search: Search) -> None:
         raise CommandRefused("The mailbox was deleted", code="NONEXISTENT")
     correlator = _correlator(session, tag, mailbox)
     with saving(session, search.returns), updating(session, tag, frozen, search) as context:
-        found = await find_positions(session, frozen, search)
+        found, scores = await find_scored(session, frozen, search)
         if context is not None:
             context.correlator = correlator
             found = await begin_updates(session, context, frozen, found)
     if SearchReturn.SAVE in (search.returns or ()):
         view.saved = sorted(frozen.uids[position] for position in returned(found, search.returns or (), search.partial))
-    _put(session, correlator, frozen, found, search)
+    _put(session, correlator, frozen, found, search, scores)
     put_refusal(session, tag, search)
 
 
@@ -97,8 +97,8 @@ async def _search_other(session: Session, tag: str, search: Search, mailbox: Mai
         return
     try:
         frozen = FrozenView.of(view)
-        found = await find_positions(session, frozen, search)
-        _put(session, _correlator(session, tag, mailbox), frozen, found, search)
+        found, scores = await find_scored(session, frozen, search)
+        _put(session, _correlator(session, tag, mailbox), frozen, found, search, scores)
     finally:
         registry.close(view)
 
@@ -107,11 +107,19 @@ def _correlator(session: Session, tag: str, mailbox: MailboxStatus) -> Correlato
     return Correlator(tag, mailbox_name(mailbox.name, utf8=session.utf8), mailbox.uidvalidity)
 
 
-def _put(session: Session, correlator: Correlator, frozen: FrozenView, found: Sequence[int], search: Search) -> None:
+def _put(
+    session: Session,
+    correlator: Correlator,
+    frozen: FrozenView,
+    found: Sequence[int],
+    search: Search,
+    scores: Mapping[int, int],
+) -> None:
     returns = search.returns or frozenset()
     if not found or returns == {SearchReturn.SAVE}:
         return
     named = returned(found, returns, search.partial)
     modseq = highest_modseq(frozen, named) if search.modseq and named else None
     uids = [frozen.uids[position] for position in found]
-    session.put(esearch_response(correlator, return_data(uids, returns, search.partial, modseq), uid=True))
+    data = return_data(uids, returns, search.partial, modseq, relevancies_of(found, scores))
+    session.put(esearch_response(correlator, data, uid=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from imap.commands.contexts import begin_updates, put_refusal, updating
@@ -13,7 +13,7 @@ from imap.parsing.commands import Search, SearchReturn
 from imap.parsing.search_keys import All
 from imap.parsing.sort_commands import Sort, Thread
 from imap.responses import Completion
-from imap.search import search as find
+from imap.search import find
 from imap.search.frozen import FrozenView
 from imap.search.results import Correlator, esearch_response, return_data, returned
 from imap.selected.source import SelectedSource
@@ -30,13 +30,13 @@ async def search(session: Session, tag: str, command: Search) -> Completion:
     if returns is None and session.rev2:
         returns = frozenset({SearchReturn.ALL})
     with saving(session, returns), updating(session, tag, frozen, command) as context:
-        found = await find_positions(session, frozen, command)
+        found, scores = await find_scored(session, frozen, command)
         if context is not None:
             found = await begin_updates(session, context, frozen, found)
     if returns is None:
         session.put(await aside(len(found), lambda: numbers_response(frozen, found, command)))
     else:
-        await put_results(session, tag, frozen, found, command, returns)
+        await put_results(session, tag, frozen, found, command, returns, scores)
         put_refusal(session, tag, command)
     return Completion("SEARCH completed")
 
@@ -54,16 +54,29 @@ def saving(session: Session, returns: Collection[SearchReturn] | None) -> Iterat
 
 async def find_positions(session: Session, frozen: FrozenView, command: Search | Sort | Thread) -> list[int]:
     """The positions of the messages that fit the keys, ascending. Raises CommandRefused."""
+    return (await find_scored(session, frozen, command))[0]
+
+
+async def find_scored(
+    session: Session, frozen: FrozenView, command: Search | Sort | Thread
+) -> tuple[list[int], Mapping[int, int]]:
+    """The positions that fit, ascending, and the relevancy of each (RFC 6203 4): empty when all have 100.
+
+    Raises CommandRefused.
+    """
     if command.modseq:
         session.enable_condstore()
     everything = list(range(len(frozen.uids)))
     if isinstance(command.key, All):
-        return everything
+        return everything, {}
     view = frozen.view
-    uids = await find(command.key, frozen, SelectedSource(view.mailbox), view.mailbox.ref, session.progress)
-    if len(uids) == len(everything):
-        return everything
-    return [position for position in map(view.position, uids) if position >= 0]
+    found = await find(command.key, frozen, SelectedSource(view.mailbox), view.mailbox.ref, session.progress)
+    if len(found.uids) == len(everything):
+        positions = everything
+    else:
+        positions = [position for position in map(view.position, found.uids) if position >= 0]
+    relevancy = found.relevancy
+    return positions, {position: relevancy[frozen.uids[position]] for position in positions} if relevancy else {}
 
 
 async def put_results(
@@ -73,6 +86,7 @@ async def put_results(
     found: Sequence[int],
     command: Search | Sort,
     returns: Collection[SearchReturn],
+    scores: Mapping[int, int],
 ) -> None:
     """Keep and tell what RETURN asks of the positions found, which stand in the order of the command."""
     named = returned(found, returns, command.partial)
@@ -80,9 +94,14 @@ async def put_results(
         frozen.view.saved = array("I", sorted({frozen.uids[position] for position in named}))
     if returns != {SearchReturn.SAVE}:
         modseq = highest_modseq(frozen, named) if command.modseq and named else None
-        numbers = _numbers(frozen, found, uid=command.uid)
-        data = await aside(len(found), lambda: return_data(numbers, returns, command.partial, modseq))
+        numbers, relevancies = _numbers(frozen, found, uid=command.uid), relevancies_of(found, scores)
+        data = await aside(len(found), lambda: return_data(numbers, returns, command.partial, modseq, relevancies))
         session.put(esearch_response(Correlator(tag), data, uid=command.uid))
+
+
+def relevancies_of(found: Sequence[int], scores: Mapping[int, int]) -> list[int]:
+    """The relevancy of each position, from what `find_scored` gave."""
+    return [scores.get(position, 100) for position in found]
 
 
 def numbers_response(frozen: FrozenView, found: Sequence[int], command: Search | Sort) -> bytes:

@@ -333,7 +333,7 @@ class Expunge(Command):
 
 
 class SearchReturn(enum.Enum):
-    """SEARCH and SORT return options (RFC 4731 3.1, RFC 5182, RFC 5267, RFC 9394)."""
+    """SEARCH and SORT return options (RFC 4731 3.1, RFC 5182, RFC 5267, RFC 9394, RFC 6203 4)."""
 
     MIN = "MIN"
     MAX = "MAX"
@@ -341,6 +341,7 @@ class SearchReturn(enum.Enum):
     COUNT = "COUNT"
     SAVE = "SAVE"
     PARTIAL = "PARTIAL"
+    RELEVANCY = "RELEVANCY"
     CONTEXT = "CONTEXT"
     UPDATE = "UPDATE"
 

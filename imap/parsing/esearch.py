@@ -41,7 +41,7 @@ def esearch(cursor: Cursor) -> Esearch:
     if bound and sources != (SELECTED,):
         raise BadCommand("SAVE and UPDATE are for the selected mailbox alone")
     text_charset = charset(cursor, saves=SearchReturn.SAVE in options) if skip_word(cursor, b"CHARSET ") else None
-    key, modseq = search_keys(cursor)
+    key, modseq = search_keys(cursor, scored=SearchReturn.RELEVANCY in options)
     return Esearch(sources, key, options, text_charset, modseq, partial)
 
 

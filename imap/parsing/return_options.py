@@ -37,7 +37,7 @@ def return_options(cursor: Cursor) -> Returns | None:
     return Returns(options or frozenset({SearchReturn.ALL}), ranges[0] if ranges else None)
 
 
-# search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" /
+# search-return-opt = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / "RELEVANCY" /
 #                     modifier-partial / "CONTEXT" / "UPDATE"
 # modifier-partial = "PARTIAL" SP partial-range
 def _return_option(cursor: Cursor) -> tuple[SearchReturn, PartialRange | None]:

@@ -20,8 +20,8 @@ from imap.parsing.search_keys import (
     And,
     BodyContains,
     Filter,
-    HasEmailId,
     Fuzzy,
+    HasEmailId,
     HasFlag,
     HasKeyword,
     HasThreadId,
@@ -43,6 +43,7 @@ from imap.parsing.search_keys import (
     Unresolved,
     When,
     YoungerThan,
+    has_fuzzy,
 )
 from imap.parsing.values import date, keyword, sequence_set
 
@@ -61,7 +62,7 @@ def search(cursor: Cursor, *, uid: bool) -> Search:
     options, partial = return_options(cursor) or (None, None)
     saves = options is not None and SearchReturn.SAVE in options
     text_charset = charset(cursor, saves=saves) if skip_word(cursor, b"CHARSET ") else None
-    key, modseq = search_keys(cursor)
+    key, modseq = search_keys(cursor, scored=options is not None and SearchReturn.RELEVANCY in options)
     return Search(uid, key, text_charset, options, modseq, partial)
 
 
@@ -85,12 +86,14 @@ def _names_filter(cursor: Cursor) -> bool:
 
 
 # search-key *(SP search-key)
-def search_keys(cursor: Cursor) -> tuple[SearchKey, bool]:
-    """The keys as one, and whether MODSEQ is among them."""
+def search_keys(cursor: Cursor, *, scored: bool = False) -> tuple[SearchKey, bool]:
+    """The keys as one, and whether MODSEQ is among them; FUZZY has to be when messages are `scored` (RFC 6203 4, 6)."""
     keys = _Keys(cursor)
     found = [keys.key(0)]
     while cursor.skip(b" "):
         found.append(keys.key(0))
+    if scored and not keys.filters and not any(map(has_fuzzy, found)):
+        raise BadCommand("RELEVANCY needs a FUZZY search key")
     key = _all_of(found)
     return (Unresolved(key) if keys.filters else key), keys.modseq
 
@@ -134,7 +137,7 @@ class _Keys:
         self.filters = False
 
     # search-key = sequence-set / "(" search-key *(SP search-key) ")" / "NOT" SP search-key /
-    #              "OR" SP search-key SP search-key / the names in `_KEYS`
+    #              "FUZZY" SP search-key / "OR" SP search-key SP search-key / the names in `_KEYS`
     def key(self, depth: int) -> SearchKey:
         self.count += 1
         if self.count > MAX_SEARCH_KEYS:

@@ -225,3 +225,17 @@ SearchKey: TypeAlias = (
     | Filter
     | Unresolved
 )
+
+
+def has_fuzzy(key: SearchKey) -> bool:
+    """Whether FUZZY stands anywhere in the tree."""
+    match key:
+        case Fuzzy():
+            return True
+        case And(keys):
+            return any(map(has_fuzzy, keys))
+        case Or(left, right):
+            return has_fuzzy(left) or has_fuzzy(right)
+        case Not(child):
+            return has_fuzzy(child)
+    return False

@@ -25,7 +25,9 @@ def sort(cursor: Cursor, *, uid: bool) -> Sort:
     criteria = cursor.items(_criterion, limit=MAX_SORT_CRITERIA, what="sort criteria")
     cursor.space()
     text_charset = charset(cursor, saves=options is not None and SearchReturn.SAVE in options)
-    key, modseq = search_keys(cursor)
+    scored = options is not None and SearchReturn.RELEVANCY in options
+    scored = scored or any(criterion.key is SortKey.RELEVANCY for criterion in criteria)
+    key, modseq = search_keys(cursor, scored=scored)
     return Sort(uid, tuple(criteria), key, text_charset, options, partial, modseq)
 
 

@@ -12,7 +12,7 @@ from imap.parsing.search_keys import SearchKey
 
 
 class SortKey(enum.Enum):
-    """What is compared (RFC 5256 section 3, RFC 5957 section 4)."""
+    """What is compared (RFC 5256 section 3, RFC 5957 section 4, RFC 6203 section 6)."""
 
     ARRIVAL = "ARRIVAL"
     CC = "CC"
@@ -20,6 +20,7 @@ class SortKey(enum.Enum):
     DISPLAYFROM = "DISPLAYFROM"
     DISPLAYTO = "DISPLAYTO"
     FROM = "FROM"
+    RELEVANCY = "RELEVANCY"
     SIZE = "SIZE"
     SUBJECT = "SUBJECT"
     TO = "TO"

@@ -48,7 +48,10 @@ class Found:
     uids: list[int]
     """Ascending."""
     relevancy: Mapping[int, int]
-    """Of each UID from 1 to 100, for a search with FUZZY: the mean over its fuzzy texts, none of which is 0."""
+    """Of each UID from 1 to 100; empty when there are no fuzzy texts, which stands for 100.
+
+    The mean over the fuzzy texts: 0 for one that the message does not fit, or that did not have to be read.
+    """
 
 
 async def search(
@@ -100,7 +103,7 @@ async def find(
 def _relevancies(found: Sequence[int], uids: Sequence[int], indexed: Indexed) -> dict[int, int]:
     fuzzy = [hits for key, hits in indexed.hits.items() if key.fuzzy]
     if not fuzzy:
-        return {uids[position]: 100 for position in found}
+        return {}
     return {uids[p]: max(1, round(sum(hits.get(p, 0) for hits in fuzzy) / len(fuzzy))) for p in found}
 
 

@@ -34,9 +34,16 @@ def esearch_response(correlator: Correlator, data: Iterable[bytes], *, uid: bool
 
 
 def return_data(
-    numbers: Sequence[int], returns: Collection[SearchReturn], partial: PartialRange | None, modseq: int | None
+    numbers: Sequence[int],
+    returns: Collection[SearchReturn],
+    partial: PartialRange | None,
+    modseq: int | None,
+    scores: Sequence[int],
 ) -> list[bytes]:
-    """The data items for the numbers that were found, in the order of the command; ``modseq`` of what they name."""
+    """The data items for the numbers that were found, in the order of the command; ``modseq`` of what they name.
+
+    ``scores`` are their relevancies, which RELEVANCY tells of those that ALL or PARTIAL names (RFC 6203 4, 6).
+    """
     data = []
     if SearchReturn.COUNT in returns:
         data.append(b"COUNT %d" % len(numbers))
@@ -49,6 +56,9 @@ def return_data(
             data.append(b"ALL %b" % uid_set(numbers))
     if partial is not None:
         data.append(b"PARTIAL (%b %b)" % (str(partial).encode(), uid_set(partial.of(numbers)) or b"NIL"))
+    if SearchReturn.RELEVANCY in returns:
+        listed = scores if partial is None else partial.of(scores)
+        data.append(b"RELEVANCY (%b)" % b" ".join(b"%d" % score for score in listed))
     if modseq is not None:
         data.append(b"MODSEQ %d" % modseq)
     return data

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -24,6 +25,8 @@ class _Ranks:
         """The whole mailbox by these criteria: the next page of a sorted list asks for the same."""
 
 
+_HIGHEST: Final = 100
+"""The highest relevancy."""
 _MOST_ORDERS: Final = 4
 
 _KEPT: Final[WeakKeyDictionary[SharedMailbox, _Ranks]] = WeakKeyDictionary()
@@ -36,15 +39,20 @@ async def sort_positions(
     mailbox: SharedMailbox,
     source: MessageSource,
     progress: Progress | None = None,
+    scores: Mapping[int, int] = MappingProxyType({}),
 ) -> list[int]:
     """The ascending positions `found` of `uids` in the order of the criteria, equal ones by sequence number.
 
+    `scores` tells their relevancy where it is not 100 for all; the highest comes first (RFC 6203 6).
     Messages that were expunged meanwhile may be left out.
     """
-    keys = list(dict.fromkeys(criterion.key for criterion in criteria))
+    keys = list(dict.fromkeys(criterion.key for criterion in criteria if criterion.key is not SortKey.RELEVANCY))
+    scored = any(criterion.key is SortKey.RELEVANCY for criterion in criteria)
     if 2 * len(found) < len(uids):
         chosen = array("I", [uids[position] for position in found])
         columns = await _read(keys, chosen, mailbox, source, progress)
+        if scored:
+            columns[SortKey.RELEVANCY] = _distances(found, scores)
         places = await _sorted(criteria, columns, range(len(found)))
         return [found[place] for place in places]
     kept = _KEPT.get(mailbox)
@@ -53,6 +61,9 @@ async def sort_positions(
     missing = [key for key in keys if key not in kept.columns]
     if missing:
         kept.columns.update(await _read(missing, uids, mailbox, source, progress))
+    if scored:
+        columns = {**kept.columns, SortKey.RELEVANCY: _distances(range(len(uids)), scores)}
+        return await _sorted(criteria, columns, found)
     if len(found) < len(uids):
         return await _sorted(criteria, kept.columns, found)
     if (order := kept.orders.get(tuple(criteria))) is None:
@@ -62,6 +73,11 @@ async def sort_positions(
     return order.tolist()
 
 
+def _distances(positions: Sequence[int], scores: Mapping[int, int]) -> array[int]:
+    """How far each message is from the highest relevancy."""
+    return array("I", [_HIGHEST - scores.get(position, _HIGHEST) for position in positions])
+
+
 async def _read(
     keys: Sequence[SortKey],
     uids: array[int],
@@ -69,6 +85,8 @@ async def _read(
     source: MessageSource,
     progress: Progress | None,
 ) -> dict[SortKey, array[int]]:
+    if not keys:
+        return {}
     which = needed(keys)
     columns = {key: Column(len(uids)) for key in keys}
     async for keyed in read_keyed(source, mailbox.ref, uids, which, progress):

@@ -29,6 +29,11 @@ def letter(text: str, subject: str = "Réunion", *, number: int = 0, encoding: s
     return head.encode() + body.replace(b"\n", b"\r\n")
 
 
+def spelled(number: int) -> str:
+    """A word for a number, without digits."""
+    return "".join(chr(ord("a") + int(digit)) for digit in f"{number:06}")
+
+
 async def drain(indexer: Indexer) -> int:
     """Index all that waits; give the number."""
     total = 0

@@ -19,7 +19,7 @@ from mailgate.store.search import finder
 from mailgate.store.search.documents import MOST_WORDS
 from mailgate.store.search.indexer import Indexer, index_status, start_afresh
 from tests.store.messages import own
-from tests.store_search.searching import drain, indexed, letter, scanned
+from tests.store_search.searching import drain, indexed, letter, scanned, spelled
 
 VOCABULARY = """
     réunion parents professeurs élève élèves classe cantine 6ème 2026 20261122 sortie musée œuvre cœur garçon ÉCOLE
@@ -104,16 +104,12 @@ async def test_words_too_long_and_numbers(store: MailStore, alice: Account, inde
 async def test_a_content_with_very_many_words_is_found_all_the_same(
     database: Database, store: MailStore, alice: Account, indexer: Indexer
 ) -> None:
-    text = " ".join(_spelled(n) for n in range(MOST_WORDS + 1))
+    text = " ".join(spelled(n) for n in range(MOST_WORDS + 1))
     await store.deliver(letter(text), [1])
     await store.deliver(letter("rien"), [1])
     await drain(indexer)
     assert (await index_status(database)).words < 100
-    assert await indexed(alice, [key(f"{_spelled(77)} {_spelled(78)}"), key("rien"), key("zzzz")]) == [{1}, {2}, set()]
-
-
-def _spelled(number: int) -> str:
-    return "".join(chr(ord("a") + int(digit)) for digit in f"{number:06}")
+    assert await indexed(alice, [key(f"{spelled(77)} {spelled(78)}"), key("rien"), key("zzzz")]) == [{1}, {2}, set()]
 
 
 async def test_attachments_are_found_by_name_in_text_and_not_in_body(
@@ -181,12 +177,12 @@ def _in(seconds: int) -> Callable[[], int]:
 
 async def test_many_indexers_index_each_content_once(database: Database, store: MailStore, alice: Account) -> None:
     for number in range(40):
-        await store.deliver(letter(f"cantine {_spelled(number)}", number=number), [1])
+        await store.deliver(letter(f"cantine {spelled(number)}", number=number), [1])
     done = await asyncio.gather(*(drain(Indexer(database)) for _ in range(4)))
     assert sum(done) == 40
     status = await index_status(database)
     assert (status.indexed, status.waiting) == (40, 0)
-    assert await indexed(alice, [key(_spelled(11)), key("cantine")]) == [{12}, set(range(1, 41))]
+    assert await indexed(alice, [key(spelled(11)), key("cantine")]) == [{12}, set(range(1, 41))]
 
 
 async def test_afresh(database: Database, store: MailStore, alice: Account, indexer: Indexer) -> None:
