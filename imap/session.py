@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from imap.backend import Account
 from imap.capabilities import capabilities
 from imap.commands.dispatch import RULES, State
-from imap.commands.fetch import put_arrivals
+from imap.commands.fetch import put_items
 from imap.commands.filters import resolve
 from imap.commands.uidonly import require_uids
 from imap.errors import AuthenticationFailed, BadCharset, BadCommand, ImapError
@@ -20,6 +21,7 @@ from imap.language import translated
 from imap.notifications import EVERYTHING, push_waiting, put_waiting, stop_listening, tell_selected
 from imap.parsing.commands import Command, Expunge, Fetch, Move, Replace, Search, Store
 from imap.parsing.esearch import Esearch
+from imap.parsing.fetch_items import FetchItem
 from imap.parsing.literals import CommandInput, Literal, peek_command
 from imap.parsing.parser import parse_command
 from imap.parsing.sort_commands import Sort, Thread
@@ -403,9 +405,9 @@ class Session:
             await self.spill()
             self.put(take_news(view, style, wants, most=_NEWS_AT_ONCE))
         await self._show_arrivals(view, known)
-        self.own_arrivals = frozenset()
         if view.contexts is not None:
-            await view.contexts.refresh(self.put)
+            await view.contexts.refresh(self.put, self._show)
+        self.own_arrivals = frozenset()
 
     async def tell_arrivals(self, view: View) -> None:
         """Put new messages, whatever else waits: the command itself brought one (RFC 8508 section 3.2)."""
@@ -415,7 +417,12 @@ class Session:
 
     async def _show_arrivals(self, view: View, known: int) -> None:
         if self.news.items and view.last_uid > known:
-            await put_arrivals(self, view, known, self.news.items)
+            new = view.uids[bisect_right(view.uids, known, 0, view.count) : view.count]
+            await self._show(new, self.news.items)
+
+    async def _show(self, uids: Iterable[int], items: tuple[FetchItem, ...]) -> None:
+        """Put what the client asked of new messages, but for its own (RFC 5465 sections 5.2 and 7)."""
+        await put_items(self, self.selected, frozenset(uids) - self.own_arrivals, items)
 
     def begin_idle(self, tag: str) -> None:
         """IDLE from now on: news goes out as it comes (RFC 9051 6.3.13)."""
@@ -449,7 +456,7 @@ class Session:
 
     async def _push_updates(self, contexts: Contexts) -> None:
         """What the news changed in results that are kept up to date (RFC 5267 4.3)."""
-        await contexts.refresh(self.put)
+        await contexts.refresh(self.put, self._show)
         await self.flush()
 
     async def _push_arrivals(self, view: View, *, expunge: bool) -> None:

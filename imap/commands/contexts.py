@@ -42,6 +42,7 @@ def updating(session: Session, tag: str, frozen: FrozenView, command: Search | S
         yield None
         return
     context = Context(tag, frozen, command.key, criteria, uid=command.uid)
+    context.items = command.items
     contexts.add(context)
     try:
         yield context

@@ -34,6 +34,7 @@ async def esearch(session: Session, tag: str, command: Esearch) -> Completion:
         returns=command.returns,
         modseq=command.modseq,
         partial=command.partial,
+        items=command.items,
     )
     done = None
     if SELECTED in command.sources:

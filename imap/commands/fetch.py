@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from imap import flags
@@ -60,13 +60,13 @@ async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
     return Completion("FETCH completed")
 
 
-async def put_arrivals(session: Session, view: View, known: int, items: tuple[FetchItem, ...]) -> None:
-    """What NOTIFY asked of new messages: those above the UID ``known``, but for the session's own (RFC 5465 5.2)."""
+async def put_items(session: Session, view: View, uids: Collection[int], items: tuple[FetchItem, ...]) -> None:
+    """FETCH responses that no FETCH asked for, of announced messages; nothing is marked as seen."""
     command = Fetch(uid=False, messages=SequenceSet(()), items=items)
-    first = bisect_right(view.uids, known, 0, view.count)
+    first = bisect_left(view.uids, min(uids, default=0), 0, view.count)
     for span in _chunks([range(first, view.count)], _CHUNK):
         messages = view.columns(span)
-        messages = messages.only([i for i, uid in enumerate(messages.uids) if uid not in session.own_arrivals])
+        messages = messages.only([index for index, uid in enumerate(messages.uids) if uid in uids])
         if messages.uids:
             plan = make_plan(
                 command, condstore=session.condstore, readonly=True, utf8=session.utf8, uidonly=session.uidonly

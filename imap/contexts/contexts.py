@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from imap.contexts.program import among, lasts, names_last, with_uids
 from imap.contexts.results import Results, SortValues, Update
 from imap.errors import CommandRefused
+from imap.parsing.fetch_items import FetchItem
 from imap.parsing.search_keys import SearchKey
 from imap.parsing.sort_commands import SortCriterion
 from imap.parsing.wire import uid_set
@@ -27,6 +28,8 @@ from imap.sort.values import sort_values
 _log = logging.getLogger(__name__)
 
 Put = Callable[[bytes], None]
+Show = Callable[[Collection[int], tuple[FetchItem, ...]], Awaitable[None]]
+"""Puts FETCH responses of messages by their UIDs."""
 
 
 class Context:
@@ -37,6 +40,8 @@ class Context:
     ) -> None:
         self.tag = tag
         self.correlator = Correlator(tag)
+        self.items: tuple[FetchItem, ...] = ()
+        """What to show of new messages that fit (RFC 5465 section 7)."""
         self.uid = uid
         self.key = with_uids(key, frozen)
         self.criteria = criteria
@@ -109,14 +114,14 @@ class Contexts:
 
     # Deciding
 
-    async def refresh(self, put: Put) -> None:
+    async def refresh(self, put: Put, show: Show) -> None:
         """Decide what is in doubt and put the updates. Call it once the messages themselves were announced.
 
         What the account could not be asked for stays in doubt.
         """
         self._failed = False
         for context in tuple(self._contexts.values()):
-            await self._refresh(context, put)
+            await self._refresh(context, put, show)
 
     @property
     def in_doubt(self) -> bool:
@@ -129,7 +134,7 @@ class Contexts:
         moved = context.names_last and last != context.last
         return context.results is not None and (moved or last > context.reach or bool(context.doubtful))
 
-    async def _refresh(self, context: Context, put: Put) -> None:
+    async def _refresh(self, context: Context, put: Put, show: Show) -> None:
         view = self._view
         while self._in_doubt(context) and context.tag in self._contexts:
             announced = view.announced()
@@ -148,6 +153,8 @@ class Contexts:
             try:
                 fit = set(await find(among(doubtful, context.key), frozen, source, view.mailbox.ref))
                 values = await self._values(context, fit, source)
+                if context.items and (new := fit.intersection(arrived)):
+                    await show(new, context.items)
             except CommandRefused as error:
                 _log.warning("results not brought up to date", extra={"code": error.code})
                 context.doubtful.update(doubtful)

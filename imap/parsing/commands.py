@@ -362,6 +362,8 @@ class Search(Command):
     modseq: bool = False
     """Whether a MODSEQ key stands anywhere: the answer then tells the highest one (RFC 7162 3.1.5)."""
     partial: PartialRange | None = None
+    items: tuple[FetchItem, ...] = ()
+    """What UPDATE tells at once of new messages (RFC 5465 section 7)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from typing import ClassVar, Final
 
 from imap.errors import BadCommand
 from imap.parsing.commands import Command, SearchReturn
+from imap.parsing.fetch_items import FetchItem
 from imap.parsing.lexer import Cursor
 from imap.parsing.limits import MAX_EVENT_GROUPS
 from imap.parsing.mailbox_filter import MailboxFilter, Scope, mailbox_filter
 from imap.parsing.partial import PartialRange
-from imap.parsing.return_options import return_options, skip_word
+from imap.parsing.return_options import Returns, return_options, skip_word
 from imap.parsing.search import charset, search_keys
 from imap.parsing.search_keys import SearchKey
 
@@ -30,19 +31,20 @@ class Esearch(Command):
     charset: str | None = None
     modseq: bool = False
     partial: PartialRange | None = None
+    items: tuple[FetchItem, ...] = ()
 
 
 # esearch = "ESEARCH" [SP esearch-source-opts] [SP search-return-opts] SP search-program
 def esearch(cursor: Cursor) -> Esearch:
     cursor.space()
     sources = _sources(cursor) if skip_word(cursor, b"IN ") else (SELECTED,)
-    options, partial = return_options(cursor) or (frozenset({SearchReturn.ALL}), None)
+    options, partial, items = return_options(cursor) or Returns(frozenset({SearchReturn.ALL}))
     bound = options & {SearchReturn.SAVE, SearchReturn.UPDATE}
     if bound and sources != (SELECTED,):
         raise BadCommand("SAVE and UPDATE are for the selected mailbox alone")
     text_charset = charset(cursor, saves=SearchReturn.SAVE in options) if skip_word(cursor, b"CHARSET ") else None
     key, modseq = search_keys(cursor, scored=SearchReturn.RELEVANCY in options)
-    return Esearch(sources, key, options, text_charset, modseq, partial)
+    return Esearch(sources, key, options, text_charset, modseq, partial, items)
 
 
 # esearch-source-opts = "IN" SP "(" source-mbox [SP "(" scope-options ")"] ")"

@@ -59,11 +59,11 @@ _ENTRY_TYPES: Final = (b"PRIV", b"SHARED", b"ALL")
 # search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
 def search(cursor: Cursor, *, uid: bool) -> Search:
     cursor.space()
-    options, partial = return_options(cursor) or (None, None)
+    options, partial, items = return_options(cursor) or (None, None, ())
     saves = options is not None and SearchReturn.SAVE in options
     text_charset = charset(cursor, saves=saves) if skip_word(cursor, b"CHARSET ") else None
     key, modseq = search_keys(cursor, scored=options is not None and SearchReturn.RELEVANCY in options)
-    return Search(uid, key, text_charset, options, modseq, partial)
+    return Search(uid, key, text_charset, options, modseq, partial, items)
 
 
 # charset = atom / quoted

@@ -20,7 +20,7 @@ _ALGORITHMS: Final = {algorithm.value.encode(): algorithm for algorithm in Threa
 # extended-sort = ["UID" SP] "SORT" search-return-opts SP sort-criteria SP search-criteria
 def sort(cursor: Cursor, *, uid: bool) -> Sort:
     cursor.space()
-    options, partial = return_options(cursor) or (None, None)
+    options, partial, items = return_options(cursor) or (None, None, ())
     cursor.expect(b"(")
     criteria = cursor.items(_criterion, limit=MAX_SORT_CRITERIA, what="sort criteria")
     cursor.space()
@@ -28,7 +28,7 @@ def sort(cursor: Cursor, *, uid: bool) -> Sort:
     scored = options is not None and SearchReturn.RELEVANCY in options
     scored = scored or any(criterion.key is SortKey.RELEVANCY for criterion in criteria)
     key, modseq = search_keys(cursor, scored=scored)
-    return Sort(uid, tuple(criteria), key, text_charset, options, partial, modseq)
+    return Sort(uid, tuple(criteria), key, text_charset, options, partial, modseq, items)
 
 
 # sort-criterion = ["REVERSE" SP] sort-key

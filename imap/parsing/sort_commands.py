@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 from imap.parsing.commands import Command, SearchReturn
+from imap.parsing.fetch_items import FetchItem
 from imap.parsing.partial import PartialRange
 from imap.parsing.search_keys import SearchKey
 
@@ -46,6 +47,8 @@ class Sort(Command):
     partial: PartialRange | None = None
     modseq: bool = False
     """Whether a MODSEQ key stands anywhere: the answer then tells the highest one (RFC 7162 3.1.6)."""
+    items: tuple[FetchItem, ...] = ()
+    """What UPDATE tells at once of new messages (RFC 5465 section 7)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -340,6 +340,38 @@ async def test_new_messages_with_what_was_asked_of_them(talk: Talk, account: Mem
     """)
 
 
+async def test_update_shows_new_messages_that_fit(talk: Talk, account: MemoryAccount) -> None:
+    account.deliver(message("boss"))
+    await talk("""
+        A: 1 SELECT INBOX
+        A* 1 OK …
+        A: 2 SEARCH RETURN (COUNT UPDATE (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])) SUBJECT boss
+        A< * ESEARCH (TAG "2") COUNT 1
+        A< 2 OK …
+        A: 3 IDLE
+        A< + …
+    """)
+    account.deliver(message("other"))
+    account.deliver(message("boss"))
+    await talk("""
+        A* * 3 EXISTS
+        A* * 3 FETCH (UID 3 BODY[HEADER.FIELDS (SUBJECT)] {…Subject: boss…)
+        A< * ESEARCH (TAG "2") ADDTO (… 3)
+        A: DONE
+        A< 3 OK …
+        A: 4 STORE 2 +FLAGS (\\Flagged)
+        A* 4 OK …
+        A: 5 APPEND INBOX {19+}
+        A: Subject: boss
+        A:
+        A: x
+        A< * 4 EXISTS
+        A< * … RECENT
+        A< * ESEARCH (TAG "2") ADDTO (… 4)
+        A< 5 OK …
+    """)
+
+
 async def test_reading_what_is_new_does_not_mark_it_seen(talk: Talk, account: MemoryAccount) -> None:
     await talk("""
         A: 1 NOTIFY SET (selected (MessageNew (BODY[TEXT]) MessageExpunge))
