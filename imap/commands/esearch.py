@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -84,7 +85,8 @@ async def _search_selected(session: Session, tag: str, search: Search) -> None:
             context.correlator = correlator
             found = await begin_updates(session, context, frozen, found)
     if SearchReturn.SAVE in (search.returns or ()):
-        view.saved = sorted(frozen.uids[position] for position in returned(found, search.returns or (), search.partial))
+        named = returned(found, search.returns or (), search.partial)
+        view.saved = array("I", sorted({frozen.uids[position] for position in named}))
     _put(session, correlator, frozen, found, search, scores)
     put_refusal(session, tag, search)
 
