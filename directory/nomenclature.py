@@ -19,6 +19,8 @@ class Profile(StrEnum):
     SCHOOL_LIFE = "school_life"
     ADMINISTRATIVE = "administrative"
     OTHER = "other"
+    SHARED = "shared"
+    """Nobody: a shared mailbox, which has an address as people have."""
 
 
 PROFILE_OF_SDET: dict[str, Profile] = {

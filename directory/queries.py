@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Connection, Label, Text, and_, bindparam, func, literal_column, select, union
 
-from directory.nomenclature import LEGAL_GUARDIAN
+from directory.nomenclature import LEGAL_GUARDIAN, Profile
 from directory.schema import (
     ACTIVE,
     address,
@@ -106,7 +106,7 @@ PEOPLE = (
         address.c.address,
     )
     .join(address, and_(address.c.person_id == person.c.person_id, address.c.is_primary))
-    .where(person.c.state == ACTIVE)
+    .where(person.c.state == ACTIVE, person.c.profile != Profile.SHARED)
     .order_by(person.c.profile, person.c.sn, person.c.given, person.c.person_id)
 )
 """Everybody who has an account in use."""

@@ -149,6 +149,12 @@ class Directory(Section, frozen=True):
         return domain == self.domain or domain.endswith("." + self.domain) or domain in self.domains.values()
 
 
+class Shared(Section, frozen=True):
+    office: bool = True
+    school_life: bool = True
+    class_teams: bool = False
+
+
 class Log(Section, frozen=True):
     format: Literal["json", "text"] = "json"
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -164,6 +170,7 @@ class Settings(Section, frozen=True):
     smtp: Smtp = Smtp()
     accounts: Accounts = Accounts()
     directory: Directory = Directory()
+    shared: Shared = Shared()
     log: Log = Log()
 
     def listeners(self) -> dict[str, tuple[str, ...]]:

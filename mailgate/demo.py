@@ -138,6 +138,7 @@ async def _import(settings: Settings, delivery: Path, before: Academy | None, pr
             read_aaf(delivery),
             import_settings(settings.directory, today),
             quota=settings.accounts.quota,
+            shared=settings.shared,
             progress=progress,
         )
         return people(connection), [row.address for row in connection.execute(LISTS)]

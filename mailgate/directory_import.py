@@ -11,7 +11,8 @@ from directory.importer import Progress, import_directory
 from directory.model import Record
 from directory.report import ImportReport
 from directory.settings import ImportSettings
-from mailgate.config import Directory
+from mailgate.config import Directory, Shared
+from mailgate.shared_mailboxes import follow_directory
 from mailgate.store.provisioning import create_accounts, set_state
 
 
@@ -35,10 +36,12 @@ def import_and_provision(
     settings: ImportSettings,
     *,
     quota: int,
+    shared: Shared,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Import, then open mailboxes for who is new and suspend who left; the caller's transaction holds it all.
+    """Import, then open mailboxes for who is new, suspend who left, and make the shared mailboxes that are missing; the
+    caller's transaction holds it all.
 
     Raises:
         DirectoryError: the source is refused; the transaction is to be rolled back.
@@ -48,4 +51,5 @@ def import_and_provision(
         create_accounts(connection, report.added_ids, quota_limit=quota)
         set_state(connection, report.left_ids, "suspended")
         set_state(connection, report.returned_ids, "active")
+        follow_directory(connection, shared, quota=quota, report=report)
     return report

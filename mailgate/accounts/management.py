@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, Text, bindparam, func, select, update
+from sqlalchemy import BigInteger, Integer, LargeBinary, Text, bindparam, exists, func, select, update
 
 from directory.schema import address
 from mailgate.accounts.app_passwords import AppPasswordKeys
@@ -15,17 +15,20 @@ from mailgate.accounts.errors import LabelRejected, TooManyPasswords, UnknownAcc
 from mailgate.accounts.schema import app_password, chosen_password
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import insert, member, rows
-from mailgate.store.schema import account
+from mailgate.store.schema import account, shared_account
 
 MAX_APP_PASSWORDS: Final = 50
 """App passwords of one account that are not revoked; each sign-in reads them all."""
 
 MAX_LABEL: Final = 100
 
-# Held to the end of the transaction, so that two makers cannot give one number.
+# Held to the end of the transaction, so that two makers cannot give one number. A shared account has no sign-in.
 _LOCK: Final = Statement(
     select(account.c.account_id)
-    .where(member(account.c.account_id, "account_ids"))
+    .where(
+        member(account.c.account_id, "account_ids"),
+        ~exists().where(shared_account.c.account_id == account.c.account_id),
+    )
     .order_by(account.c.account_id)
     .with_for_update()
 )

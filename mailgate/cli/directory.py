@@ -45,7 +45,13 @@ def import_(
 
         def work(connection: Connection) -> ImportReport:
             return import_and_provision(
-                connection, records, directory, quota=settings.accounts.quota, dry_run=dry_run, progress=progress
+                connection,
+                records,
+                directory,
+                quota=settings.accounts.quota,
+                shared=settings.shared,
+                dry_run=dry_run,
+                progress=progress,
             )
 
         done = run(rehearse(settings, work) if dry_run else in_transaction(settings, work, upgrade=True))

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import bindparam, select, union
+from sqlalchemy import and_, bindparam, or_, select, union
 
 from directory.nomenclature import Profile
 from directory.schema import address, list_, list_member, person
+from imap.rights import Rights, parse_rights
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
-from mailgate.store.schema import account
+from mailgate.store.access import LIST, PERSON
+from mailgate.store.provisioning import INBOX_ID
+from mailgate.store.schema import account, acl, shared_account
 
 _PERSON: Final = Statement(
     select(account.c.account_id, account.c.state)
@@ -23,6 +26,27 @@ _LIST: Final = Statement(
     select(list_.c.list_id).where(list_.c.address == bindparam("address"), list_.c.active.is_(True))
 )
 _OWN: Final = Statement(select(address.c.address).where(address.c.person_id == bindparam("account_id")))
+_SENDS_AS: Final = Statement(
+    select(address.c.address, acl.c.account_id, acl.c.negative, acl.c.rights)
+    .join(address, address.c.person_id == acl.c.account_id)
+    .where(
+        acl.c.mailbox_id == INBOX_ID,
+        or_(
+            and_(acl.c.grantee == PERSON, acl.c.grantee_id == bindparam("account_id")),
+            and_(
+                acl.c.grantee == LIST,
+                acl.c.grantee_id.in_(
+                    select(list_member.c.list_id).where(list_member.c.person_id == bindparam("account_id"))
+                ),
+            ),
+        ),
+    )
+)
+_SHARED: Final = Statement(
+    select(shared_account.c.account_id)
+    .join(address, address.c.person_id == shared_account.c.account_id)
+    .where(address.c.address == bindparam("address"))
+)
 _PROFILE: Final = Statement(select(person.c.profile).where(person.c.person_id == bindparam("account_id")))
 
 _reached = union(
@@ -76,6 +100,28 @@ async def accounts_reached(tx: Tx, addresses: Sequence[str]) -> frozenset[int]:
 async def own_addresses(tx: Tx, account_id: int) -> frozenset[str]:
     """Every address that this person may write from."""
     return frozenset(row[0] for row in await tx.all(_OWN, account_id=account_id))
+
+
+async def lent_addresses(tx: Tx, account_id: int) -> dict[str, int]:
+    """The addresses of others that this person may send from, with the account of each (the right ``0``, send as)."""
+    given: dict[str, tuple[int, Rights]] = {}
+    taken: dict[str, Rights] = {}
+    for text, owner, negative, letters in await tx.all(_SENDS_AS, account_id=account_id):
+        rights = parse_rights(letters)
+        if negative:
+            taken[text] = taken.get(text, Rights.NONE) | rights
+        else:
+            given[text] = owner, given.get(text, (owner, Rights.NONE))[1] | rights
+    return {
+        text: owner
+        for text, (owner, rights) in given.items()
+        if Rights.SEND_AS in rights & ~taken.get(text, Rights.NONE)
+    }
+
+
+async def is_shared(tx: Tx, text: str) -> bool:
+    """Whether an address is that of a shared mailbox."""
+    return await tx.one(_SHARED, address=fold(text)) is not None
 
 
 async def profile_of(tx: Tx, account_id: int) -> Profile:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import secrets
 import tempfile
+from collections.abc import Sequence
 from typing import IO, Final
 
 import structlog
@@ -15,7 +16,7 @@ import structlog
 from mailgate.accounts import Accounts
 from mailgate.accounts.smtp_sign_in import SmtpSignIn
 from mailgate.config import Settings
-from mailgate.database import Database
+from mailgate.database import Database, Tx
 from mailgate.delivery import recipients
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
 from mailgate.i18n import ascii_only, translator
@@ -46,8 +47,11 @@ class Submission(SmtpSignIn):
         return SmtpError(code, status, ascii_only(self._translate(text)))
 
     async def mail_from(self, envelope: Envelope) -> None:
-        """The reverse path is the person's own, or null as read receipts have it (RFC 8098 section 3)."""
-        if envelope.mail_from and not await self._owns(envelope, envelope.mail_from):
+        """The reverse path is the person's own, or one that the person may send as, or null as read receipts have it
+        (RFC 8098 section 3).
+        """
+        if envelope.mail_from and recipients.fold(envelope.mail_from) not in await self._senders(envelope):
+            await self._refuse_shared(envelope.mail_from)
             raise self._refusal(550, "5.7.1", _("Please send from an address of your own."))
 
     async def rcpt_to(self, envelope: Envelope, recipient: Recipient) -> None:
@@ -81,7 +85,7 @@ class Submission(SmtpSignIn):
             received=b"Return-Path: <%s>\r\n" % envelope.mail_from.encode() + trace,
             now=now,
         )
-        await self._check_authors(envelope, [*prepared.authors, *filter(None, [prepared.sender])])
+        sent_as = await self._check_authors(envelope, prepared.authors, prepared.sender)
         addresses = [recipient.address for recipient in envelope.recipients]
         reached = await self._database.read(lambda tx: recipients.accounts_reached(tx, addresses))
         if not reached:
@@ -91,24 +95,39 @@ class Submission(SmtpSignIn):
                 spool.write(block)
             size = spool.tell()
             spool.seek(0)
-            await self._store.deliver(spool, reached)
+            await self._store.deliver(spool, reached, sent_copy_for=sent_as)
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(addresses),
             mailboxes=len(reached), octets=size,
         )  # fmt: skip
         return f"Delivered as {identity}"
 
-    async def _check_authors(self, envelope: Envelope, authors: list[str]) -> None:
-        own = await self._own_addresses(envelope)
-        if any(recipients.fold(author) not in own for author in authors):
-            raise self._refusal(550, "5.7.1", _("The From field must be an address of your own."))
+    async def _check_authors(self, envelope: Envelope, authors: Sequence[str], sender: str | None) -> int | None:
+        """Refuse authors that are neither the person nor lent; give the account whose Sent mailbox gets a copy.
 
-    async def _owns(self, envelope: Envelope, address: str) -> bool:
-        return recipients.fold(address) in await self._own_addresses(envelope)
+        That is the one whose address is in From: who works in an office is to find there what its others answered.
+        """
+        senders = await self._senders(envelope)
+        for author in (*authors, *filter(None, [sender])):
+            if recipients.fold(author) not in senders:
+                await self._refuse_shared(author)
+                raise self._refusal(550, "5.7.1", _("The From field must be an address of your own."))
+        found = [senders[recipients.fold(author)] for author in authors]
+        return next((account_id for account_id in found if account_id != envelope.sender.account_id), None)
 
-    async def _own_addresses(self, envelope: Envelope) -> frozenset[str]:
+    async def _refuse_shared(self, address: str) -> None:
+        if await self._database.read(lambda tx: recipients.is_shared(tx, address)):
+            raise self._refusal(550, "5.7.1", _("You have no right to send from this shared address."))
+
+    async def _senders(self, envelope: Envelope) -> dict[str, int]:
+        """The addresses that this person may send from, with the account of each."""
         account_id = envelope.sender.account_id
-        return await self._database.read(lambda tx: recipients.own_addresses(tx, account_id))
+
+        async def work(tx: Tx) -> dict[str, int]:
+            own = await recipients.own_addresses(tx, account_id)
+            return {**await recipients.lent_addresses(tx, account_id), **dict.fromkeys(own, account_id)}
+
+        return await self._database.read(work)
 
 
 def _(text: str) -> str:
