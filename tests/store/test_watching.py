@@ -16,6 +16,7 @@ from imap.watching.watch import AccountWatch, AccountWatches
 from mailgate.database import Database
 from mailgate.store import Content, MailStore
 from tests.store.messages import message, new_message
+from tests.store.shares import grant, person
 
 Said = tuple[object, ...]
 
@@ -90,8 +91,10 @@ async def test_names(recorder: Recorder, alice: Account) -> None:
     assert await recorder.next() == ("c/b", "subscription")
 
 
-async def test_annotations(recorder: Recorder, alice: Account, bob: Account) -> None:
+async def test_annotations(recorder: Recorder, database: Database, alice: Account, bob: Account) -> None:
     sent = (await alice.mailbox("Sent")).ref
+    await person(database, 1, "alice@example.org")
+    await grant(database, sent, 2, "lr")
     await alice.annotate(sent, {"/private/comment": b"x", "/shared/comment": b"y"})
     assert await recorder.next() == ("Sent", "/private/comment", "/shared/comment")
     await bob.annotate(sent, {"/private/comment": b"bob's"})
@@ -114,3 +117,21 @@ async def test_changes_through_another_store_on_the_same_database(
     other = MailStore(database).account(1, "alice@example.org")
     await other.append("Junk", [new_message(flags=SEEN)])
     assert await recorder.next() == ("Junk", Event.MESSAGE_NEW)
+
+
+async def test_mailboxes_that_others_share(database: Database, store: MailStore, alice: Account, bob: Account) -> None:
+    sent = (await alice.mailbox("Sent")).ref
+    await person(database, 1, "alice@example.org")
+    await grant(database, sent, 2, "lr")
+    watches, recorder = AccountWatches(), Recorder()
+    watch = await watches.join(bob, recorder)
+    (name,) = (name for name, mailbox in watch.tree.mailboxes.items() if mailbox.ref == sent)
+    await alice.append("Sent", [new_message(flags=SEEN)])
+    said = await recorder.next()
+    assert said[0] == name
+    assert isinstance(said[1], Event)
+    assert Event.MESSAGE_NEW in said[1]
+    await alice.annotate(sent, {"/private/comment": b"alice's", "/shared/comment": b"all's"})
+    assert await recorder.next() == (name, "/shared/comment")
+    watches.leave(watch, recorder)
+    await watches.drain()
