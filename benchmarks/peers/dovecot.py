@@ -44,7 +44,6 @@ service imap-login {{
 service imap {{
   process_limit = 4000
   process_min_avail = 4
-  service_count = {imap_service_count}
 }}
 service anvil {{
   client_limit = 9000
@@ -61,12 +60,7 @@ service lmtp {{
   }}
 }}
 """
-_IMAP_SERVICE_COUNT = 1000
-"""Sessions that one process serves, one after the other.
 
-The default of 1 costs three times as much for each session. The manual allows more where one user of the system has
-all mail, as here: a process then serves one person after the other, as the gateway's do.
-"""
 _WATCHED = 50
 """Linux gives a user 128 inotify instances, here for two servers; mailboxes beyond are looked at every 30 seconds."""
 
@@ -92,7 +86,6 @@ def dovecot(members: int, mail_format: Format) -> Iterator[Peer]:
             key=tls.key,
             imaps=imaps,
             directory=directory,
-            imap_service_count=_IMAP_SERVICE_COUNT,
         )
         people = tuple(Person(f"parent{number}@bench.example.org", PASSWORD) for number in range(members))
         server = Dovecot(directory, fsync="optimized", extra=extra)
