@@ -19,7 +19,7 @@ from rich.table import Table
 from sqlalchemy import text
 
 from benchmarks.messages import RARE_SENDERS, RARE_SUBJECTS, RARE_WORDS, messages
-from imap.backend import Account, MailboxRef
+from imap.backend import Account, Entry, MailboxRef
 from imap.parsing.commands import Search
 from imap.parsing.search_keys import SearchKey
 from imap.parsing.sequence import SequenceSet
@@ -65,6 +65,20 @@ class View:
         return messages.uid_positions(self.uids) if uid else messages.number_positions(len(self.uids))
 
 
+class Source:
+    """An account whose entries are in memory, as those of a selected mailbox are."""
+
+    def __init__(self, account: Account, entries: Sequence[Entry]) -> None:
+        self._entries = {entry.uid: entry for entry in entries}
+        self.find_text = account.find_text
+        self.rendered = account.rendered
+        self.read = account.read
+        self.read_whole = account.read_whole
+
+    async def entries(self, _: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
+        return [self._entries[uid] for uid in uids]
+
+
 async def timed(work: Callable[[], Awaitable[object]]) -> tuple[float, float]:
     """Wall and CPU seconds of this process."""
     wall, cpu = time.perf_counter(), time.process_time()
@@ -92,8 +106,8 @@ async def measure(url: str, count: int) -> list[tuple[str, str]]:
         figures = await _indexing(url, database, store, count)
         snapshot = await account.snapshot(MailboxRef(1, 1))
         view = View(snapshot.uids, snapshot.flags, snapshot.modseqs)
-        for name, program in SEARCHES:
-            figures.append((name, await _searching(database, account, view, program)))
+        source = Source(account, await account.entries(MailboxRef(1, 1), view.uids))
+        figures += [(name, await _searching(source, view, program)) for name, program in SEARCHES]
     finally:
         await store.close()
         await database.close()
@@ -139,24 +153,22 @@ async def _size(url: str, database: Database) -> int:
     return int(size)
 
 
-async def _searching(database: Database, account: Account, view: View, program: str) -> str:
+async def _searching(source: Source, view: View, program: str) -> str:
     key = key_of(program)
-    ref = MailboxRef(1, 1)
     walls: list[float] = []
     cpus: list[float] = []
     found: list[int] = []
 
     async def work() -> None:
-        found[:] = await search(key, view, account, ref)
+        found[:] = await search(key, view, source, MailboxRef(1, 1))
 
     for _ in range(ROUNDS):
         wall, cpu = await timed(work)
         walls.append(wall)
         cpus.append(cpu)
-    entries, _ = await timed(lambda: account.entries(ref, view.uids))
     return (
         f"{len(found):6,} found  first {walls[0] * 1000:6.1f} ms  then {min(walls[1:]) * 1000:6.1f} ms "
-        f"({min(cpus[1:]) * 1000:.1f} CPU), of it {entries * 1000:.1f} to name the messages"
+        f"({min(cpus[1:]) * 1000:.1f} CPU)"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mailgate import logs
-from mailgate.cli import account, archive, check, config, demo, directory, lists, migrate, serve, shared
+from mailgate.cli import account, archive, check, config, demo, directory, lists, migrate, search, serve, shared
 from mailgate.cli.context import Context, fail, operator_error
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(directory.app, name="directory")
 app.add_typer(lists.app, name="list")
 app.add_typer(account.app, name="account")
+app.add_typer(search.app, name="search")
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(shared.app, name="shared")
 

@@ -25,7 +25,7 @@ from directory.model import DirectoryError
 from mailgate import migrations
 from mailgate.accounts import Accounts, AccountsError
 from mailgate.config import ConfigError, Settings, load
-from mailgate.database import BadDatabaseUrl, DatabaseError, open_database
+from mailgate.database import BadDatabaseUrl, Database, DatabaseError, open_database
 from mailgate.database.batch import batch_engine
 from mailgate.database.open import sqlite_file
 from mailgate.shared_mailboxes import SharedMailboxError
@@ -103,17 +103,26 @@ def settings_of(context: typer.Context) -> Settings:
 
 
 @asynccontextmanager
-async def accounts(settings: Settings) -> AsyncIterator[Accounts]:
-    """The care of passwords, on a database whose schema is checked first."""
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The database, whose schema is checked first."""
     async with batch_engine(settings.database.url) as engine:
         await _require_schema(engine)
     opened = await open_database(settings.database.url, pool_size=2)
-    care = Accounts(opened)
     try:
-        yield care
+        yield opened
     finally:
-        care.close()
         await opened.close()
+
+
+@asynccontextmanager
+async def accounts(settings: Settings) -> AsyncIterator[Accounts]:
+    """The care of passwords, on a database whose schema is checked first."""
+    async with database(settings) as opened:
+        care = Accounts(opened)
+        try:
+            yield care
+        finally:
+            care.close()
 
 
 async def in_transaction(settings: Settings, work: Callable[[Connection], T], *, upgrade: bool = False) -> T:

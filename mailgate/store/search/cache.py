@@ -11,7 +11,6 @@ _OVERHEAD: Final = 160
 """Octets that an entry costs beside its text."""
 _LARGEST: Final = 8 * 1024
 """A longer text is not kept: a few of them would push out everything else."""
-_HELD: Final = 0.95
 
 
 class TextCache:
@@ -22,12 +21,6 @@ class TextCache:
         self._young: dict[bytes, bytes] = {}
         self._old: dict[bytes, bytes] = {}
         self._octets = 0
-
-    def holds(self, message_ids: Collection[bytes]) -> bool:
-        """Whether nearly all of these are at hand."""
-        young, old = self._young, self._old
-        held = sum(1 for message_id in message_ids if message_id in young or message_id in old)
-        return held >= len(message_ids) * _HELD
 
     def take(self, message_ids: Collection[bytes]) -> tuple[dict[bytes, bytes], list[bytes]]:
         """What is kept of these, and those that are to be read."""

@@ -81,9 +81,7 @@ class Finder:
     async def find(self, message_ids: Collection[bytes], keys: Sequence[TextKey]) -> TextHits:
         """As `imap.backend.Account.find_text`."""
         wanted = frozenset(message_ids)
-        at_hand = any(map(_is_listed, keys)) and self._fields.holds(wanted)
-        asked = [not (at_hand and _is_listed(key)) for key in keys]
-        candidates = await self._database.read(lambda tx: _candidates(tx, wanted, keys, asked))
+        candidates = await self._database.read(lambda tx: _candidates(tx, wanted, keys))
         found = [
             await self._decide(key, among, candidates.relatives)
             for key, among in zip(keys, candidates.by_key, strict=True)
@@ -209,20 +207,20 @@ def _judge(key: TextKey) -> Callable[[bytes, bytes], int]:
     return lambda header, body: fuzzy.relevancy(words_of(header), words_of(body))
 
 
-async def _candidates(tx: Tx, wanted: frozenset[bytes], keys: Sequence[TextKey], asked: Sequence[bool]) -> _Candidates:
-    """What waits for the index, and the messages that may fit each key; all, for keys the index is not `asked` for."""
+async def _candidates(tx: Tx, wanted: frozenset[bytes], keys: Sequence[TextKey]) -> _Candidates:
+    """What waits for the index, and the messages that may fit each key."""
     unindexed = await queued(tx, wanted)
     indexed = wanted - unindexed
     relatives: dict[str, frozenset[str]] = {}
     by_key: list[frozenset[bytes]] = []
     limit = max(_MOST_FOUND, 2 * len(indexed))
-    for key, ask in zip(keys, asked, strict=True):
+    for key in keys:
         groups: list[frozenset[str]] = []
         if key.fuzzy:
             groups = await _related(tx, key, relatives)
-        elif ask and len(indexed) > SMALL:
+        elif len(indexed) > SMALL:
             groups = await _alternatives(tx, key.needle)
-        by_key.append(await _having(tx, groups, key.scope, indexed, limit) if groups and ask else indexed)
+        by_key.append(await _having(tx, groups, key.scope, indexed, limit) if groups else indexed)
     return _Candidates(unindexed, by_key, relatives)
 
 
