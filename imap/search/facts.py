@@ -29,9 +29,11 @@ class Level(enum.IntEnum):
     """Internal date, size and content; the thread."""
     INDEX = 2
     """Texts of the messages that the application has indexed."""
-    HEADER = 3
+    SENT = 3
+    """The day that the Date field names."""
+    HEADER = 4
     """The fields of the header."""
-    CONTENT = 4
+    CONTENT = 5
     """All text of the message."""
 
 
@@ -56,6 +58,8 @@ class Facts:
     texts: Mapping[int, FoldedTexts] = field(default_factory=dict)
     threads: Mapping[int, str] = field(default_factory=dict)
     """THREADID (RFC 8474), where the search asks for one."""
+    sent: Mapping[int, int] = field(default_factory=dict)
+    """Days as `imap.search.sent` counts them, where the search asks for them."""
 
 
 class Header:

@@ -22,6 +22,7 @@ from imap.parsing.search_keys import SearchKey, When
 from imap.search.facts import Facts, Level
 from imap.search.folded import Matcher
 from imap.search.fuzzy import FuzzyMatcher
+from imap.search.sent import day_number
 from imap.search.view import SearchView
 from imap.search.words import words
 
@@ -89,7 +90,7 @@ def make_plan(key: SearchKey, view: SearchView, *, fuzzy: bool = False) -> Plan:
         ):
             return replace(_leaf(Level.ENTRY, _select_entry(key)), threads=isinstance(key, keys.HasThreadId))
         case keys.SentDate(when, day):
-            return _leaf(Level.HEADER, _select_sent(when, day), "date")
+            return _leaf(Level.SENT, _select_sent(when, day_number(day)))
         case keys.HeaderContains(field, text):
             return _text_leaf(TextKey(TextScope.FIELD, fold(text), field), fuzzy=fuzzy)
         case keys.BodyContains(text) | keys.TextContains(text) if text:
@@ -105,13 +106,13 @@ def _cost(plan: Plan) -> Level:
     return plan.cost
 
 
-def _leaf(level: Level, select: Select, *fields: str) -> Plan:
+def _leaf(level: Level, select: Select) -> Plan:
     def decide(facts: Facts, positions: Sequence[int]) -> Verdict:
         if facts.level < level:
             return Verdict((), positions)
         return Verdict(select(facts, positions), ())
 
-    return Plan(decide, frozenset({level}), frozenset(fields))
+    return Plan(decide, frozenset({level}))
 
 
 def _text_leaf(key: TextKey, *, fuzzy: bool) -> Plan:
@@ -300,15 +301,11 @@ def _select_days(when: When, day: datetime.date, moment: Callable[[Entry], int])
             return lambda facts, positions: [p for p in positions if start <= moment(facts.entries[p]) < stop]
 
 
-def _select_sent(when: When, day: datetime.date) -> Select:
-    compare: Callable[[datetime.date], bool] = {
-        When.BEFORE: day.__gt__,
-        When.ON: day.__eq__,
-        When.SINCE: day.__le__,
-    }[when]
-
-    def select(facts: Facts, positions: Sequence[int]) -> list[int]:
-        days = ((position, facts.headers[position].sent_day()) for position in positions)
-        return [position for position, sent in days if sent is not None and compare(sent)]
-
-    return select
+def _select_sent(when: When, day: int) -> Select:
+    match when:
+        case When.BEFORE:
+            return lambda facts, positions: [p for p in positions if 0 < facts.sent[p] < day]
+        case When.SINCE:
+            return lambda facts, positions: [p for p in positions if facts.sent[p] >= day]
+        case When.ON:
+            return lambda facts, positions: [p for p in positions if facts.sent[p] == day]

@@ -15,13 +15,15 @@ from imap.objectid import thread_id
 from imap.parsing.search_keys import SearchKey
 from imap.search.facts import Facts, FoldedTexts, Header, Indexed, Level
 from imap.search.plan import Plan, make_plan
+from imap.search.sent import GONE
 from imap.search.texts import WholeMessage, read_parts
-from imap.search.view import MessageSource, SearchView
+from imap.search.view import SearchSource, SearchView
 
 _BATCHES: Final = {
     Level.MEMORY: 20_000,
     Level.ENTRY: 5_000,
     Level.INDEX: 20_000,
+    Level.SENT: 20_000,
     Level.HEADER: 500,
     Level.CONTENT: 200,
 }
@@ -31,7 +33,7 @@ _MOST_READ: Final = {Level.HEADER: (MAX_HEADER, 32 * _MIB), Level.CONTENT: (MAX_
 """Octets that are read of one message at most, and of a batch together."""
 _WHOLE: Final = 256 * 1024
 """A message up to this size is read whole, of a larger one only its text parts."""
-_IN_LOOP: Final = frozenset({Level.MEMORY, Level.INDEX})
+_IN_LOOP: Final = frozenset({Level.MEMORY, Level.INDEX, Level.SENT})
 _WORK_IN_LOOP: Final = 20_000
 """Messages times keys that are decided in the event loop: a few milliseconds. More goes to a thread."""
 _LISTING: Final = frozenset(name.lower() for name in LISTING_FIELDS)
@@ -57,7 +59,7 @@ class Found:
 async def search(
     key: SearchKey,
     view: SearchView,
-    source: MessageSource,
+    source: SearchSource,
     mailbox: MailboxRef,
     progress: Progress | None = None,
 ) -> list[int]:
@@ -72,7 +74,7 @@ async def search(
 async def find(
     key: SearchKey,
     view: SearchView,
-    source: MessageSource,
+    source: SearchSource,
     mailbox: MailboxRef,
     progress: Progress | None = None,
 ) -> Found:
@@ -110,7 +112,7 @@ def _relevancies(found: Sequence[int], uids: Sequence[int], indexed: Indexed) ->
 class _Loader:
     """Reads the facts of a level for messages in doubt."""
 
-    def __init__(self, plan: Plan, view: SearchView, source: MessageSource, mailbox: MailboxRef) -> None:
+    def __init__(self, plan: Plan, view: SearchView, source: SearchSource, mailbox: MailboxRef) -> None:
         self.plan = plan
         self.view = view
         self.source = source
@@ -121,6 +123,13 @@ class _Loader:
         """The positions in batches of bounded size with their facts; messages that are gone are left out."""
         if level is Level.MEMORY:
             yield positions, Facts(level)
+            return
+        sent: dict[int, int] = {}
+        if level >= Level.SENT and Level.SENT in self.plan.levels:
+            sent = await self._sent_days(positions)
+            positions = list(sent)
+        if level is Level.SENT and self.plan.levels <= {Level.MEMORY, Level.SENT}:
+            yield positions, Facts(level, sent=sent)
             return
         entries = await self._entries(positions)
         threads = await self._threads(entries) if self.plan.threads else {}
@@ -133,6 +142,9 @@ class _Loader:
             await self._ask_index(entries)
             yield list(entries), Facts(level, entries, self.indexed, threads=threads)
             return
+        if level is Level.SENT:
+            yield list(entries), Facts(level, entries, self.indexed, threads=threads, sent=sent)
+            return
         for batch in _by_size(entries, level):
             headers = await self._headers(batch) if self.plan.fields else {}
             texts = await self._texts(batch) if level is Level.CONTENT else {}
@@ -141,7 +153,13 @@ class _Loader:
                 for position in batch
                 if (not self.plan.fields or position in headers) and (level < Level.CONTENT or position in texts)
             ]
-            yield present, Facts(level, batch, self.indexed, headers, texts, threads)
+            yield present, Facts(level, batch, self.indexed, headers, texts, threads, sent)
+
+    async def _sent_days(self, positions: Sequence[int]) -> dict[int, int]:
+        uids = self.view.uids
+        named = uids[positions.start : positions.stop] if isinstance(positions, range) else [uids[p] for p in positions]
+        days = dict(zip(positions, await self.source.sent_days(self.mailbox, named), strict=True))
+        return days if GONE not in days.values() else {p: day for p, day in days.items() if day != GONE}
 
     async def _entries(self, positions: Sequence[int]) -> dict[int, Entry]:
         uids = self.view.uids

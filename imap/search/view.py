@@ -57,3 +57,11 @@ class MessageSource(ContentSource, Protocol):
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]: ...
 
     async def read_whole(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]: ...
+
+
+class SearchSource(MessageSource, Protocol):
+    """Where SEARCH reads."""
+
+    async def sent_days(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[int]:
+        """As `imap.search.sent.read_sent_days` gives them."""
+        ...

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from imap.backend import Account, Change, Changes, Entry, MailboxRef, Snapshot
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _FEW: Final = 200
 """Entries are kept once this part of the mailbox is asked for at once."""
+_UNREAD: Final = -2
+"""The day of a message whose Date field was not read yet."""
 _PATCHED: Final = 20
 """After more expunges at once the entries are read anew when they are needed."""
 
@@ -54,6 +56,7 @@ class SharedMailbox:
         """What the person may do here, as of the last look."""
         self._set_keywords(())
         self._entries: EntryColumns | None = None
+        self._sent_days: array[int] | None = None
         self._recent_kept = 1
         self._asked = 0
         self._answered = 0
@@ -93,7 +96,8 @@ class SharedMailbox:
     @property
     def octets(self) -> int:
         """The memory that it takes, about."""
-        columns = (self.uids, self.flags, self.modseqs)
+        columns: tuple[array[int], ...] = (self.uids, self.flags, self.modseqs)
+        columns += () if self._sent_days is None else (self._sent_days,)
         entries = self._entries.octets if self._entries is not None else 0
         return 4096 + entries + sum(column.itemsize * len(column) for column in columns)
 
@@ -127,6 +131,27 @@ class SharedMailbox:
         if isinstance(positions, range):
             return self._entries.entries(uids, positions.start)
         return [entry for p in positions for entry in self._entries.entries((self.uids[p],), p)]
+
+    async def sent_days(
+        self, uids: Sequence[int], read: Callable[[Sequence[int]], Awaitable[Sequence[int]]]
+    ) -> Sequence[int]:
+        """The days that the Date fields of these messages name, as `imap.search.sent` counts them.
+
+        ``read`` is asked for those that are not known, once; and for all where messages went away meanwhile.
+        """
+        if self._sent_days is None:
+            self._sent_days = array("i", [_UNREAD]) * len(self.uids)
+        positions = self._positions(uids)
+        days = _at(self._sent_days, positions)
+        if _UNREAD in days:
+            unread = [self.uids[position] for position, day in zip(positions, days, strict=True) if day == _UNREAD]
+            for uid, day in zip(unread, await read(unread), strict=True):
+                place = self.index(uid)
+                if place >= 0:
+                    self._sent_days[place] = day
+            positions = self._positions(uids)
+            days = _at(self._sent_days, positions)
+        return days if len(positions) == len(uids) else await read(uids)
 
     def _positions(self, uids: Sequence[int]) -> Sequence[int]:
         """Where these UIDs stand in the columns, a range when they follow each other; those that are gone left out."""
@@ -258,6 +283,8 @@ class SharedMailbox:
         self.uids = _without(self.uids, positions)
         self.flags = _without(self.flags, positions)
         self.modseqs = _without(self.modseqs, positions)
+        if self._sent_days is not None:
+            self._sent_days = _without(self._sent_days, positions)
         if self._entries is not None and len(positions) <= _PATCHED:
             self._entries.remove(positions)
         else:
@@ -285,6 +312,8 @@ class SharedMailbox:
                 self.modseqs.append(modseq)
                 if self._entries is not None:
                     self._entries.append(1)
+                if self._sent_days is not None:
+                    self._sent_days.append(_UNREAD)
                 self.uidnext = max(self.uidnext, uid + 1)
         return changed
 
@@ -310,6 +339,12 @@ class SharedMailbox:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+
+
+def _at(column: array[int], positions: Sequence[int]) -> Sequence[int]:
+    if isinstance(positions, range):
+        return column[positions.start : positions.stop]
+    return [column[position] for position in positions]
 
 
 def _without(column: array[int], positions: Sequence[int]) -> array[int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from imap.backend import Entry, MailboxRef, Rendered, Rendering, TextHits, TextKey
+from imap.search.sent import read_sent_days
 from imap.selected.mailbox import SharedMailbox
 
 
 class SelectedSource:
-    """`imap.search.view.MessageSource` of one selected mailbox."""
+    """`imap.search.view.SearchSource` of one selected mailbox."""
 
     def __init__(self, mailbox: SharedMailbox) -> None:
         self._mailbox = mailbox
@@ -20,6 +21,12 @@ class SelectedSource:
         if mailbox == self._mailbox.ref:
             return await self._mailbox.entries(uids)
         return await self._account.entries(mailbox, uids)
+
+    async def sent_days(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[int]:
+        """From the mailbox's column, read once for each message; another mailbox's from the store."""
+        if mailbox == self._mailbox.ref:
+            return await self._mailbox.sent_days(uids, lambda unread: read_sent_days(self, mailbox, unread))
+        return await read_sent_days(self, mailbox, uids)
 
     async def find_text(self, message_ids: Collection[bytes], keys: Sequence[TextKey]) -> TextHits:
         """`Account.find_text`."""

@@ -141,3 +141,25 @@ async def test_dates_and_sizes_are_searched_in_memory(client: Client, account: M
     assert len(found) == sum(size > 100 for size in sizes)
     assert await client.ok("SEARCH BEFORE 1-Jan-2001") == [b"* SEARCH"]
     assert account.calls == {}
+
+
+async def test_days_of_date_fields_are_read_once(client: Client, account: MemoryAccount) -> None:
+    for number in range(1, 9):
+        account.deliver(b"Date: %d Nov 2026 23:59:00 +0100\r\n\r\n" % number)
+    account.deliver(b"Date: none\r\n\r\n")
+    await client.ok("SELECT INBOX")
+    assert await client.ok("UID SEARCH SENTBEFORE 3-Nov-2026") == [b"* SEARCH 1 2"]
+    account.calls.clear()
+    assert await client.ok("UID SEARCH SENTON 5-Nov-2026") == [b"* SEARCH 5"]
+    assert await client.ok("UID SEARCH NOT SENTSINCE 2-Nov-2026") == [b"* SEARCH 1 9"]
+    assert "rendered" not in account.calls
+
+    account.deliver(b"Date: 5 Nov 2026 00:00:00 +0000\r\n\r\n")
+    await client.ok("NOOP")
+    assert await client.ok("UID SEARCH SENTON 5-Nov-2026") == [b"* SEARCH 5 10"]
+    assert account.calls["rendered"] == 1, "only the new message's"
+    await client.ok("STORE 2,4 +FLAGS.SILENT (\\Deleted)")
+    await client.ok("EXPUNGE")
+    assert await client.ok("SEARCH SENTON 5-Nov-2026") == [b"* SEARCH 3 8"]
+    assert await client.ok("UID SEARCH OR SENTON 8-Nov-2026 LARGER 1000") == [b"* SEARCH 8"]
+    assert account.calls["rendered"] == 1

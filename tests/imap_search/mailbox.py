@@ -12,6 +12,7 @@ from imap.parsing import parse_command
 from imap.parsing.commands import Search
 from imap.parsing.sequence import SequenceSet
 from imap.search import search
+from imap.search.sent import read_sent_days
 from tests.imap_parsing.framing import frame
 
 
@@ -94,6 +95,9 @@ class Mailbox:
     async def read_whole(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
         self.asked.append(("read_whole", len(message_ids)))
         return {message_id: self.contents[int(message_id)] for message_id in message_ids}
+
+    async def sent_days(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[int]:
+        return await read_sent_days(self, mailbox, uids)
 
     async def search(self, program: str | bytes) -> list[int]:
         """The UIDs that a search program, as a client writes it, finds."""
