@@ -25,7 +25,7 @@ async def test_from_the_greeting_to_the_list_of_messages(gateway: School, upload
     assert signed_in.startswith(b"1 OK [CAPABILITY ")
     for name in b"NAMESPACE IDLE UIDPLUS MOVE LITERAL+ SPECIAL-USE LIST-EXTENDED QUOTA ID CONDSTORE".split():
         assert b" " + name + b" " in signed_in
-    assert await program.ok("namespace") == [b'* NAMESPACE (("" "/")) NIL NIL']
+    assert await program.ok("namespace") == [b'* NAMESPACE (("" "/")) (("Other Users/" "/")) (("Shared/" "/"))']
     assert await program.ok('ID ("name" "Thunderbird" "version" "153.0")') == [b'* ID ("name" "mailgate")']
     assert await program.ok('list (subscribed) "" "*" return (special-use)') == [
         b'* LIST (\\HasNoChildren \\Subscribed) "/" INBOX',
