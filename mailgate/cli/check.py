@@ -11,6 +11,7 @@ from rich.text import Text
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from certs import inspect
+from directory.nomenclature import Profile
 from directory.schema import list_, person, school
 from mailgate import migrations
 from mailgate.cli.context import ExitCode, Json, console, print_json, settings_of
@@ -110,8 +111,12 @@ def directory(connection: Connection) -> Finding:
         return connection.scalar(select(func.count()).select_from(table).where(where)) or 0
 
     schools = count(school, school.c.domain.is_not(None))
-    people = count(person, person.c.state == "active")
+    active = person.c.state == "active"
+    people = count(person, active & (person.c.profile != Profile.SHARED))
+    shared = count(person, active & (person.c.profile == Profile.SHARED))
     lists = count(list_, list_.c.active)
     if not schools:
         return Finding("directory", PROBLEM, "it holds no school", "Run `mailgate directory import`.")
-    return Finding("directory", OK, f"{schools} schools, {people:,} people, {lists:,} lists")
+    return Finding(
+        "directory", OK, f"{schools} schools, {people:,} people, {shared:,} shared mailboxes, {lists:,} lists"
+    )
