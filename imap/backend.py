@@ -439,7 +439,10 @@ class Account(Protocol):
         ...
 
     async def read_whole(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
-        """Whole messages in one go; the caller bounds the sum of their sizes."""
+        """Whole messages in one go; the caller bounds the sum of their sizes.
+
+        Those of up to 256 KiB are kept for a while, so that they can be read ahead.
+        """
         ...
 
     async def store(

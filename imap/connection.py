@@ -10,6 +10,7 @@ import contextlib
 import logging
 import socket
 import ssl
+import time
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Final, cast
 
@@ -28,6 +29,8 @@ WRITE_SIZE: Final = 65_536
 IDLE_WRITE_SIZE: Final = 16_384
 _CLOSE_TIMEOUT: Final = 10.0
 _KEEPALIVE_IDLE: Final = 600
+_TURN: Final = 0.005
+"""Seconds after which pipelined commands let the event loop turn."""
 _PIECES_AT_ONCE: Final = 16
 """Decompressed pieces of 64 KiB in one turn of the event loop."""
 
@@ -46,6 +49,8 @@ class Connection(asyncio.Protocol):
         "_drain_waiter",
         "_ending",
         "_eof",
+        "_held",
+        "_held_size",
         "_idle_timer",
         "_last_activity",
         "_line_waiter",
@@ -75,6 +80,8 @@ class Connection(asyncio.Protocol):
         self._octets = 0
         self._eof = self._closing = self._lost = self._paused_reading = False
         self._ending: bytes | None = None
+        self._held: list[bytes] | None = None
+        self._held_size = 0
         self._compression: Compression | None = None
         self._decompressing = False
         self.peer = Peer("", 0, tls=False)
@@ -177,7 +184,30 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._lost:
             if self._compression is not None:
                 data = self._compression.compress(data) + self._compression.flush()
+            self._release()
             self._transport.write(data)
+
+    def _transmit(self, transport: asyncio.Transport, data: bytes) -> None:
+        """Write, or hold while the next command is there already: its answer then goes out together with this one.
+
+        What is held goes out at the next turn of the event loop at the latest.
+        """
+        if self._held_size + len(data) > WRITE_SIZE:
+            self._release()
+        if self._held is None:
+            if not self.reader.has_line or len(data) >= WRITE_SIZE:
+                transport.write(data)
+                return
+            self._held = []
+            self._loop.call_soon(self._release)
+        self._held.append(data)
+        self._held_size += len(data)
+
+    def _release(self) -> None:
+        """Write what is held."""
+        held, self._held, self._held_size = self._held, None, 0
+        if held and self._transport is not None and not self._lost:
+            self._transport.write(held[0] if len(held) == 1 else b"".join(held))
 
     def push(self, data: bytes) -> None:
         """Write to a client that waits, in small pieces: TLS keeps memory of the size of the largest."""
@@ -202,7 +232,7 @@ class Connection(asyncio.Protocol):
                 piece = self._compression.compress(piece)
                 if start + WRITE_SIZE >= len(data):
                     piece += self._compression.flush()
-            self._transport.write(piece)
+            self._transmit(self._transport, piece)
 
     async def ask(self, prompt: bytes) -> bytes:
         """Send a continuation request, give the line that answers it. Raises ConnectionResetError."""
@@ -237,6 +267,7 @@ class Connection(asyncio.Protocol):
         if transport is None or context is None:
             raise ConnectionResetError("the client is gone")
         self.reader.clear()
+        self._release()
         try:
             secured = await self._loop.start_tls(
                 transport, self, context, server_side=True, ssl_handshake_timeout=self._context.limits.sign_in_timeout
@@ -316,6 +347,7 @@ class Connection(asyncio.Protocol):
         if self._closing or self._transport is None:
             return
         self._closing = True
+        self._release()
         if self._ending is not None:
             self.write(self._ending)
         self._transport.close()
@@ -346,24 +378,30 @@ class Connection(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Begin what is complete in the buffer."""
-        while self._task is None and not self._closing:
+        if self._task is None and (work := self._next()) is not None:
+            self._task = self._loop.create_task(self._supervise(work, activity=True))
+        self._resume_reading()
+        if self._eof and self._task is None:
+            self.close()
+
+    def _next(self) -> Coroutine[None, None, None] | None:
+        """What the next complete command in the buffer asks to do."""
+        while self._ending is None and not self._closing:
             event = self.reader.line() if self.session.idling else self.reader.event()
             match event:
                 case None:
                     break
                 case bytes():
-                    self._start(self.session.end_idle(event))
+                    return self.session.end_idle(event)
                 case Continue():
                     self.write(CONTINUE)
                 case Overrun():
                     self.end(event.text, event.code)
                 case Refused():
-                    self._start(self.session.refuse(event))
+                    return self.session.refuse(event)
                 case CommandInput():
-                    self._start(self.session.run(event))
-        self._resume_reading()
-        if self._eof and self._task is None:
-            self.close()
+                    return self.session.run(event)
+        return None
 
     def _resume_reading(self) -> None:
         if not self._paused_reading or self._transport is None or self.reader.held > self._context.limits.backlog:
@@ -383,18 +421,29 @@ class Connection(asyncio.Protocol):
             return
         self._task = self._loop.create_task(self._supervise(work, activity=False))
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        self._task = self._loop.create_task(self._supervise(work, activity=True))
-
     async def _supervise(self, work: Coroutine[None, None, None], *, activity: bool) -> None:
+        """Do the work, then that of the commands which wait by then; without a task for each, and some in one turn."""
+        turn = time.monotonic()
+        following: Coroutine[None, None, None] | None = work
         try:
-            with contextlib.suppress(ConnectionError):
-                await work
+            while following is not None:
+                with contextlib.suppress(ConnectionError):
+                    await following
+                following = None
+                if self._lost or self.session.ended:
+                    break
+                if self.reader.has_line and time.monotonic() > turn + _TURN:
+                    await asyncio.sleep(0)
+                    turn = time.monotonic()
+                following = self._next()
+                self._resume_reading()
+                activity = activity or following is not None
         except Exception:
             _log.exception("command failed outside its handler")
             self._ending = self._ending or bye(self.session.say("Internal error"))
         finally:
             self._task = None
+            self._release()
             if activity:
                 self._last_activity = self._loop.time()
             if self._lost:

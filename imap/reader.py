@@ -112,6 +112,11 @@ class CommandReader:
         return len(self._buffer)
 
     @property
+    def has_line(self) -> bool:
+        """Whether the end of a line is in the buffer."""
+        return bool(self._buffer) and self._buffer.find(b"\n", self._scanned) >= 0
+
+    @property
     def within_command(self) -> bool:
         """Whether a command has begun and is not complete."""
         return bool(self._buffer or self._parts or self._missing or self._refusal)

@@ -11,6 +11,7 @@ from imap.backend import Entry, FlagAction, Rendered
 from imap.commands.fetch_plan import Chunk, Plan, make_plan
 from imap.commands.fetch_sections import put_sections
 from imap.commands.messages import positions
+from imap.commands.read_ahead import read_ahead
 from imap.errors import BadCommand, CommandRefused, MessageGone, NotPermitted
 from imap.parsing.commands import Fetch
 from imap.parsing.fetch_items import FetchItem
@@ -79,7 +80,9 @@ async def _fetch_spans(session: Session, plan: Plan, spans: Sequence[range], cha
     """Answer chunk by chunk; give how many messages were still there."""
     view = session.selected
     if plan.needs_entries:
-        await _read_ahead(view, spans)
+        await _learn(view, spans)
+    if plan.sections:
+        await read_ahead(session, plan, spans)
     asked = sum(map(len, spans))
     shown = 0
     for span in _chunks(spans, _CHUNK):
@@ -115,7 +118,7 @@ def _part(spans: Sequence[range], partial: PartialRange) -> list[range]:
     return kept
 
 
-async def _read_ahead(view: View, spans: Sequence[range]) -> None:
+async def _learn(view: View, spans: Sequence[range]) -> None:
     """Entries of many messages are read in a few large pieces."""
     if sum(map(len, spans)) > _CHUNK:
         for span in _chunks(spans, _AHEAD):

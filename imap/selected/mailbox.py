@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imap.selected.view import View
 
 _FEW: Final = 200
-"""Entries are kept once this part of the mailbox is asked for at once."""
+"""Entries are kept once this part of the mailbox was asked for."""
 _UNREAD: Final = -2
 """The day of a message whose Date field was not read yet."""
 _PATCHED: Final = 20
@@ -56,6 +56,7 @@ class SharedMailbox:
         """What the person may do here, as of the last look."""
         self._set_keywords(())
         self._entries: EntryColumns | None = None
+        self._wanted = 0
         self._sent_days: array[int] | None = None
         self._recent_kept = 1
         self._asked = 0
@@ -120,9 +121,10 @@ class SharedMailbox:
     async def entries(self, uids: Sequence[int]) -> Sequence[Entry]:
         """The entries of these UIDs in their order; those that are gone are left out.
 
-        They are kept from the first time that much of the mailbox is asked for, not for a few messages of many.
+        They are kept once much of the mailbox was asked for, not for a few messages of many.
         """
-        if self._entries is None and len(uids) < len(self.uids) // _FEW:
+        self._wanted += len(uids)
+        if self._entries is None and self._wanted < len(self.uids) // _FEW:
             return await self.account.entries(self.ref, uids)
         await self.learn(uids)
         positions = self._positions(uids)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from imap.parsing.sequence import SequenceSet
+from imap.selected.course import Course
 from imap.selected.mailbox import SharedMailbox
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class View:
         "changed",
         "contexts",
         "count",
+        "course",
         "floor",
         "keywords_told",
         "mailbox",
@@ -85,6 +87,8 @@ class View:
         """The saved search result, ``$`` (RFC 9051 6.4.4.1): UIDs."""
         self.contexts: Contexts | None = None
         """Results that are kept up to date (RFC 5267), from the first UPDATE on."""
+        self.course: Course | None = None
+        """In what order it reads bodies, from the first one on."""
         self.notify: Callable[[], None] | None = None
         mailbox.views.add(self)
 

@@ -29,7 +29,10 @@ T = TypeVar("T")
 _THREADS = 4
 _ALLOWANCE = 0.002  # seconds that a read may take from the event loop
 _STEPS = 1000  # instructions of SQLite's machine between two looks at the clock: about 0.2 ms of rows
-_PATIENCE = 200  # times that a slow unit goes to a thread before the event loop may try it again
+_PATIENCE = 8, 256  # times that a slow unit goes to a thread before the event loop tries it again: first, and at most
+
+
+_FAST = 0, 0  # what is known of a unit that is not slow
 
 
 class _TooLong(Exception):
@@ -49,7 +52,7 @@ class SqliteDatabase:
         self._inline: sqlite3.Connection
         self._deadline = math.inf
         self._late = False
-        self._slow: dict[CodeType | None, int] = {}
+        self._slow: dict[CodeType | None, tuple[int, int]] = {}  # turns left in a thread, and how many there were
         self._threads = ThreadPoolExecutor(_THREADS, "sqlite-reader")
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._closed = False
@@ -71,8 +74,9 @@ class SqliteDatabase:
         if self._closed:
             raise RuntimeError("the database is closed")
         code = code_of(work)
-        if turns := self._slow.get(code, 0):
-            self._slow[code] = turns - 1
+        turns, patience = self._slow.get(code, _FAST)
+        if turns:
+            self._slow[code] = turns - 1, patience
         else:
             start = time.monotonic()
             try:
@@ -81,7 +85,11 @@ class SqliteDatabase:
                 pass
             finally:
                 if time.monotonic() > start + _ALLOWANCE:
-                    self._slow[code] = _PATIENCE
+                    # doubled each time: once may be the machine's fault, not the unit's
+                    patience = min(max(2 * patience, _PATIENCE[0]), _PATIENCE[1])
+                    self._slow[code] = patience, patience
+                elif patience:
+                    del self._slow[code]
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_in_thread, work)
 
     async def write(self, work: Work[T]) -> T:

@@ -52,10 +52,10 @@ from mailgate.store import (
     snapshots,
 )
 from mailgate.store.access import require, shares
+from mailgate.store.caches import Caches
 from mailgate.store.contents import prepare
 from mailgate.store.feed import Watchers
 from mailgate.store.flags import store_flags
-from mailgate.store.rendered_cache import RenderedCache
 from mailgate.store.search.finder import Finder
 
 log = structlog.stdlib.get_logger("mailgate.store")
@@ -72,7 +72,7 @@ class StoreAccount:
         self,
         database: Database,
         watchers: Watchers,
-        texts: RenderedCache,
+        caches: Caches,
         finder: Finder,
         account_id: int,
         username: str,
@@ -81,7 +81,7 @@ class StoreAccount:
     ) -> None:
         self._database = database
         self._watchers = watchers
-        self._texts = texts
+        self._texts, self._contents = caches
         self._finder = finder
         self.account_id = account_id
         self.username = username
@@ -219,7 +219,12 @@ class StoreAccount:
 
     async def read_whole(self, message_ids: Collection[bytes]) -> Mapping[bytes, bytes]:
         """Whole messages; those that are gone are left out."""
-        return messages.joined(await self._read(lambda tx: messages.read_chunks(tx, message_ids)))
+        found, missing = self._contents.take(message_ids)
+        if missing:
+            read = messages.joined(await self._read(lambda tx: messages.read_chunks(tx, missing)))
+            self._contents.add(read)
+            found.update(read)
+        return found
 
     async def store(
         self,

@@ -11,6 +11,8 @@ from imap.backend import Account
 from mailgate.database import Database
 from mailgate.store import collector, delivery, maintenance, provisioning
 from mailgate.store.account import StoreAccount
+from mailgate.store.caches import Caches
+from mailgate.store.content_cache import ContentCache
 from mailgate.store.contents import Content, prepare
 from mailgate.store.feed import Watchers
 from mailgate.store.rendered_cache import RenderedCache
@@ -35,7 +37,7 @@ class MailStore:
         self._append_limit = append_limit
         self._server_annotations = dict(server_annotations or {})
         self._watchers = Watchers()
-        self._texts = RenderedCache()
+        self._caches = Caches(RenderedCache(), ContentCache())
         self._finder = Finder(database)
         self._stop_listening: Callable[[], None] | None = None
 
@@ -85,7 +87,7 @@ class MailStore:
         return StoreAccount(
             self._database,
             self._watchers,
-            self._texts,
+            self._caches,
             self._finder,
             account_id,
             username,

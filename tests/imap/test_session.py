@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
+from imap.backend import MailboxStatus
 from tests.imap.conftest import Gateway, Talk, message
 from tests.imap.memory_backend import MemoryAccount, plain_response
 from tests.imap.wire import Client
@@ -174,3 +178,32 @@ async def test_pipelined_commands_are_answered_in_order(client: Client, account:
     completions = [line.split()[0] for line in lines if not line.startswith(b"*")]
     assert completions == [b"s", *(b"f%d" % n for n in range(1, 21)), b"x"]
     assert sum(b"BODY[] {" in line for line in lines) == 20
+
+
+async def test_an_answer_does_not_wait_for_the_next_pipelined_command(client: Client, account: MemoryAccount) -> None:
+    mailboxes, gate = account.mailboxes, asyncio.Event()
+
+    async def slow() -> Sequence[MailboxStatus]:
+        await gate.wait()
+        return await mailboxes()
+
+    account.mailboxes = slow  # type: ignore[method-assign]
+    await client.send(b'a NOOP\r\nb NOOP\r\nc LIST "" *\r\nd NOOP\r\n')
+    assert (await client.until("b"))[-1] == b"b OK NOOP completed"
+    gate.set()
+    assert (await client.until("d"))[-1] == b"d OK NOOP completed"
+
+
+async def test_many_pipelined_commands_leave_the_loop_to_others(
+    gateway: Gateway, client: Client, account: MemoryAccount
+) -> None:
+    account.deliver(message("large") + b"x" * 200_000)
+    other = await gateway.client()
+    await client.ok("SELECT INBOX")
+    count = 2_000
+    await client.send(b"".join(b"f%d FETCH 1 BODY.PEEK[1]<0.50000>\r\n" % n for n in range(count)))
+    reading = asyncio.ensure_future(client.until(f"f{count - 1}"))
+    for _ in range(10):
+        await other.ok("NOOP")
+    assert not reading.done()
+    assert sum(line.startswith(b"* 1 FETCH") for line in await reading) == count
