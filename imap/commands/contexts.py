@@ -43,6 +43,7 @@ def updating(session: Session, tag: str, frozen: FrozenView, command: Search | S
         return
     context = Context(tag, frozen, command.key, criteria, uid=command.uid)
     context.items = command.items
+    context.vanished.update(view.vanished)  # the client may still find them
     contexts.add(context)
     try:
         yield context

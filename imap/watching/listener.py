@@ -55,8 +55,9 @@ class Listener:
 
     def _events(self, groups: Iterable[EventGroup], name: str, ref: MailboxRef | None) -> Event:
         events = Event.NONE
-        account_id, subscribed = self.watch.account.account_id, self.watch.tree.subscribed
-        for group in groups:
+        for group in groups:  # none while it joins: the watch is not known then
+            watch = self.watch
+            account_id, subscribed = watch.account.account_id, watch.tree.subscribed
             if includes(group.mailboxes, name, ref, account_id=account_id, subscribed=subscribed):
                 events |= group.events
         return events

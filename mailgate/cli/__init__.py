@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from mailgate import logs
-from mailgate.cli import account, archive, check, config, demo, directory, lists, migrate, search, serve, shared
+from mailgate.cli import (
+    account,
+    archive,
+    check,
+    config,
+    demo,
+    directory,
+    lists,
+    migrate,
+    restored,
+    search,
+    serve,
+    shared,
+)
 from mailgate.cli.context import Context, fail, operator_error
 
 app = typer.Typer(
@@ -24,6 +37,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
+app.command("restored")(restored.restored)
 app.command("export")(archive.export)
 app.command("import")(archive.import_)
 app.add_typer(config.app, name="config")

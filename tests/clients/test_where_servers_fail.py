@@ -197,8 +197,9 @@ async def test_sessions_at_random_agree_in_the_end(gateway: School, upload: Uplo
     """Every answer is legal for its moment, and all tell the same UIDs, flags and modification sequences at last."""
     await upload(*(note(f"m{number}") for number in range(6)))
     clients = [await gateway.client() for _ in range(4)]
-    models = [ClientModel() for _ in clients]
-    for one, enable in zip(clients, ("", "CONDSTORE", "QRESYNC", "IMAP4rev2"), strict=True):
+    enabled = ("", "CONDSTORE", "QRESYNC", "IMAP4rev2")
+    models = [ClientModel(qresync=enable == "QRESYNC") for enable in enabled]
+    for one, enable in zip(clients, enabled, strict=True):
         if enable:
             await one.ok(f"ENABLE {enable}")
     await asyncio.gather(
@@ -222,7 +223,7 @@ def hear(model: ClientModel, lines: Iterable[bytes], *, expunge: bool) -> None:
 
 
 async def act(client: Client, model: ClientModel, chance: random.Random) -> None:
-    model.select()
+    model.select("INBOX")
     hear(model, await client.ok("SELECT INBOX"), expunge=True)
     for step in range(40):
         number = chance.randint(1, 8)
