@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from imap.backend import HIERARCHY_DELIMITER, MailboxStatus
 from imap.parsing.wire import mailbox_name
-from imap.rights import Rights
+from imap.rights import readable
 
 
 class MailboxTree:
@@ -30,7 +30,7 @@ class MailboxTree:
         attributes = []
         if mailbox is None:
             attributes.append("\\NonExistent" if extended else "\\Noselect")
-        elif Rights.READ not in mailbox.rights:
+        elif not readable(mailbox.rights):
             attributes.append("\\Noselect")
         attributes.append("\\HasChildren" if name in self.with_children else "\\HasNoChildren")
         if subscriptions and name in self.subscribed:

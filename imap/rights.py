@@ -39,6 +39,11 @@ class Rights(enum.Flag):
     ALL = (1 << 12) - 1
 
 
+def readable(rights: Rights) -> bool:
+    """Whether `READ` is among them; in one step for one's own mailboxes, of which there are hundreds in a LIST."""
+    return rights is Rights.ALL or Rights.READ in rights
+
+
 LETTERS: Final[dict[str, Rights]] = {
     "l": Rights.LOOKUP,
     "r": Rights.READ,

@@ -17,7 +17,7 @@ from imap.list_pattern import ListPattern
 from imap.mailbox_tree import MailboxTree, list_line, parents
 from imap.parsing.commands import List, ListReturn, ListSelect, Lsub, Namespace
 from imap.responses import Completion
-from imap.rights import Rights, annotatable, tells_rights
+from imap.rights import annotatable, readable, tells_rights
 
 if TYPE_CHECKING:
     from imap.session import Session
@@ -39,6 +39,7 @@ async def list_(session: Session, _tag: str, command: List) -> Completion:
         session.put(b'* LIST (\\Noselect) "/" ""\r\n')
         return Completion("LIST completed")
     tree = await _read_tree(session, subscriptions=_needs_subscriptions(command))
+    subscriptions, rights = _needs_subscriptions(command), ListReturn.MYRIGHTS in command.returns
     patterns = [ListPattern(command.reference, pattern) for pattern in command.patterns]
     names = list(_select(tree, command, patterns))
     for start in range(0, len(names), _AT_ONCE):
@@ -46,15 +47,13 @@ async def list_(session: Session, _tag: str, command: List) -> Completion:
         mailboxes = [tree.mailboxes.get(shown.name) for shown in piece]
         annotations = await _read_annotations(session, mailboxes, command)
         for shown, mailbox in zip(piece, mailboxes, strict=True):
-            attributes = tree.attributes(
-                shown.name, extended=command.extended, subscriptions=_needs_subscriptions(command)
-            )
+            attributes = tree.attributes(shown.name, extended=command.extended, subscriptions=subscriptions)
             extended = b'"CHILDINFO" ("SUBSCRIBED")' if shown.child_info else b""
             session.put(list_line(shown.name, attributes, utf8=session.utf8, extended=extended))
             if mailbox is not None:
-                if ListReturn.MYRIGHTS in command.returns and shown.selected and tells_rights(mailbox.rights):
+                if rights and shown.selected and tells_rights(mailbox.rights):
                     put_rights(session, mailbox.name, mailbox.rights)
-                if command.status and Rights.READ in mailbox.rights:
+                if command.status and readable(mailbox.rights):
                     await put_status(session, mailbox, command.status)
                 if command.metadata and annotatable(mailbox.rights):
                     put_values(session, mailbox.name, command.metadata, annotations.get(mailbox.ref, {}))

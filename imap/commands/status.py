@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from imap import flags
@@ -38,9 +39,22 @@ async def put_status(session: Session, mailbox: MailboxStatus, items: Sequence[S
     """One STATUS response; none in LIST for a mailbox that cannot be read (RFC 5819 section 2)."""
     if StatusItem.HIGHESTMODSEQ in items:
         session.enable_condstore()
-    values = [f"{item.value} {await _value(session, mailbox, item)}" for item in items]
     name = mailbox_name(mailbox.name, utf8=session.utf8)
+    if (counters := _counters(tuple(items))) is not None:
+        session.put(counters(name, mailbox))
+        return
+    values = [f"{item.value} {await _value(session, mailbox, item)}" for item in items]
     session.put(b"* STATUS %b (%b)\r\n" % (name, " ".join(values).encode()))
+
+
+@lru_cache(maxsize=64)
+def _counters(items: tuple[StatusItem, ...]) -> Callable[[bytes, MailboxStatus], bytes] | None:
+    """How a response of counters alone is written: LIST asks for the same ones of each of hundreds of mailboxes."""
+    if not items or not _COUNTERS.keys() >= set(items):
+        return None
+    template = b"* STATUS %b (" + b" ".join(item.value.encode() + b" %d" for item in items) + b")\r\n"
+    names = [_COUNTERS[item] for item in items]
+    return lambda name, mailbox: template % (name, *(getattr(mailbox, counter) for counter in names))
 
 
 async def _value(session: Session, mailbox: MailboxStatus, item: StatusItem) -> int | str:

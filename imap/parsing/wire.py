@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from imap.parsing import utf7
@@ -42,6 +43,7 @@ def nstring(value: str | bytes | None, *, utf8: bool = False) -> bytes:
     return NIL if value is None else quote_string(value, utf8=utf8)
 
 
+@lru_cache(maxsize=4096)
 def mailbox_name(name: str, *, utf8: bool) -> bytes:
     """A mailbox name, in UTF-8 or modified UTF-7 as the session stands; an atom where that is legal."""
     return astring(name if utf8 else utf7.encode(name), utf8=utf8)
