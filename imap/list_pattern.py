@@ -47,6 +47,8 @@ class ListPattern:
 
     def matches(self, name: str) -> bool:
         """Whether the whole name fits; INBOX does in any case, also as a parent."""
+        if self._stars == self._end == 1:
+            return True
         inbox = name == INBOX or name.startswith(INBOX + HIERARCHY_DELIMITER)
         # bit n: the name up to here fits the first n places
         reached = 1 | (self._wildcards & 1) << 1

@@ -121,7 +121,6 @@ async def _resynchronize(session: Session, view: View, known: QResyncParam) -> N
         session.put(b"* VANISHED (EARLIER) %b\r\n" % gone)
     style = session.style(uid=True)
     for span in view.positions(uids, uid=True):
-        for number, uid, mask, modseq in view.states(span):
-            if modseq > known.modseq:
-                session.put(flags_line(style, number, uid, view.flag_text(uid, mask), modseq))
+        for number, uid, mask, modseq in view.states_since(span, known.modseq):
+            session.put(flags_line(style, number, uid, view.flag_text(uid, mask), modseq))
         await session.spill()

@@ -181,6 +181,12 @@ class View:
         """The same message by message."""
         return map(State._make, zip(*self.columns(span), strict=True))
 
+    def states_since(self, span: range, modseq: int) -> Iterator[State]:
+        """Those of them that changed after a modification sequence."""
+        columns = self.columns(span)
+        changed = [index for index, changed in enumerate(columns.modseqs) if changed > modseq]
+        return map(State._make, zip(*columns.only(changed), strict=True))
+
     def is_recent(self, uid: int) -> bool:
         """Whether the message is ``\\Recent`` in this session."""
         return any(uid in uids for uids in self.recent)
