@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 from urllib.parse import quote
 
 from imap.backend import HIERARCHY_DELIMITER, Entry, MailboxRef, Rendered, Rendering
+from imap.commands.recoding import is_literal8, recoded
 from imap.errors import CommandRefused, MailboxNotFound, MessageTooLarge, ServiceUnavailable
 from imap.message import PartTable, filter_header
 from imap.message import SectionText as PartText
@@ -38,7 +39,8 @@ _URL_TEXT: Final = "!\"#$%&'()*+,/:;<=>?@[\\^`{|}"
 async def contents(session: Session, items: Sequence[AppendItem], stack: ExitStack) -> list[IO[bytes]]:
     """The messages of APPEND or REPLACE as files at their beginning, open until `stack` closes.
 
-    Raises MessageTooLarge, ServiceUnavailable, and CommandRefused with BADURL for the first URL that leads nowhere.
+    Raises MessageTooLarge, ServiceUnavailable, and CommandRefused: with BADURL for the first URL that leads nowhere,
+    with UNKNOWN-CTE for a literal8 with binary parts that cannot be stored.
     """
     left = session.context.limits.append
     files = []
@@ -50,6 +52,8 @@ async def contents(session: Session, items: Sequence[AppendItem], stack: ExitSta
             file, size = await _put_together(session, item.parts, min(left, _most(session)), stack)
         if not size:
             raise CommandRefused("A message cannot be empty")
+        if is_literal8(item.parts):
+            file, size = await recoded(session, file, size, min(left, _most(session)), stack)
         left -= size
         files.append(file)
     return files
