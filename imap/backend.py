@@ -178,6 +178,24 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Marking:
+    """STORE worked out from flags that the caller holds: right as long as nothing else has changed in the mailbox."""
+
+    since: int
+    """The mailbox's modification sequence at which the caller's flags are right. The next one is the change's."""
+    kept: int
+    added: int
+    """A message gets ``flags & kept | added``."""
+    changed: Sequence[Change]
+    """The messages that change, as they are then, by ascending UID."""
+    is_range: bool
+    """Nothing else changes if all messages from the first to the last of them are so treated."""
+    unseen: int
+    deleted: int
+    """What that adds to the numbers of messages without ``\\Seen`` and with ``\\Deleted``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Copied:
     """COPY or MOVE: where the messages went and their UIDs pair by pair, for COPYUID."""
 
@@ -319,6 +337,9 @@ class Hint:
     """True when a mailbox was created, renamed, deleted or (un)subscribed."""
     annotations_changed: bool = field(default=False)
     """True when annotations of any mailbox or of the server changed."""
+    reached: Mapping[int, int] = field(default_factory=dict)
+    """The modification sequences of those of the mailboxes that only came to these: who is there already need not look.
+    """
 
 
 class AnnotationChange(NamedTuple):
@@ -339,7 +360,8 @@ class AnnotationChanges:
 
 
 class Account(Protocol):
-    """A signed-in person's mailboxes, and those that others share. Every write is durable when it returns.
+    """A signed-in person's mailboxes, and those that others share. Every write survives the death of the process once
+    it returns, and the loss of power too, but for `store` and `mark`: flags may be some seconds behind then.
 
     What the person has no right to do raises NotPermitted, or MailboxNotFound where not even the mailbox's existence
     may be known (RFC 4314 sections 4 and 6). Others' mailboxes stand below `OTHER_USERS` and `SHARED`.
@@ -458,6 +480,12 @@ class Account(Protocol):
 
         Flags that the person may not change stay as they are; NotPermitted is raised when that is all of them.
         Raises TooManyKeywords.
+        """
+        ...
+
+    async def mark(self, mailbox: MailboxRef, marking: Marking) -> bool:
+        """Change flags as `marking` says, in a mailbox of one's own, or give False: nothing is written when the mailbox
+        is no longer at the modification sequence that `marking` starts from, or is another's. `store` then does it.
         """
         ...
 

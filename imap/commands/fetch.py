@@ -12,6 +12,7 @@ from imap.commands.fetch_plan import Chunk, Plan, make_plan
 from imap.commands.fetch_sections import put_sections
 from imap.commands.messages import positions
 from imap.commands.read_ahead import read_ahead
+from imap.commands.store import store_known
 from imap.errors import BadCommand, CommandRefused, MessageGone, NotPermitted
 from imap.parsing.commands import Fetch
 from imap.parsing.fetch_items import FetchItem
@@ -19,6 +20,7 @@ from imap.parsing.partial import PartialRange
 from imap.parsing.sequence import SequenceSet
 from imap.responses import Completion
 from imap.rights import Rights
+from imap.selected.marking import spans_of
 from imap.selected.resync import vanished_since
 from imap.selected.view import Columns, View
 
@@ -202,6 +204,9 @@ async def _set_seen(session: Session, view: View, messages: Columns) -> bool:
     unseen = [uid for uid, mask in zip(messages.uids, messages.flags, strict=True) if not mask & flags.SEEN]
     if not unseen:
         return False
+    spans = spans_of(number - 1 for number in messages.numbers)
+    if await store_known(session, view, spans, FlagAction.ADD, flags.SEEN, ()) is not None:
+        return True
     try:
         stored = await session.account.store(view.mailbox.ref, unseen, FlagAction.ADD, flags.SEEN, ())
     except NotPermitted:

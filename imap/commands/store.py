@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
+from imap.backend import FlagAction, Stored
 from imap.commands.messages import existing_uids, positions, require_writable
 from imap.parsing.commands import Expunge, Store
 from imap.parsing.wire import uid_set
 from imap.responses import Completion
+from imap.rights import settable
+from imap.selected.marking import Marks, masks
 from imap.selected.news import flag_lines, flags_line
+from imap.selected.view import View
 
 if TYPE_CHECKING:
     from imap.session import Session
+
+_ALL_FLAGS: Final = -1
 
 
 async def store(session: Session, _tag: str, command: Store) -> Completion:
@@ -24,15 +31,20 @@ async def store(session: Session, _tag: str, command: Store) -> Completion:
     uids = view.uids_of(spans)
     gone = set(view.vanished).intersection(uids)
     with session.patience():
-        stored = await session.account.store(
-            view.mailbox.ref,
-            [uid for uid in uids if uid not in gone] if gone else uids,
-            command.action,
-            command.flags.mask,
-            command.flags.keywords,
-            command.unchanged_since,
-        )
-    await view.mailbox.settle(stored.modseq, changed=stored.changed, keywords=stored.keywords, origin=view)
+        stored = None
+        if command.unchanged_since is None:
+            flags = command.flags
+            stored = await store_known(session, view, spans, command.action, flags.mask, flags.keywords)
+        if stored is None:
+            stored = await session.account.store(
+                view.mailbox.ref,
+                [uid for uid in uids if uid not in gone] if gone else uids,
+                command.action,
+                command.flags.mask,
+                command.flags.keywords,
+                command.unchanged_since,
+            )
+            await view.mailbox.settle(stored.modseq, changed=stored.changed, keywords=stored.keywords, origin=view)
     told = {change.uid for change in stored.changed} if command.silent else None
     await _put_flags(session, command, spans, told, set(stored.conflicts))
     condition = "NO" if gone and not command.uid else "OK"
@@ -42,6 +54,27 @@ async def store(session: Session, _tag: str, command: Store) -> Completion:
         code = f"MODIFIED {uid_set(numbers).decode()}"
     text = "Some of these messages were expunged" if condition == "NO" else "STORE completed"
     return Completion(text, code, condition)
+
+
+async def store_known(
+    session: Session, view: View, spans: list[range], action: FlagAction, system: int, names: Sequence[str]
+) -> Stored | None:
+    """Change flags as the columns of the mailbox have it, which then show it; None where they are not enough for that.
+
+    That is when a message is gone, a keyword is new, nothing changes (or so it seems), or others were quicker.
+    """
+    mailbox = view.mailbox
+    own = mailbox.ref.account_id == session.account.account_id and settable(mailbox.rights) == _ALL_FLAGS
+    if not own or not view.in_step:
+        return None
+    wanted = masks(mailbox.keywords, action, system, names)
+    if wanted is None:
+        return None
+    marks = Marks(mailbox, *wanted)
+    if not marks.add(spans) or not marks.changed or not await session.account.mark(mailbox.ref, marks.marking):
+        return None
+    await mailbox.settle(marks.modseq, changed=marks.changed, origin=view)
+    return Stored(marks.modseq, mailbox.keywords, marks.changed)
 
 
 async def _put_flags(

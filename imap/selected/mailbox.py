@@ -61,6 +61,7 @@ class SharedMailbox:
         self._recent_kept = 1
         self._asked = 0
         self._answered = 0
+        self._heard = 0
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -164,20 +165,32 @@ class SharedMailbox:
 
     # Bringing forward
 
-    def hint(self) -> None:
-        """News may be there: look soon, once for all hints that come meanwhile."""
-        self._asked += 1
-        if self._task is None:
+    def hint(self, modseq: int | None = None) -> None:
+        """News may be there: look soon, once for all hints that come meanwhile, unless the state of `modseq` is here.
+
+        It is by then when the change was this process's own.
+        """
+        if modseq is None:
+            self._asked += 1
+        else:
+            self._heard = max(self._heard, modseq)
+        if self._task is None and self._is_behind:
             self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def _follow(self) -> None:
         try:
-            while self._answered < self._asked:
+            while self._is_behind:
+                self._asked += self._heard > self.highestmodseq
+                self._heard = 0
                 await self._catch_up()
         except ServiceUnavailable:
             _log.warning("news not read; they are with the next hint or command")
         finally:
             self._task = None
+
+    @property
+    def _is_behind(self) -> bool:
+        return self._answered < self._asked or self._heard > self.highestmodseq
 
     async def refresh(self) -> None:
         """Bring the state to what was committed when this was called, or later."""

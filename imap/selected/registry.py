@@ -29,7 +29,7 @@ class _OwnerWatch:
         for mailbox_id in tuple(ids):
             mailbox = self.mailboxes.get(mailbox_id)
             if mailbox is not None and mailbox.uidvalidity:
-                mailbox.hint()
+                mailbox.hint(hint.reached.get(mailbox_id))
 
 
 class Registry:

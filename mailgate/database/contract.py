@@ -37,7 +37,7 @@ class Tx(Protocol):
         ...
 
     async def notify(self, payload: str) -> None:
-        """Publish `payload` (< 8,000 bytes) to every listener in every process when, and only when, this commits."""
+        """Publish `payload` (< 8,000 bytes) to every listener in every process once, and only if, this commits."""
         ...
 
 
@@ -53,9 +53,18 @@ class Database(Protocol):
         """Run `work` on one consistent snapshot; it must not write."""
         ...
 
-    async def write(self, work: Work[T]) -> T:
-        """Run `work` and commit; durable when this returns. `work` may run again after a conflict, so it must be
-        free of side effects outside the transaction. An exception from `work` rolls it back and is raised here.
+    async def write(self, work: Work[T], *, durable: bool = True) -> T:
+        """Run `work` and commit. When this returns, the change survives the death of this process, and, if `durable`,
+        the loss of power; else the loss of power may undo what was written in the last second or so. `work` may run
+        again after a conflict, so it must be free of side effects outside the transaction. An exception from `work`
+        rolls it back and is raised here.
+        """
+        ...
+
+    async def write_alone(self, work: Work[T]) -> T:
+        """As `write` without `durable`, for a unit that on PostgreSQL makes a single statement, which commits by
+        itself: one round trip. Such a unit must stand to be run again after it has committed, as happens when the
+        connection is lost.
         """
         ...
 

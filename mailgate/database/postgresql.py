@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import CodeType
@@ -15,6 +16,7 @@ from mailgate.database.contract import Work
 from mailgate.database.errors import DatabaseUnavailable
 from mailgate.database.listeners import Listeners, Receive
 from mailgate.database.postgresql_connection import (
+    GAP,
     LOST,
     PostgresqlTx,
     SecondStatement,
@@ -23,6 +25,7 @@ from mailgate.database.postgresql_connection import (
     translated,
 )
 from mailgate.database.postgresql_listener import Listener
+from mailgate.database.postgresql_notifier import Notifier
 from mailgate.database.postgresql_pool import Pool
 from mailgate.database.unit import code_of
 
@@ -31,6 +34,9 @@ T = TypeVar("T")
 _ATTEMPTS = 8
 _FIRST_PAUSE = 0.004  # seconds before a second attempt; doubled, and jittered, at each further one
 CONNECT_SECONDS = 10.0
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_DO_NOT_WAIT = "SET LOCAL synchronous_commit = off"
+_LONE_WRITERS = 4  # connections for units of one statement, each of which takes a millisecond
 _GRACE_SECONDS = 5.0  # beyond the server's own limit, before a silent server is given up
 _CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 
@@ -44,12 +50,15 @@ class PostgresqlDatabase:
 
     engine: Literal["sqlite", "postgresql"] = "postgresql"
 
-    def __init__(self, url: str, pool: Pool) -> None:
+    def __init__(self, url: str, pool: Pool, lone: Pool) -> None:
         self._where = location(url)
         self._pool = pool
+        self._lone = lone
         self._many: set[CodeType | None] = set()
         self._listeners = Listeners()
-        self._listener = Listener(url, self._listeners)
+        self._own_gap = GAP + secrets.token_hex(8)
+        self._listener = Listener(url, self._listeners, self._own_gap)
+        self._notifier = Notifier(url)
 
     @classmethod
     async def open(cls, url: str, *, pool_size: int, statement_timeout: float) -> PostgresqlDatabase:
@@ -60,6 +69,12 @@ class PostgresqlDatabase:
             DatabaseUnavailable: the server cannot be used; the text says why.
         """
         milliseconds = str(round(statement_timeout * 1000))
+        settings = {
+            "application_name": "mailgate",
+            "statement_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": milliseconds,
+            "jit": "off",  # compiling costs more than any statement of ours
+        }
         connect = partial(
             asyncpg.connect,
             url,
@@ -68,15 +83,15 @@ class PostgresqlDatabase:
             statement_cache_size=1024,
             max_cached_statement_lifetime=0,
             max_cacheable_statement_size=0,
-            server_settings={
-                "application_name": "mailgate",
-                "statement_timeout": milliseconds,
-                "idle_in_transaction_session_timeout": milliseconds,
-                "default_transaction_read_only": "on",  # so that a lone statement of read() cannot write
-                "jit": "off",  # compiling costs more than any statement of ours
-            },
         )
-        database = cls(url, Pool(connect, size=pool_size, patience=statement_timeout))
+        # Read only, so that a lone statement of read() cannot write.
+        many = partial(connect, server_settings={**settings, "default_transaction_read_only": "on"})
+        lone = partial(connect, server_settings={**settings, "synchronous_commit": "off"})
+        database = cls(
+            url,
+            Pool(many, size=pool_size, patience=statement_timeout),
+            Pool(lone, size=min(_LONE_WRITERS, pool_size), patience=statement_timeout),
+        )
         try:
             async with database._pool.connection() as connection:
                 await check_server(connection, database._where)
@@ -89,30 +104,37 @@ class PostgresqlDatabase:
         code = code_of(work)
         if code not in self._many:
             try:
-                return await self._insist(self._read_single, work)
+                return await self._insist(self._read_single, work, self._pool)
             except SecondStatement:
                 self._many.add(code)
-        return await self._insist(self._read_snapshot, work)
+        return await self._insist(self._read_snapshot, work, self._pool)
 
-    async def write(self, work: Work[T]) -> T:
-        return await self._insist(self._write, work)
+    async def write(self, work: Work[T], *, durable: bool = True) -> T:
+        return await self._insist(self._write if durable else self._write_unsynced, work, self._pool)
+
+    async def write_alone(self, work: Work[T]) -> T:
+        return await self._insist(self._write_alone, work, self._lone)
 
     def listen(self, receive: Receive) -> Callable[[], None]:
         remove = self._listeners.add(receive)
-        self._listener.start()
+        if self._listener.start():
+            # A process that this one replaces may have been killed between a commit and its notification.
+            self._notifier.publish([self._own_gap])
         return remove
 
     async def close(self) -> None:
         await self._listener.close()
+        await self._lone.close()
         await self._pool.close()
+        await self._notifier.close()
 
-    async def _insist(self, run: Callable[[asyncpg.Connection, Work[T]], Awaitable[T]], work: Work[T]) -> T:
+    async def _insist(self, run: Callable[[asyncpg.Connection, Work[T]], Awaitable[T]], work: Work[T], pool: Pool) -> T:
         """Run `work` by `run`: again after a conflict, and once more on a new connection if one was lost."""
         lost = False
         attempt = 0
         while True:
             try:
-                async with self._pool.connection() as connection:
+                async with pool.connection() as connection:
                     return await run(connection, work)
             except _CONFLICTS as error:
                 attempt += 1
@@ -124,6 +146,7 @@ class PostgresqlDatabase:
                     raise DatabaseUnavailable(f"{self._where} was lost: {error.__cause__}") from error
                 lost = True
                 self._pool.expire()
+                self._lone.expire()
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                 raise translated(error, self._where) from error
 
@@ -151,10 +174,26 @@ class PostgresqlDatabase:
             raise
         return result
 
-    async def _write(self, connection: asyncpg.Connection, work: Work[T]) -> T:
+    async def _write_alone(self, connection: asyncpg.Connection, work: Work[T]) -> T:
+        tx = PostgresqlTx(connection, writes=True, single=True)
         try:
-            await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-            result = await work(PostgresqlTx(connection, writes=True))
+            result = await work(tx)
+        except SecondStatement as error:
+            raise RuntimeError(f"{work!r} made more than the one statement that commits by itself") from error
+        except BaseException as error:
+            _raise_if_lost(error, connection)
+            raise
+        self._notifier.publish(tx.messages)
+        return result
+
+    async def _write_unsynced(self, connection: asyncpg.Connection, work: Work[T]) -> T:
+        return await self._write(connection, work, begin=f"{_BEGIN}; {_DO_NOT_WAIT}")
+
+    async def _write(self, connection: asyncpg.Connection, work: Work[T], *, begin: str = _BEGIN) -> T:
+        tx = PostgresqlTx(connection, writes=True)
+        try:
+            await connection.execute(begin)
+            result = await work(tx)
         except BaseException as error:
             await _roll_back(connection)
             _raise_if_lost(error, connection)
@@ -169,6 +208,7 @@ class PostgresqlDatabase:
             raise
         if status != "COMMIT":
             raise RuntimeError(f"{work!r} went on after an error of the database, so all of it was rolled back")
+        self._notifier.publish(tx.messages)
         return result
 
 

@@ -41,14 +41,18 @@ _MEANINGS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], st
 )
 
 
+GAP = "?"
+"""How a payload begins that tells all listeners that some may have been missed."""
+
+
 class SecondStatement(Exception):
-    """A read that was run without a transaction has come to a second statement, and so needs a snapshot."""
+    """A unit that was run without a transaction has come to a second statement, and so needs one."""
 
 
 class PostgresqlTx:
     """A transaction over a connection, or, if `single`, one statement that needs none."""
 
-    __slots__ = ("_connection", "_single", "_statements", "_writes")
+    __slots__ = ("_connection", "_single", "_statements", "_writes", "messages")
 
     engine: Literal["sqlite", "postgresql"] = "postgresql"
 
@@ -57,6 +61,8 @@ class PostgresqlTx:
         self._writes = writes
         self._single = single
         self._statements = 0
+        self.messages: list[str] = []
+        """What is to be published once this has committed."""
 
     @property
     def needs_snapshot(self) -> bool:
@@ -87,7 +93,7 @@ class PostgresqlTx:
     async def notify(self, payload: str) -> None:
         if not self._writes:
             raise RuntimeError("a unit of work given to read() tried to publish")
-        await self._connection.fetchval("SELECT pg_notify($1, $2)", CHANNEL, checked_payload(payload))
+        self.messages.append(checked_payload(payload))
 
     def _next(self, statement: Statement, parameters: Mapping[str, object]) -> tuple[str, list[Any]]:
         plan = statement.plan("postgresql")

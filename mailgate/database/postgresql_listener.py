@@ -9,7 +9,7 @@ import random
 import asyncpg
 
 from mailgate.database.listeners import Listeners
-from mailgate.database.postgresql_connection import CHANNEL
+from mailgate.database.postgresql_connection import CHANNEL, GAP
 
 _CONNECT_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 30.0  # a connection that died in silence is noticed after this
@@ -23,15 +23,18 @@ class Listener:
     Receivers get None each time that listening (re)begins: what was published before has been missed.
     """
 
-    def __init__(self, url: str, listeners: Listeners) -> None:
+    def __init__(self, url: str, listeners: Listeners, own_gap: str) -> None:
         self._url = url
+        self._own_gap = own_gap
         self._listeners = listeners
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin, if it has not begun."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._keep(), name="postgresql-listener")
+    def start(self) -> bool:
+        """Begin, if it has not begun: whether it does."""
+        if self._task is not None:
+            return False
+        self._task = asyncio.create_task(self._keep(), name="postgresql-listener")
+        return True
 
     async def close(self) -> None:
         """End."""
@@ -57,12 +60,16 @@ class Listener:
             finally:
                 connection.terminate()
 
+    def _receive(self, payload: str) -> None:
+        if payload != self._own_gap:
+            self._listeners.publish(None if payload.startswith(GAP) else payload)
+
     async def _listen(self, connection: asyncpg.Connection) -> None:
         """Pass notifications on until the connection is lost."""
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
-            await connection.add_listener(CHANNEL, lambda *notification: self._listeners.publish(notification[3]))
+            await connection.add_listener(CHANNEL, lambda *notification: self._receive(notification[3]))
             self._listeners.publish(None)
             while not lost.is_set():
                 with contextlib.suppress(TimeoutError):

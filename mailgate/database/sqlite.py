@@ -1,7 +1,8 @@
 """SQLite: one writer thread that groups units of work into commits, and readers that never wait for it.
 
 Short reads run in the event loop itself, since handing one over to a thread costs ten times the read. SQLite's progress
-handler stops a read that outlives its allowance; it then starts afresh in a thread.
+handler stops a read that outlives its allowance; it then starts afresh in a thread. So do short writes that need not
+wait for the disk, when the writer has nothing to do.
 """
 
 from __future__ import annotations
@@ -92,9 +93,12 @@ class SqliteDatabase:
                     del self._slow[code]
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_in_thread, work)
 
-    async def write(self, work: Work[T]) -> T:
-        result: T = await self._writer.run(work)
+    async def write(self, work: Work[T], *, durable: bool = True) -> T:
+        result: T = await self._writer.run(work, durable=durable)
         return result
+
+    async def write_alone(self, work: Work[T]) -> T:
+        return await self.write(work, durable=False)
 
     def listen(self, receive: Receive) -> Callable[[], None]:
         return self._listeners.add(receive)

@@ -1,9 +1,14 @@
-"""The one thread that writes an SQLite file: all that waits runs in one transaction and costs one sync of the disk."""
+"""The one connection that writes an SQLite file, and its thread: all that waits costs one transaction and one sync.
+
+What need not wait for the disk is synced with the next commit that does, or after a second; when the thread is idle it
+runs in the event loop, if it is short.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import queue
 import sqlite3
 import threading
@@ -20,18 +25,28 @@ Publish: TypeAlias = Callable[[str | None], None]
 
 _GROUP_UNITS = 256
 _GROUP_SECONDS = 0.02  # no unit joins a group after this, so that the first of it does not wait for long
-_LOOK_SECONDS = 1.0  # how often an idle writer looks for the commits of other processes
+_LOOK_SECONDS = 1.0  # how often an idle writer looks for the commits of other processes, and syncs what is not yet
+_ALLOWANCE = 0.002  # seconds that a write may take from the event loop
+_STEPS = 1000  # instructions of SQLite's machine between two looks at the clock
+_CHECKPOINT = "PRAGMA wal_autocheckpoint = {:d}"
+_BUSY = "PRAGMA busy_timeout = {:d}"
+_NOT_NOW = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT})
 
 
 class _Job:
-    __slots__ = ("error", "future", "messages", "result", "work")
+    __slots__ = ("durable", "error", "future", "messages", "result", "work")
 
-    def __init__(self, work: Work[Any], future: asyncio.Future[Any]) -> None:
+    def __init__(self, work: Work[Any], future: asyncio.Future[Any], *, durable: bool) -> None:
         self.work = work
         self.future = future
+        self.durable = durable
         self.result: object = None
         self.error: BaseException | None = None
         self.messages: list[str] = []
+
+
+class _NotNow(Exception):
+    """A unit cannot run in the event loop: it takes too long, or another process writes."""
 
 
 class _TransactionLost(Exception):
@@ -61,6 +76,15 @@ class Writer:
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting: deque[_Job] = deque()
         self._connection: sqlite3.Connection
+        self._using = threading.Lock()
+        """Held by who uses the connection, the thread or the event loop."""
+        self._unsettled = 0
+        """Units handed to the thread whose callers wait: none may overtake them."""
+        self._in_thread = True
+        self._patience = (0, 0)
+        self._syncs = True
+        self._unsynced_since = math.inf
+        self._deadline = math.inf
         self._version = 0
         self._thread = threading.Thread(target=self._main, name="sqlite-writer", daemon=True)
 
@@ -69,13 +93,27 @@ class Writer:
         self._thread.start()
         await self._opened
 
-    async def run(self, work: Work[Any]) -> Any:  # noqa: ANN401 the caller knows the type
-        """Run `work` in the next group. Once begun it commits, even if the caller is cancelled meanwhile."""
+    async def run(self, work: Work[Any], *, durable: bool = True) -> Any:  # noqa: ANN401 the caller knows the type
+        """Run `work` in the next group, or, if it need not be `durable`, at once when nothing else runs.
+
+        Once begun it commits, even if the caller is cancelled meanwhile.
+        """
         if self._closing:
             raise RuntimeError("the database is closed")
-        job = _Job(work, self._loop.create_future())
+        if not durable and not self._unsettled and self._using.acquire(blocking=False):
+            try:
+                return self._run_here(work)
+            except _NotNow:
+                pass
+            finally:
+                self._using.release()
+        job = _Job(work, self._loop.create_future(), durable=durable)
+        self._unsettled += 1
         self._queue.put(job)
-        return await job.future
+        try:
+            return await job.future
+        finally:
+            self._unsettled -= 1
 
     async def close(self) -> None:
         """Run what is queued, then close the connection."""
@@ -88,18 +126,22 @@ class Writer:
         try:
             self._connection = self._connect()
             self._version = self._read_version()
+            self._patience = self._read_patience()
         except Exception as error:
             self._in_loop(self._opened.set_exception, self._translate(error))
             return
         self._in_loop(self._opened.set_result, None)
         try:
             while self._take():
-                if self._waiting:
-                    self._commit(self._waiting)
-                else:
-                    self._look_abroad()
+                with self._using:
+                    if self._waiting:
+                        self._commit(self._waiting)
+                    else:
+                        self._look_abroad()
+                        self._sync()
         finally:
-            self._connection.close()
+            with self._using:
+                self._connection.close()
             self._in_loop(self._closed.set_result, None)
 
     def _take(self) -> bool:
@@ -109,8 +151,9 @@ class Writer:
             while True:
                 job = self._queue.get(timeout=timeout) if timeout else self._queue.get_nowait()
                 if job is None:
-                    while self._waiting:
-                        self._commit(self._waiting)
+                    with self._using:
+                        while self._waiting:
+                            self._commit(self._waiting)
                     return False
                 self._waiting.append(job)
                 timeout = 0.0
@@ -120,6 +163,7 @@ class Writer:
         """Run units from the left of `waiting` in one transaction, and tell their callers."""
         group: list[_Job] = []
         try:
+            self._prepare(durable=any(job.durable for job in waiting))
             self._connection.execute("BEGIN IMMEDIATE")
             self._look_abroad()
             deadline = time.monotonic() + _GROUP_SECONDS
@@ -129,6 +173,7 @@ class Writer:
                     group.append(job)
                     self._run(job)
             self._connection.execute("COMMIT")
+            self._committed()
         except Exception as error:
             self._recover(error, group, waiting)
         else:
@@ -165,6 +210,80 @@ class Writer:
             job.messages.clear()
             job.error = error.__cause__ if isinstance(error, _TransactionLost) else error
         self._in_loop(self._settle, failed)
+
+    # In the event loop
+
+    def _run_here(self, work: Work[Any]) -> object:
+        """Run a unit in a transaction of its own, without ever waiting. Raises _NotNow when that cannot be."""
+        connection, messages = self._connection, list[str]()
+        try:
+            self._prepare_here()
+            self._deadline = time.monotonic() + _ALLOWANCE
+            connection.execute("BEGIN IMMEDIATE")
+            self._look_abroad()
+            result = run_without_waiting(work(SqliteTx(connection, messages)))
+            self._deadline = math.inf
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self._deadline = math.inf
+            if connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_NOW:
+                raise _NotNow from error
+            raise self._translate(error)  # noqa: B904 it is the error itself or made from it
+        self._committed()
+        for message in dict.fromkeys(messages):
+            self._publish(message)
+        return result
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    # Settings of the connection: changed only when the way it is used changes
+
+    def _read_patience(self) -> tuple[int, int]:
+        """How long to wait for other processes (ms), and the length of the log at which to checkpoint (pages)."""
+        (busy,) = self._connection.execute("PRAGMA busy_timeout").fetchone()
+        (pages,) = self._connection.execute("PRAGMA wal_autocheckpoint").fetchone()
+        return busy, pages
+
+    def _prepare(self, *, durable: bool) -> None:
+        """For the thread, which may wait: what was not synced for a second is synced by this commit."""
+        if not self._in_thread:
+            busy, pages = self._patience
+            self._connection.execute(_BUSY.format(busy))
+            self._connection.execute(_CHECKPOINT.format(pages))
+            self._connection.set_progress_handler(None, 0)
+            self._in_thread = True
+        self._set_syncs(syncs=durable or time.monotonic() > self._unsynced_since + _LOOK_SECONDS)
+
+    def _prepare_here(self) -> None:
+        """For the event loop, which must not wait: neither for other processes nor for a checkpoint."""
+        if self._in_thread:
+            self._connection.execute(_BUSY.format(0))
+            self._connection.execute(_CHECKPOINT.format(0))
+            self._connection.set_progress_handler(self._is_late, _STEPS)
+            self._in_thread = False
+        self._set_syncs(syncs=False)
+
+    def _set_syncs(self, *, syncs: bool) -> None:
+        if syncs != self._syncs:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if syncs else 'NORMAL'}")
+            self._syncs = syncs
+
+    def _committed(self) -> None:
+        """A commit that syncs does so with all that came before it."""
+        self._unsynced_since = math.inf if self._syncs else min(self._unsynced_since, time.monotonic())
+
+    def _sync(self) -> None:
+        """A checkpoint syncs the log, and keeps it short; a reader may hold it up for a while."""
+        if self._unsynced_since < math.inf:
+            self._prepare(durable=True)
+            with contextlib.suppress(sqlite3.Error):  # another process may be at it: then again in a second
+                _, pages, copied = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if copied == pages:
+                    self._unsynced_since = math.inf
 
     def _read_version(self) -> int:
         version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]

@@ -24,6 +24,7 @@ from imap.backend import (
     Hint,
     MailboxRef,
     MailboxStatus,
+    Marking,
     NewMessage,
     Quota,
     Rendered,
@@ -56,6 +57,7 @@ from mailgate.store.caches import Caches
 from mailgate.store.contents import prepare
 from mailgate.store.feed import Watchers
 from mailgate.store.flags import store_flags
+from mailgate.store.marking import OutOfDate, mark
 from mailgate.store.search.finder import Finder
 
 log = structlog.stdlib.get_logger("mailgate.store")
@@ -63,7 +65,7 @@ T = TypeVar("T")
 
 
 class StoreAccount:
-    """One account's mailboxes. Each method is one transaction; every write is durable when it returns.
+    """One account's mailboxes. Each method is one transaction; every write is durable when it returns, but for flags.
 
     Each raises ServiceUnavailable while the database cannot be used.
     """
@@ -241,7 +243,18 @@ class StoreAccount:
             access = await require(tx, self.account_id, mailbox, Rights.READ)
             return await store_flags(tx, access, mailbox, uids, action, flags, keywords, unchanged_since)
 
-        return await self._write(work)
+        return await self._write(work, durable=False)
+
+    async def mark(self, mailbox: MailboxRef, marking: Marking) -> bool:
+        """Change flags that are known, or give False."""
+        if mailbox.account_id != self.account_id:
+            return False
+        try:
+            return await self._database.write_alone(lambda tx: mark(tx, mailbox, marking))
+        except OutOfDate:
+            return False
+        except DatabaseUnavailable as error:
+            raise _unavailable(error) from error
 
     async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
         """Remove what is marked. Raises MailboxNotFound."""
@@ -365,9 +378,9 @@ class StoreAccount:
         except DatabaseUnavailable as error:
             raise _unavailable(error) from error
 
-    async def _write(self, work: Work[T]) -> T:
+    async def _write(self, work: Work[T], *, durable: bool = True) -> T:
         try:
-            return await self._database.write(work)
+            return await self._database.write(work, durable=durable)
         except DatabaseUnavailable as error:
             raise _unavailable(error) from error
 

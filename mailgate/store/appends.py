@@ -114,7 +114,7 @@ async def append(tx: Tx, reader_id: int, target: str, arrivals: Sequence[Arrival
     mailbox = await lock_named(tx, account_id, name)
     await check_room(tx, account_id, size)
     appended = await _enter(tx, access, mailbox, arrivals, now, gone=Delta())
-    await announce(tx, [mailbox.ref])
+    await announce(tx, [(*mailbox.ref, mailbox.highestmodseq + 1)])
     return appended
 
 

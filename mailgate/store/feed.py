@@ -2,7 +2,7 @@
 
 A notification is a hint and never the truth: who gets one reads the log of the mailbox. Its payload is
 ``mail`` and then ``account:mailbox`` pairs in hexadecimal; mailbox 0 stands for the account's list of mailboxes, -1
-for annotations.
+for annotations. A pair that goes on with ``:modseq`` tells what the mailbox has come to, and that this is all.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from mailgate.database import Tx
 MAILBOX_LIST: Final = 0
 ANNOTATIONS: Final = -1
 _TOPIC: Final = "mail"
-_PAIRS_PER_PAYLOAD: Final = 200
-"""Two 64-bit numbers take 34 characters at most: under the 8,000 bytes of a notification."""
+_PAIRS_PER_PAYLOAD: Final = 150
+"""Three 64-bit numbers take 51 characters at most: under the 8,000 bytes of a notification."""
 
 Notify = Callable[[Hint], None]
 
 
-def payloads(touched: Iterable[tuple[int, int]]) -> Iterator[str]:
-    """The notifications that announce these (account, mailbox) pairs."""
-    pairs = [f"{account:x}:{mailbox:x}" for account, mailbox in touched]
+def payloads(touched: Iterable[tuple[int, ...]]) -> Iterator[str]:
+    """The notifications that announce these (account, mailbox) pairs, or triples with a modification sequence."""
+    pairs = [":".join([f"{number:x}" for number in one]) for one in touched]
     for start in range(0, len(pairs), _PAIRS_PER_PAYLOAD):
         yield f"{_TOPIC} {' '.join(pairs[start : start + _PAIRS_PER_PAYLOAD])}"
 
 
-async def announce(tx: Tx, touched: Iterable[tuple[int, int]]) -> None:
-    """Tell every process, when this commits, that these mailboxes changed."""
+async def announce(tx: Tx, touched: Iterable[tuple[int, ...]]) -> None:
+    """Tell every process, when this commits, that these mailboxes changed: (account, mailbox), and the modification
+    sequence if all that happened has it.
+    """
     for payload in payloads(touched):
         await tx.notify(payload)
 
@@ -65,16 +67,20 @@ class Watchers:
         if topic != _TOPIC:
             return
         touched: defaultdict[int, set[int]] = defaultdict(set)
+        reached: defaultdict[int, dict[int, int]] = defaultdict(dict)
         for pair in pairs.split():
-            account, _, mailbox = pair.partition(":")
+            account, mailbox, *modseq = pair.split(":")
             account_id = int(account, 16)
             if account_id in self._by_account:
                 touched[account_id].add(int(mailbox, 16))
+                if modseq:
+                    reached[account_id][int(mailbox, 16)] = int(modseq[0], 16)
         for account_id, mailboxes in touched.items():
             hint = Hint(
                 frozenset(mailboxes - {MAILBOX_LIST, ANNOTATIONS}),
                 mailboxes_changed=MAILBOX_LIST in mailboxes,
                 annotations_changed=ANNOTATIONS in mailboxes,
+                reached=reached[account_id],
             )
             self._tell(account_id, hint)
 

@@ -93,7 +93,7 @@ async def store_flags(
     modseq = mailbox.highestmodseq + 1
     delta = await _write(tx, access, mailbox, modseq, changed, (kept, added))
     await advance(tx, mailbox, modseq, delta, table=table)
-    await announce(tx, [ref])
+    await announce(tx, [(*ref, modseq)])
     return Stored(modseq, table, [Change(one.uid, one.new, modseq) for one in changed], conflicts)
 
 

@@ -7,6 +7,8 @@ import signal
 import sys
 from functools import partial
 
+import pytest
+
 from mailgate.database import open_database
 from tests.database.tables import CLEAR, WAIT, add, create_tables, ids
 from tests.support.postgresql import PostgresqlServer
@@ -18,8 +20,13 @@ from mailgate.database import open_database
 from tests.database.tables import add
 
 async def writer(database, first):
+    write = {
+        "durable": database.write,
+        "unsynced": partial(database.write, durable=False),
+        "alone": database.write_alone,
+    }[sys.argv[2]]
     for number in range(first, 10**9, 8):
-        await database.write(partial(add, number=number))
+        await write(partial(add, number=number))
         os.write(1, b"%d\\n" % number)
 
 async def main():
@@ -30,9 +37,11 @@ asyncio.run(main())
 """
 
 
-async def _kill_a_writer(url: str, after: int) -> list[int]:
+async def _kill_a_writer(url: str, after: int, way: str) -> list[int]:
     """Start a writer, kill it when it has told of `after` writes, and give all that it told of."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", _WRITER, url, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _WRITER, url, way, stdout=asyncio.subprocess.PIPE
+    )
     assert process.stdout is not None
     told = [await asyncio.wait_for(process.stdout.readline(), WAIT) for _ in range(after)]
     process.kill()
@@ -41,10 +50,11 @@ async def _kill_a_writer(url: str, after: int) -> list[int]:
     return [int(line) for line in told if line.endswith(b"\n")]
 
 
-async def test_writes_survive_the_death_of_the_process(tables_url: str) -> None:
+@pytest.mark.parametrize("way", ["durable", "unsynced", "alone"])
+async def test_writes_survive_the_death_of_the_process(tables_url: str, way: str) -> None:
     told: list[int] = []
     for after in (1, 97, 500):
-        told += await _kill_a_writer(tables_url, after)
+        told += await _kill_a_writer(tables_url, after, way)
         database = await open_database(tables_url)
         stored = await database.read(ids)
         assert set(told) <= set(stored)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from imap import flags
-from imap.backend import Appended, Copied, MailboxRef, NewMessage, Stored
+from imap.backend import Appended, Change, Copied, MailboxRef, NewMessage
 
 Flags: TypeAlias = "frozenset[bytes]"
 Place: TypeAlias = tuple[MailboxRef, int]
@@ -26,6 +26,7 @@ class History:
     """Flags of a message by its mailbox and UID, at whatever time."""
     _facts: dict[tuple[object, ...], object] = field(default_factory=dict)
     _states: dict[Place, set[Flags]] = field(default_factory=dict)
+    _keywords: dict[MailboxRef, tuple[str, ...]] = field(default_factory=dict)
     _made: set[Place] = field(default_factory=set)
     """Messages that a command made; the others were delivered, without flags."""
     _copied: list[tuple[Place, Place]] = field(default_factory=list)
@@ -34,10 +35,14 @@ class History:
         """A fact that is the same for ever: the content of a UID, the flags at a modification sequence."""
         assert self._facts.setdefault(what, value) == value, f"{what}: {value!r}, was {self._facts[what]!r}"
 
-    def stored(self, ref: MailboxRef, stored: Stored) -> None:
+    def named_by(self, ref: MailboxRef, keywords: tuple[str, ...]) -> None:
+        """A mailbox's keywords, which only become more."""
+        self._keywords[ref] = max(self._keywords.get(ref, ()), keywords, key=len)
+
+    def stored(self, ref: MailboxRef, changed: Iterable[Change]) -> None:
         """The result of STORE."""
-        for uid, mask, _ in stored.changed:
-            self._states.setdefault((ref, uid), set()).add(named(mask, stored.keywords))
+        for uid, mask, _ in changed:
+            self._states.setdefault((ref, uid), set()).add(named(mask, self._keywords.get(ref, ())))
 
     def appended(self, appended: Appended, messages: Iterable[NewMessage]) -> None:
         """The result of APPEND or REPLACE."""

@@ -25,6 +25,7 @@ from imap.backend import (
     Hint,
     MailboxRef,
     MailboxStatus,
+    Marking,
     NewMessage,
     Peer,
     Quota,
@@ -429,6 +430,30 @@ class MemoryAccount:
             box.highestmodseq = modseq
             self._tell(box.name)
         return Stored(box.highestmodseq, box.keywords, changed, conflicts)
+
+    async def mark(self, mailbox: MailboxRef, marking: Marking) -> bool:
+        self._count("mark")
+        box = self._box(mailbox)
+        if box.highestmodseq != marking.since or mailbox.account_id != self.account_id:
+            return False
+        before = box.status()
+        first, last = marking.changed[0].uid, marking.changed[-1].uid
+        if marking.is_range:
+            among = [box.messages[uid] for uid in box.messages if first <= uid <= last]
+        else:
+            among = [box.messages[change.uid] for change in marking.changed]
+        box.highestmodseq += 1
+        changed = []
+        for message in among:
+            new = message.flags & marking.kept | marking.added
+            if new != message.flags:
+                message.flags, message.modseq = new, box.highestmodseq
+                changed.append(Change(message.uid, new, message.modseq))
+        after = box.status()
+        assert changed == marking.changed
+        assert (after.unseen - before.unseen, after.deleted - before.deleted) == (marking.unseen, marking.deleted)
+        self._tell(box.name)
+        return True
 
     async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
         box = self._box(mailbox)

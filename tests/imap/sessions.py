@@ -47,7 +47,7 @@ _NOTIFY: Final = (
 )
 _LATE: Final = frozenset(
     {
-        *("append", "changes", "claim_recent", "copy", "entries", "expunge"),
+        *("append", "changes", "claim_recent", "copy", "entries", "expunge", "mark"),
         *("move", "read_whole", "rendered", "replace", "snapshot", "store"),
     }
 )
@@ -84,8 +84,13 @@ class Hesitant:
 
     def _note(self, name: str, args: tuple[Any, ...], value: Any) -> None:  # noqa: ANN401
         match name:
+            case "snapshot" | "changes":
+                self._history.named_by(args[0], value.keywords)
             case "store":
-                self._history.stored(args[0], value)
+                self._history.named_by(args[0], value.keywords)
+                self._history.stored(args[0], value.changed)
+            case "mark" if value:
+                self._history.stored(args[0], args[1].changed)
             case "append":
                 self._history.appended(value, args[1])
             case "replace":

@@ -144,7 +144,7 @@ async def test_reading_sets_seen_and_tells_it(client: Client, account: MemoryAcc
     assert account.find("INBOX").messages[1].flags == 1
     lines = await client.ok("FETCH 1:3 (FLAGS RFC822.TEXT)")
     assert lines[2] == b"* 3 FETCH (FLAGS (\\Recent \\Seen) RFC822.TEXT {6}\r\nText\r\n)"
-    assert account.calls["store"] == 2
+    assert account.calls["mark"] == 2
 
 
 async def test_seen_with_condstore_tells_uid_and_modseq(client: Client, account: MemoryAccount) -> None:

@@ -1,4 +1,7 @@
-"""Delivers without end, and prints the number of each message once the store has acknowledged it: to be killed."""
+"""Delivers without end, and prints the number of each message once the store has acknowledged it: to be killed.
+
+With ``flags`` it marks the messages of account 7 instead, one after the other, and prints their UIDs.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import asyncio
 import itertools
 import sys
 
+from imap.backend import Change, MailboxRef, Marking
+from imap.flags import FLAGGED
 from mailgate.database import open_database
 from mailgate.store import MailStore
 from tests.store.messages import message
@@ -13,8 +18,21 @@ from tests.store.messages import message
 RECIPIENTS = (1, 2, 3, 4, 5)
 
 
-async def main(url: str) -> None:
+async def mark(store: MailStore) -> None:
+    account, ref = store.account(7, ""), MailboxRef(7, 1)
+    snapshot = await account.snapshot(ref)
+    for since, uid in enumerate(snapshot.uids, snapshot.highestmodseq):
+        changed = [Change(uid, FLAGGED, since + 1)]
+        assert await account.mark(ref, Marking(since, -1, FLAGGED, changed, is_range=True, unseen=0, deleted=0))
+        sys.stdout.write(f"{uid}\n")
+        sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+async def main(url: str, what: str) -> None:
     store = MailStore(await open_database(url))
+    if what == "flags":
+        await mark(store)
     numbers = itertools.count()
 
     async def worker() -> None:
@@ -27,4 +45,4 @@ async def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(sys.argv[1], sys.argv[2]))

@@ -8,18 +8,19 @@ import sys
 from pathlib import Path
 
 from imap.backend import MailboxRef
+from imap.flags import FLAGGED
 from mailgate.database import open_database
 from mailgate.store import MailStore, maintenance
 from tests.store.crash_writer import RECIPIENTS
-from tests.store.messages import message, own, whole
+from tests.store.messages import message, new_message, own, whole
 
 ROOT = Path(__file__).parents[2]
 
 
-async def deliver_until_killed(url: str, acknowledgements: int) -> set[int]:
+async def work_until_killed(url: str, acknowledgements: int, what: str) -> set[int]:
     """Run the writer and kill it after so many acknowledgements; give those that it got out."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.store.crash_writer", url, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.store.crash_writer", url, what, cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     lines = []
@@ -36,7 +37,7 @@ async def deliver_until_killed(url: str, acknowledgements: int) -> set[int]:
 
 async def test_every_acknowledged_message_is_there_exactly_once(store: MailStore, database_url: str) -> None:
     for acknowledgements in (1, 37, 120):
-        acknowledged = await deliver_until_killed(database_url, acknowledgements)
+        acknowledged = await work_until_killed(database_url, acknowledgements, "deliveries")
         assert len(acknowledged) >= acknowledgements
         database = await open_database(database_url)
         try:
@@ -45,6 +46,21 @@ async def test_every_acknowledged_message_is_there_exactly_once(store: MailStore
             await empty(MailStore(database))
         finally:
             await database.close()
+
+
+async def test_every_acknowledged_flag_is_there(store: MailStore, database_url: str) -> None:
+    account = store.account(7, "")
+    await account.append("INBOX", [new_message(str(number)) for number in range(300)])
+    acknowledged = await work_until_killed(database_url, 100, "flags")
+    database = await open_database(database_url)
+    try:
+        snapshot = await MailStore(database).account(7, "").snapshot(own(account, 1))
+        marked = {uid for uid, flags in zip(snapshot.uids, snapshot.flags, strict=True) if flags & FLAGGED}
+        assert acknowledged <= marked
+        assert len(marked - acknowledged) <= 1
+        assert await maintenance.check_counters(database) == []
+    finally:
+        await database.close()
 
 
 async def check(store: MailStore, acknowledged: set[int]) -> None:

@@ -84,8 +84,8 @@ async def test_an_overlong_keyword_is_refused(alice: Account) -> None:
 
 async def test_watchers_hear_of_a_change_and_not_of_none(alice: Account) -> None:
     hints = Hints(alice)
-    await alice.store(own(alice), [1], ADD, SEEN, [])
-    await hints.until(lambda hint: INBOX in (hint.mailbox_ids or ()))
+    stored = await alice.store(own(alice), [1], ADD, SEEN, [])
+    await hints.until(lambda hint: hint.reached.get(INBOX) == stored.modseq)
     await alice.store(own(alice), [1], ADD, SEEN, [])
     await alice.create("A")
     seen = await hints.until(lambda hint: hint.mailboxes_changed)

@@ -18,7 +18,7 @@ from mailgate.store.provisioning import create_accounts
 from mailgate.store.restored import renew
 from mailgate.store.schema import metadata
 from tests.store.messages import new_message, own
-from tests.store.test_crash import deliver_until_killed
+from tests.store.test_crash import work_until_killed
 
 Identities = dict[tuple[str, int, int], bytes]
 
@@ -96,7 +96,7 @@ async def test_a_new_import_changes_no_mailbox(alice: Account, tables: None, dat
 async def test_kill_in_the_middle_of_deliveries(store: MailStore, alice: Account, database_url: str) -> None:
     seen: Identities = {}
     for _ in range(2):
-        await deliver_until_killed(database_url, 20)
+        await work_until_killed(database_url, 20, "deliveries")
         now = await identities(alice)
         assert seen.items() <= now.items()
         seen = now
