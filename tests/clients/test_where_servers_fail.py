@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 import re
 import time
@@ -243,3 +244,16 @@ async def act(client: Client, model: ClientModel, chance: random.Random) -> None
         *lines, completion = await client.command(command)
         assert b" NO [SERVERBUG]" not in completion
         hear(model, lines, expunge=not command.startswith(("STORE", "FETCH")))
+
+
+@pytest.mark.parametrize("size", [300, 2_000_000])
+async def test_a_binary_part_is_stored_for_clients_without_binary(client: Client, size: int) -> None:
+    octets = b"\0\1\n" * (size // 3)
+    content = b"Subject: x\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\n" + octets
+    await client.ok(b"APPEND INBOX ~{%d+}\r\n%b" % (len(content), content))
+    await client.ok("SELECT INBOX")
+    (answer,) = await client.ok("FETCH 1 (BODYSTRUCTURE)")
+    assert b'("image" "png" NIL NIL NIL "base64" ' in answer
+    (answer,) = await client.ok("FETCH 1 (BODY.PEEK[1])")
+    assert base64.b64decode(answer.partition(b"\r\n")[2][:-1]) == octets
+    assert await client.ok("FETCH 1 (BINARY.PEEK[1])") == [b"* 1 FETCH (BINARY[1] ~{%d}\r\n%b)" % (len(octets), octets)]
