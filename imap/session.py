@@ -8,7 +8,7 @@ import logging
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from imap.backend import Account
 from imap.capabilities import capabilities
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _NEWS_AT_ONCE: Final = 256
 _SPILL: Final = 65_536
+_NOTHING: Final[frozenset[Any]] = frozenset()
+"""Python makes a new one of 216 octets each time."""
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ class Session:
         self.connection = connection
         self.context = context
         self.view: View | None = None
-        self.enabled: frozenset[str] = frozenset()
+        self.enabled: frozenset[str] = _NOTHING
         """What ENABLE switched on (RFC 5161), in capitals."""
         self.condstore = False
         """The client is CONDSTORE-aware (RFC 7162 3.1)."""
@@ -83,7 +85,7 @@ class Session:
         self.notifying = False
         """It listens also outside of commands: NOTIFY SET is in force (RFC 5465)."""
         self.listener: Listener | None = None
-        self.own_arrivals: frozenset[int] = frozenset()
+        self.own_arrivals: frozenset[int] = _NOTHING
         """UIDs that its own command put into the selected mailbox, not announced yet."""
         self.language: str | None = None
         """What LANGUAGE chose (RFC 5255), None for i-default."""
@@ -180,7 +182,7 @@ class Session:
         stop_listening(self)
         self.news, self.notifying = EVERYTHING, False
         self._account = None
-        self.enabled = frozenset()
+        self.enabled = _NOTHING
         self.condstore = False
         self.language = None
         self._before_sign_in = 0
@@ -407,7 +409,7 @@ class Session:
         await self._show_arrivals(view, known)
         if view.contexts is not None:
             await view.contexts.refresh(self.put, self._show)
-        self.own_arrivals = frozenset()
+        self.own_arrivals = _NOTHING
 
     async def tell_arrivals(self, view: View) -> None:
         """Put new messages, whatever else waits: the command itself brought one (RFC 8508 section 3.2)."""

@@ -10,6 +10,8 @@ _MOST_TEXTS = 4096
 class FlagTexts(dict[int, bytes]):
     """``texts[mask]`` is ``\\Seen $label1``; the table of one mailbox and its keywords."""
 
+    __slots__ = ("_always", "keywords")
+
     def __init__(self, keywords: tuple[str, ...], *always: str) -> None:
         super().__init__()
         self.keywords = keywords
