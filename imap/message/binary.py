@@ -14,6 +14,10 @@ _NOT_BASE64_OR_PAD: Final = bytes(set(_NOT_BASE64) - set(b"="))
 _PADS: Final = re.compile(rb"={3,}")
 _SOFT_BREAK: Final = re.compile(rb"(?<!=)(?:==)*=\r")
 """A soft line break that takes everything up to the next line feed with it."""
+_PADDING: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
+"""White space at the end of a line (RFC 2045 section 6.7, rule 3)."""
+_MOST_PADDING: Final = 65_536
+"""Octets of it that are held back until the line goes on or ends."""
 _LAST_EQUALS: Final = re.compile(rb"=+(?=[^=]*\Z)")
 
 
@@ -91,13 +95,20 @@ def _before_last(clean: bytes, letters: int) -> int:
 
 
 class _QuotedPrintable:
-    """As `binascii.a2b_qp` reads it; what has no end yet is held back."""
+    """As `binascii.a2b_qp` reads it, without white space at the ends of lines; what has no end yet is held back."""
 
     def __init__(self) -> None:
         self._held = b""
+        self._padding = b""
 
     def feed(self, raw: bytes) -> bytes:
-        text = self._held + raw
+        text = self._held + self._padding + raw
+        kept = len(text.removesuffix(b"\r").rstrip(b" \t"))
+        ends_padded = kept < len(text.removesuffix(b"\r")) and len(text) - kept <= _MOST_PADDING
+        self._padding = text[kept:] if ends_padded else b""
+        return self._unpadded(_PADDING.sub(b"", text[:kept] if ends_padded else text))
+
+    def _unpadded(self, text: bytes) -> bytes:
         line = text.rfind(b"\n") + 1
         if soft := _SOFT_BREAK.search(text, line):
             self._held = b"=\r"
@@ -110,4 +121,5 @@ class _QuotedPrintable:
         return binascii.a2b_qp(text[:stop])
 
     def end(self) -> bytes:
-        return binascii.a2b_qp(self._held)
+        padding = self._padding if self._padding.endswith(b"\r") else b""
+        return binascii.a2b_qp(self._held + padding)

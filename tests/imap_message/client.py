@@ -11,7 +11,7 @@ from tests.imap_message.grammar import Reader, Value, body, envelope
 from tests.support.dovecot import PASSWORD, Dovecot
 
 _LITERAL_AT_END = re.compile(rb"\{([0-9]+)\}\r\n$")
-_ITEM = re.compile(rb"(BODY\[[^\]]*\]|[A-Z.]+) ")
+_ITEM = re.compile(rb"((?:BODY|BINARY|BINARY\.SIZE)\[[^\]]*\](?:<[0-9]+>)?|[A-Z.]+) ")
 
 
 class Client:
@@ -83,7 +83,9 @@ def parse_fetch(text: bytes) -> dict[bytes, Value]:
             items[name] = envelope(reader)
         elif name in {b"BODY", b"BODYSTRUCTURE"}:
             items[name] = body(reader, extension=name == b"BODYSTRUCTURE")
+        elif name.startswith(b"BINARY.SIZE"):
+            items[name] = reader.number()
         else:
-            items[name] = reader.nstring()
+            items[name] = reader.literal8() if reader.looking_at(b"~") else reader.nstring()
         reader.accept(b" ")
     return items

@@ -64,6 +64,14 @@ class Reader:
             raise GrammarError(f"literal cut short or with NUL at {literal.start()}")
         return octets
 
+    def literal8(self) -> bytes:
+        """``"~{" number "}" CRLF *OCTET``."""
+        literal = _LITERAL.match(self.text, self.position + 1)
+        if literal is None:
+            raise GrammarError(f"literal8 expected at {self.position}")
+        self.position = literal.end() + int(literal[1])
+        return self.text[literal.end() : self.position]
+
     def nstring(self) -> bytes | None:
         return None if self.accept(b"NIL") else self.string()
 

@@ -19,6 +19,7 @@ def test_octets_stay_as_they_are(encoding: str) -> None:
     [
         (b"=C3=A9t=C3=A9=\r\n!\r\n", b"\xc3\xa9t\xc3\xa9!\r\n"),
         (b"a_b =3d =", b"a_b = "),
+        (b"padded \t \r\nso=20 \nsoft = \r\nbreak, end \t", b"padded\r\nso \nsoft break, end"),
         (b"bad =ZZ =4", b"bad =ZZ =4"),
     ],
 )

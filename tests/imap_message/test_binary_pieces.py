@@ -42,12 +42,15 @@ def test_base64(raw: bytes, cuts: list[int]) -> None:
 
 @given(QUOTED, st.lists(st.integers(0, 60), max_size=6))
 @example(b"a==\r\nb=\rlost\nc=4", [2, 3, 7, 12])
+@example(b"a \t \r\n=  \n= \r", [2, 3, 5, 8, 9, 11])
+@example(b"= = \r\n", [1, 2, 3, 4, 5])
 def test_quoted_printable(raw: bytes, cuts: list[int]) -> None:
-    assert in_pieces(raw, "quoted-printable", cuts) == binascii.a2b_qp(raw) == decode_part(raw, "Quoted-Printable")
+    expected = binascii.a2b_qp(re.sub(rb"[ \t]+(?=\r?\n|\Z)", b"", raw))  # RFC 2045 section 6.7, rule 3
+    assert in_pieces(raw, "quoted-printable", cuts) == expected == decode_part(raw, "Quoted-Printable")
 
 
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
-@pytest.mark.parametrize("piece", [b"=", b"=\r", b"A=", b"=A", b"\n", b"=="])
+@pytest.mark.parametrize("piece", [b"=", b"=\r", b"A=", b"=A", b"\n", b"==", b" ", b" \r", b"= "])
 def test_hostile_repetition_takes_no_time(encoding: str, piece: bytes) -> None:
     raw = piece * 500_000
     decoder = part_decoder(encoding)
