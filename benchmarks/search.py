@@ -24,6 +24,7 @@ from imap.parsing.commands import Search
 from imap.parsing.search_keys import SearchKey
 from imap.parsing.sequence import SequenceSet
 from imap.search import search
+from imap.search.sent import read_sent_days
 from mailgate import migrations
 from mailgate.database import Database, async_engine, open_database
 from mailgate.store import MailStore
@@ -77,6 +78,9 @@ class Source:
 
     async def entries(self, _: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
         return [self._entries[uid] for uid in uids]
+
+    async def sent_days(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[int]:
+        return await read_sent_days(self, mailbox, uids)
 
 
 async def timed(work: Callable[[], Awaitable[object]]) -> tuple[float, float]:
