@@ -63,11 +63,13 @@ _UNSUBSCRIBE: Final = Statement(
         subscription.c.account_id == bindparam("account"), subscription.c.name == bindparam("gone")
     )
 )
-_QUOTA_LIMIT: Final = Statement(select(account.c.quota_limit).where(account.c.account_id == bindparam("account_id")))
-_USAGE: Final = Statement(
-    select(func.sum(mailbox.c.size), func.sum(mailbox.c.messages)).where(
-        mailbox.c.account_id == bindparam("account_id")
-    )
+_of_account = mailbox.c.account_id == bindparam("account_id")
+_QUOTA: Final = Statement(
+    select(
+        account.c.quota_limit,
+        select(func.sum(mailbox.c.size)).where(_of_account).scalar_subquery(),
+        select(func.sum(mailbox.c.messages)).where(_of_account).scalar_subquery(),
+    ).where(account.c.account_id == bindparam("account_id"))
 )
 
 
@@ -124,10 +126,8 @@ async def unsubscribe(tx: Tx, account_id: int, name: str) -> None:
 
 async def quota(tx: Tx, account_id: int) -> Quota:
     """What the account uses and may use."""
-    limit = await tx.one(_QUOTA_LIMIT, account_id=account_id)
-    usage = await tx.one(_USAGE, account_id=account_id)
-    used, messages = usage if usage is not None else (0, 0)
-    return Quota(used=int(used or 0), limit=limit[0] if limit else 0, messages=int(messages or 0))
+    limit, used, messages = await tx.one(_QUOTA, account_id=account_id) or (0, 0, 0)
+    return Quota(used=int(used or 0), limit=limit, messages=int(messages or 0))
 
 
 async def check_room(tx: Tx, account_id: int, more: int) -> None:
