@@ -7,6 +7,7 @@ from base64 import b64encode
 from imap.flags import MAX_KEYWORDS
 from imap.message import LISTING_FIELDS
 from tests.clients.conftest import ADA, BOB, School, Upload, note
+from tests.imap.compressed import CompressedClient
 from tests.imap.conftest import Talk
 from tests.imap.memory_backend import plain_response
 from tests.imap.wire import Client
@@ -221,6 +222,30 @@ async def test_search_with_a_synchronizing_literal(talk: Talk, upload: Upload) -
         A< 2 OK …
         """
     )
+
+
+async def test_with_utf8_it_names_folders_searches_and_files_in_utf8(gateway: School) -> None:
+    """What `./run thunderbird` shows on the wire; in COMPRESS as everything that Thunderbird says after sign-in."""
+    program = await CompressedClient.of(await gateway.client()).start()
+    assert await program.ok("ENABLE UTF8=ACCEPT") == [b"* ENABLED UTF8=ACCEPT"]
+    assert await program.ok("LANGUAGE en-US") == [b"* LANGUAGE (en)"]
+    await program.ok('create "Élèves"')
+    (rights,) = await program.ok('myrights "Élèves"')
+    assert rights.startswith('* MYRIGHTS "Élèves" '.encode())
+    text = note("À lundi", "Déjà")
+    filed = await program.command(b'append "\xc3\x89l\xc3\xa8ves" (\\Seen) UTF8 (~{%d+}\r\n%b)' % (len(text), text))
+    assert b" OK [APPENDUID " in filed[-1]
+    await program.ok('select "Élèves"')
+    await program.send(b"s uid SEARCH UNDELETED SUBJECT {8}\r\n")
+    assert (await program.line()).startswith(b"+")
+    await program.send("À lundi\r\n".encode())
+    assert await program.line() == b"* SEARCH 1"
+    assert (await program.line()).startswith(b"s OK")
+    assert await program.ok('uid SEARCH UNDELETED BODY "déjà"') == [b"* SEARCH 1"]
+    (start,) = await program.ok(
+        "UID fetch 1 (UID BODY.PEEK[HEADER.FIELDS (Content-Type Content-Transfer-Encoding)] BODY.PEEK[TEXT]<0.2048>)"
+    )
+    assert "BODY[TEXT]<0> {8}\r\nDéjà\r\n".encode() in start
 
 
 async def test_sending_files_the_copy_that_the_program_makes_and_no_other(gateway: School, client: Client) -> None:

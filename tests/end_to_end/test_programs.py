@@ -1,4 +1,4 @@
-"""Real programs drive the gateway as people's computers do: swaks and curl send, curl and mbsync read."""
+"""Real programs drive the gateway as people's computers do: swaks and curl send, curl uploads and reads."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from email import message_from_bytes
 from pathlib import Path
 
 from tests.end_to_end.gateway import Gateway, Person
+from tests.end_to_end.mirrors import messages
 
 
 def run(*command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -50,50 +51,15 @@ def test_curl_sends(gateway: Gateway) -> None:
         assert inbox.uid("SEARCH", "SUBJECT", '"Depuis curl"')[1] != [b""]
 
 
-def test_mbsync_mirrors_both_ways_and_finds_nothing_new_the_second_time(gateway: Gateway, tmp_path: Path) -> None:
-    reader, sender = gateway.by_profile("teacher")[7:9]
-    for number in range(5):
-        swaks(gateway, sender, reader.address, f"Miroir {number}")
+def test_curl_uploads_a_message_and_reads_it_again_octet_by_octet(gateway: Gateway, tmp_path: Path) -> None:
+    owner = gateway.by_profile("teacher")[7]
     host, port = gateway.imaps
-    maildir = tmp_path / "mail"
-    maildir.mkdir()
-    config = tmp_path / "mbsyncrc"
-    config.write_text(
-        f"""IMAPAccount gateway
-Host {host}
-Port {port}
-User {reader.address}
-Pass "{reader.password}"
-SSLType IMAPS
-CertificateFile {gateway.ca}
-
-IMAPStore far
-Account gateway
-
-MaildirStore near
-Path {maildir}/
-Inbox {maildir}/INBOX
-SubFolders Verbatim
-
-Channel all
-Far :far:
-Near :near:
-Patterns *
-Create Both
-Expunge Both
-SyncState *
-"""
-    )
-    run("mbsync", "-c", str(config), "-a")
-    messages = sorted((maildir / "INBOX" / "new").iterdir())
-    assert sorted(message_from_bytes(path.read_bytes())["Subject"] for path in messages) == [
-        f"Miroir {number}" for number in range(5)
-    ]
-    messages[0].rename(maildir / "INBOX" / "cur" / f"{messages[0].name.split(':')[0]}:2,FS")
-    run("mbsync", "-c", str(config), "-a")
-    with gateway.imap(reader) as inbox:
-        inbox.select("INBOX")
-        assert len(inbox.uid("SEARCH", "FLAGGED", "SEEN")[1][0].split()) == 1
-    again = run("mbsync", "-c", str(config), "-a", "-V")
-    assert "Pulling new messages..." not in again.stdout
-    assert len(list((maildir / "INBOX" / "new").iterdir())) == 4
+    curl = ["curl", "-s", "--cacert", gateway.ca, "-u", f"{owner.address}:{owner.password}"]
+    url = f"imaps://{host}:{port}/Archive"
+    sent, whole, part = tmp_path / "sent", tmp_path / "whole", tmp_path / "part"
+    sent.write_bytes(messages()[10])
+    run(*curl, "-T", str(sent), url)
+    run(*curl, "-o", str(whole), f"{url};MAILINDEX=1")
+    assert whole.read_bytes() == sent.read_bytes()
+    run(*curl, "-o", str(part), f"{url};MAILINDEX=1;SECTION=TEXT")
+    assert part.read_bytes() == sent.read_bytes().partition(b"\r\n\r\n")[2]
