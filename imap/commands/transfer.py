@@ -5,8 +5,8 @@ RFC 9051 sections 6.3.12, 6.4.7 and 6.4.8; RFC 3502, RFC 4315, RFC 4469, RFC 850
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from imap.backend import Appended, Copied, MailboxRef, NewMessage
@@ -27,10 +27,8 @@ async def append(session: Session, _tag: str, command: Append) -> Completion:
     """APPEND of one message or several, all or none."""
     with ExitStack() as stack, session.patience():
         messages = await _new_messages(session, command.messages, stack)
-        try:
+        with _try_create():
             appended = await session.account.append(command.name, messages)
-        except MailboxNotFound as error:
-            raise MailboxNotFound(error.text, code="TRYCREATE") from error
     await put_normalized(session, command.name, command.given)
     await _look_at(session, appended.mailbox, appended.uids)
     return Completion("APPEND completed", _appenduid(appended))
@@ -45,10 +43,8 @@ async def replace(session: Session, _tag: str, command: Replace) -> Completion:
         raise CommandRefused("There is no such message to replace")
     with ExitStack() as stack, session.patience():
         (message,) = await _new_messages(session, (command.item,), stack)
-        try:
+        with _try_create():
             replaced = await session.account.replace(view.mailbox.ref, uids[0], command.name, message)
-        except MailboxNotFound as error:
-            raise MailboxNotFound(error.text, code="TRYCREATE") from error
     session.note("Replacement message ready", _appenduid(replaced.appended))
     if replaced.appended.mailbox == view.mailbox.ref:
         session.own_arrivals = frozenset(replaced.appended.uids)
@@ -67,11 +63,8 @@ async def copy(session: Session, _tag: str, command: Copy) -> Completion:
     uids = existing_uids(view, command.messages, uid=command.uid)
     if not uids:
         return Completion("No messages to copy")
-    try:
-        with session.patience():
-            copied = await session.account.copy(view.mailbox.ref, uids, command.name)
-    except MailboxNotFound as error:
-        raise MailboxNotFound(error.text, code="TRYCREATE") from error
+    with _try_create(), session.patience():
+        copied = await session.account.copy(view.mailbox.ref, uids, command.name)
     await _look_at(session, copied.mailbox, copied.target)
     return Completion("COPY completed", _copyuid(copied))
 
@@ -83,11 +76,8 @@ async def move(session: Session, _tag: str, command: Move) -> Completion:
     uids = existing_uids(view, command.messages, uid=command.uid)
     if not uids:
         return Completion("No messages to move")
-    try:
-        with session.patience():
-            moved = await session.account.move(view.mailbox.ref, uids, command.name)
-    except MailboxNotFound as error:
-        raise MailboxNotFound(error.text, code="TRYCREATE") from error
+    with _try_create(), session.patience():
+        moved = await session.account.move(view.mailbox.ref, uids, command.name)
     code = _copyuid(moved)
     if code is None:
         return Completion("No messages to move")
@@ -117,6 +107,15 @@ def _copyuid(copied: Copied) -> str | None:
     if not copied.source:
         return None
     return f"COPYUID {copied.uidvalidity} {uid_set(copied.source).decode()} {uid_set(copied.target).decode()}"
+
+
+@contextmanager
+def _try_create() -> Iterator[None]:
+    """A target that is not there may be created, and the command sent again (RFC 9051 7.1)."""
+    try:
+        yield
+    except MailboxNotFound as error:
+        raise MailboxNotFound(error.text, code="TRYCREATE") from error
 
 
 async def _look_at(session: Session, mailbox: MailboxRef, uids: Sequence[int]) -> None:

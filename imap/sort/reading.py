@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
 from imap.backend import Entry, MailboxRef, Rendered, Rendering
-from imap.message import SortKeys, ThreadKeys, render
+from imap.message import RenderedMessage, SortKeys, ThreadKeys, render
 from imap.search.view import MessageSource
 
 _BATCH: Final = 2_000
@@ -46,25 +46,21 @@ _NOTHING: Final = Rendered()
 
 async def sort_keys(source: MessageSource, keyed: Sequence[Keyed]) -> list[SortKeys]:
     """The sort keys of messages read with `Rendering.SORT_KEYS`."""
-    decode = SortKeys.decode
     try:
-        return [decode(rendered.sort_keys) for _, _, rendered in keyed]
+        return [SortKeys.decode(rendered.sort_keys) for _, _, rendered in keyed]
     except ValueError:
-        headers = await _headers(source, keyed)
-        return [render(header).sort for header in headers]
+        return [message.sort for message in await _rendered_again(source, keyed)]
 
 
 async def thread_keys(source: MessageSource, keyed: Sequence[Keyed]) -> list[ThreadKeys]:
     """The thread keys of messages read with `Rendering.THREAD_KEYS`."""
-    decode = ThreadKeys.decode
     try:
-        return [decode(rendered.thread_keys) for _, _, rendered in keyed]
+        return [ThreadKeys.decode(rendered.thread_keys) for _, _, rendered in keyed]
     except ValueError:
-        headers = await _headers(source, keyed)
-        return [render(header).thread for header in headers]
+        return [message.thread for message in await _rendered_again(source, keyed)]
 
 
-async def _headers(source: MessageSource, keyed: Sequence[Keyed]) -> list[bytes]:
-    """The headers, to make keys anew that were stored in another form; empty for a message that is gone."""
+async def _rendered_again(source: MessageSource, keyed: Sequence[Keyed]) -> list[RenderedMessage]:
+    """The headers rendered anew, for keys that were stored in another form; an empty one for a message that is gone."""
     texts = await source.rendered({entry.message_id for _, entry, _ in keyed}, Rendering.HEADER)
-    return [texts.get(entry.message_id, _NOTHING).header for _, entry, _ in keyed]
+    return [render(texts.get(entry.message_id, _NOTHING).header) for _, entry, _ in keyed]
