@@ -104,6 +104,14 @@ def listening() -> socket.socket:
 
 
 @pytest.fixture
+async def strict(tls: Tls) -> AsyncIterator[Gateway]:
+    """A server that waits for nobody; start it with the limits of the test."""
+    running = Gateway(MemoryBackend(MemoryAccount(1, "ada", "secret")), tls)
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
 async def gateway(tls: Tls) -> AsyncIterator[Gateway]:
     running = Gateway(MemoryBackend(MemoryAccount(1, "ada", "secret"), MemoryAccount(2, "bob", "secret")), tls)
     await running.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -642,3 +643,16 @@ class MemoryBackend:
 def plain_response(username: str, password: str) -> str:
     """What a client sends for SASL PLAIN."""
     return base64.b64encode(f"\0{username}\0{password}".encode()).decode()
+
+
+def only_count(account: MemoryAccount) -> list[int]:
+    """From now on APPEND to INBOX keeps nothing but the sizes, given here: what memory it takes is the engine's."""
+    sizes: list[int] = []
+
+    async def count(target: str, messages: Sequence[NewMessage]) -> Appended:
+        assert target == "INBOX"
+        sizes.extend(one.content.seek(0, os.SEEK_END) for one in messages)
+        return Appended(MailboxRef(1, 1), 1, [1])
+
+    account.append = count  # type: ignore[method-assign]
+    return sizes

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from imap.limits import Limits
-from tests.imap.conftest import Gateway, Tls, message
-from tests.imap.memory_backend import MemoryAccount, MemoryBackend
+from tests.imap.conftest import Gateway, message
+from tests.imap.memory_backend import MemoryAccount
 from tests.imap.wire import Client, eventually
 
 LIMITS = Limits()
-
-
-@pytest.fixture
-async def strict(tls: Tls) -> AsyncIterator[Gateway]:
-    """A server that waits for nobody."""
-    running = Gateway(MemoryBackend(MemoryAccount(1, "ada", "secret")), tls)
-    yield running
-    await running.stop()
 
 
 async def trickle(client: Client, octets: bytes) -> None:

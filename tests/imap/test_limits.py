@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import tracemalloc
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
 
-from imap.backend import Appended, MailboxRef, NewMessage
 from imap.limits import Limits
 from tests.imap.conftest import Gateway, Tls, message
-from tests.imap.memory_backend import MemoryAccount, MemoryBackend
+from tests.imap.memory_backend import MemoryAccount, MemoryBackend, only_count
 from tests.imap.wire import Client, eventually
 
 LIMITS = Limits()
-
-
-@pytest.fixture
-async def strict(tls: Tls) -> AsyncIterator[Gateway]:
-    """A server that waits for nobody; start it with `begin`."""
-    running = Gateway(MemoryBackend(MemoryAccount(1, "ada", "secret")), tls)
-    yield running
-    await running.stop()
 
 
 async def greeted(gateway: Gateway, *, secure: bool = True) -> Client:
@@ -155,14 +144,7 @@ async def test_a_client_that_never_reads_costs_little_and_is_dropped(strict: Gat
 
 
 async def test_a_large_append_takes_no_memory(client: Client, account: MemoryAccount) -> None:
-    sizes: list[int] = []
-
-    async def count(target: str, messages: Sequence[NewMessage]) -> Appended:
-        assert target == "INBOX"
-        sizes.extend(one.content.seek(0, os.SEEK_END) for one in messages)
-        return Appended(MailboxRef(1, 1), 1, [1])
-
-    account.append = count  # type: ignore[method-assign]
+    sizes = only_count(account)
     piece = b"0123456789abcdef" * 4096
     tracemalloc.start()
     await client.send(b"1 APPEND INBOX {%d+}\r\n" % (600 * len(piece)))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
 import tracemalloc
-from collections.abc import Sequence
 
 import pytest
 
-from imap.backend import Appended, MailboxRef, NewMessage
 from imap.limits import Limits
 from tests.imap.conftest import Gateway
-from tests.imap.memory_backend import MemoryAccount
+from tests.imap.memory_backend import MemoryAccount, only_count
 from tests.imap.wire import Client
 
 OCTETS = b"\0\1\2bare\nlines\r\xff"
@@ -134,14 +131,7 @@ async def test_all_results_together_have_a_limit(gateway: Gateway, account: Memo
 
 
 async def test_20_mb_take_no_memory(client: Client, account: MemoryAccount) -> None:
-    sizes: list[int] = []
-
-    async def count(target: str, messages: Sequence[NewMessage]) -> Appended:
-        assert target == "INBOX"
-        sizes.extend(one.content.seek(0, os.SEEK_END) for one in messages)
-        return Appended(MailboxRef(1, 1), 1, [1])
-
-    account.append = count  # type: ignore[method-assign]
+    sizes = only_count(account)
     piece = b"\0\1\n" * 20_000
     tracemalloc.start()
     head = b"Content-Type: image/png\r\n" + BINARY + b"\r\n"

@@ -78,7 +78,9 @@ async def test_what_counts_nothing_says_that_it_goes_on(impatient: Gateway) -> N
     told = [line for line in lines if b"INPROGRESS" in line]
     assert 1 < len(told) < 60
     assert set(told) == {b'* OK [INPROGRESS ("t%d" NIL NIL)] Still working' % client.tags}
-    await asyncio.sleep(0.01)
+    (session,) = [connection.session for connection in impatient.server._context.connections]
+    assert session._patience is None
+    session._progress.interval = 3600  # the next command may take longer than a millisecond
     assert await client.ok("UID SEARCH UID 9") == [b"* SEARCH"]
 
 
