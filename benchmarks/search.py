@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from benchmarks.messages import RARE_SENDERS, RARE_SUBJECTS, RARE_WORDS, messages
 from imap.backend import Account, Entry, MailboxRef
-from imap.parsing.commands import Search
+from imap.parsing.search import Search
 from imap.parsing.search_keys import SearchKey
 from imap.parsing.sequence import SequenceSet
 from imap.search import search

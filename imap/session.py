@@ -19,12 +19,16 @@ from imap.commands.uidonly import require_uids
 from imap.errors import AuthenticationFailed, BadCharset, BadCommand, ImapError
 from imap.language import translated
 from imap.notifications import EVERYTHING, push_waiting, put_waiting, stop_listening, tell_selected
-from imap.parsing.commands import Command, Expunge, Fetch, Move, Replace, Search, Store
+from imap.parsing.append import Replace
+from imap.parsing.commands import Command
 from imap.parsing.esearch import Esearch
+from imap.parsing.fetch import Fetch
 from imap.parsing.fetch_items import FetchItem
 from imap.parsing.literals import CommandInput, Literal, peek_command
 from imap.parsing.parser import parse_command
-from imap.parsing.sort_commands import Sort, Thread
+from imap.parsing.search import Search
+from imap.parsing.sort import Sort, Thread
+from imap.parsing.store import Expunge, Move, Store
 from imap.progress import Progress
 from imap.reader import Refused
 from imap.responses import Completion, status

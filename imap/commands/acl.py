@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imap.parsing.acl_commands import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl
+from imap.parsing.acl import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl
 from imap.parsing.wire import astring, mailbox_name
 from imap.responses import Completion
 from imap.rights import LETTERS, VIRTUAL, Rights, shown

@@ -18,7 +18,7 @@ from imap.commands.recoding import is_literal8, recoded
 from imap.errors import CommandRefused, MailboxNotFound, MessageTooLarge, ServiceUnavailable
 from imap.message import PartTable, filter_header
 from imap.message import SectionText as PartText
-from imap.parsing.commands import AppendItem, Url
+from imap.parsing.append import AppendItem, Url
 from imap.parsing.fetch_items import Section, SectionText
 from imap.parsing.literals import Literal
 from imap.parsing.url import BadUrl, MessageUrl, parse_url

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from imap.errors import BadCommand
 from imap.notifications import listen, put_waiting
-from imap.parsing.commands import Capability, Check, Enable, Id, Idle, Logout, Noop, StartTls
+from imap.parsing.auth import Enable, Id
+from imap.parsing.commands import Capability, Check, Idle, Logout, Noop, StartTls
 from imap.parsing.connection import Compress, Unauthenticate
 from imap.responses import Completion, bye
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from imap.contexts import Context, Contexts
 from imap.contexts.results import MailboxOrder, SortedOrder
 from imap.errors import BadCommand
-from imap.parsing.commands import Search, SearchReturn
-from imap.parsing.sort_commands import CancelUpdate, Sort, SortKey
+from imap.parsing.return_options import SearchReturn
+from imap.parsing.search import Search
+from imap.parsing.sort import CancelUpdate, Sort, SortKey
 from imap.responses import Completion, status
 from imap.search.frozen import FrozenView
 from imap.selected.source import SelectedSource

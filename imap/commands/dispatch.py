@@ -27,11 +27,23 @@ from imap.commands import (
     thread,
     transfer,
 )
-from imap.parsing import acl_commands, commands, connection, sort_commands
-from imap.parsing.commands import Command
+from imap.parsing.acl import DeleteAcl, GetAcl, ListRights, MyRights, SetAcl
+from imap.parsing.append import Append, Replace
+from imap.parsing.auth import Authenticate, Enable, Id, Login
+from imap.parsing.commands import Capability, Check, Close, Command, Idle, Logout, Namespace, Noop, StartTls, Unselect
+from imap.parsing.connection import Compress, Language, Unauthenticate
 from imap.parsing.esearch import Esearch
+from imap.parsing.fetch import Fetch
+from imap.parsing.list import List, Lsub
+from imap.parsing.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
 from imap.parsing.metadata import GetMetadata, SetMetadata
 from imap.parsing.notify import Notify
+from imap.parsing.quota import GetQuota, GetQuotaRoot
+from imap.parsing.search import Search
+from imap.parsing.select import Select
+from imap.parsing.sort import CancelUpdate, Sort, Thread
+from imap.parsing.status import Status
+from imap.parsing.store import Copy, Expunge, Move, Store
 from imap.responses import Completion
 
 if TYPE_CHECKING:
@@ -59,51 +71,51 @@ _SIGNED_IN: Final = State.AUTHENTICATED | State.SELECTED
 _ANY: Final = _BEFORE | _SIGNED_IN
 
 RULES: Final[dict[type[Command], Rule]] = {
-    commands.Capability: Rule(_ANY, client.capability),
-    commands.Noop: Rule(_ANY, client.noop),
-    commands.Logout: Rule(_ANY, client.logout),
-    commands.Id: Rule(_ANY, client.identify),
-    connection.Language: Rule(_ANY, language.language),
-    commands.StartTls: Rule(_BEFORE, client.starttls),
-    commands.Login: Rule(_BEFORE, sign_in.login),
-    commands.Authenticate: Rule(_BEFORE, sign_in.authenticate),
-    commands.Enable: Rule(_SIGNED_IN, client.enable),
-    connection.Compress: Rule(_SIGNED_IN, client.compress),
-    connection.Unauthenticate: Rule(_SIGNED_IN, client.unauthenticate),
-    commands.Namespace: Rule(_SIGNED_IN, listing.namespace),
-    commands.List: Rule(_SIGNED_IN, listing.list_),
-    commands.Lsub: Rule(_SIGNED_IN, listing.lsub),
-    commands.Status: Rule(_SIGNED_IN, status.status),
-    commands.Create: Rule(_SIGNED_IN, folders.create),
-    commands.Delete: Rule(_SIGNED_IN, folders.delete),
-    commands.Rename: Rule(_SIGNED_IN, folders.rename),
-    commands.Subscribe: Rule(_SIGNED_IN, folders.subscribe),
-    commands.Unsubscribe: Rule(_SIGNED_IN, folders.unsubscribe),
-    commands.Select: Rule(_SIGNED_IN, select.select),
-    commands.Append: Rule(_SIGNED_IN, transfer.append),
-    commands.Idle: Rule(_SIGNED_IN, client.idle),
-    commands.GetQuota: Rule(_SIGNED_IN, quota.get_quota),
-    commands.GetQuotaRoot: Rule(_SIGNED_IN, quota.get_quota_root),
-    acl_commands.SetAcl: Rule(_SIGNED_IN, acl.set_acl),
-    acl_commands.DeleteAcl: Rule(_SIGNED_IN, acl.delete_acl),
-    acl_commands.GetAcl: Rule(_SIGNED_IN, acl.get_acl),
-    acl_commands.ListRights: Rule(_SIGNED_IN, acl.list_rights),
-    acl_commands.MyRights: Rule(_SIGNED_IN, acl.my_rights),
+    Capability: Rule(_ANY, client.capability),
+    Noop: Rule(_ANY, client.noop),
+    Logout: Rule(_ANY, client.logout),
+    Id: Rule(_ANY, client.identify),
+    Language: Rule(_ANY, language.language),
+    StartTls: Rule(_BEFORE, client.starttls),
+    Login: Rule(_BEFORE, sign_in.login),
+    Authenticate: Rule(_BEFORE, sign_in.authenticate),
+    Enable: Rule(_SIGNED_IN, client.enable),
+    Compress: Rule(_SIGNED_IN, client.compress),
+    Unauthenticate: Rule(_SIGNED_IN, client.unauthenticate),
+    Namespace: Rule(_SIGNED_IN, listing.namespace),
+    List: Rule(_SIGNED_IN, listing.list_),
+    Lsub: Rule(_SIGNED_IN, listing.lsub),
+    Status: Rule(_SIGNED_IN, status.status),
+    Create: Rule(_SIGNED_IN, folders.create),
+    Delete: Rule(_SIGNED_IN, folders.delete),
+    Rename: Rule(_SIGNED_IN, folders.rename),
+    Subscribe: Rule(_SIGNED_IN, folders.subscribe),
+    Unsubscribe: Rule(_SIGNED_IN, folders.unsubscribe),
+    Select: Rule(_SIGNED_IN, select.select),
+    Append: Rule(_SIGNED_IN, transfer.append),
+    Idle: Rule(_SIGNED_IN, client.idle),
+    GetQuota: Rule(_SIGNED_IN, quota.get_quota),
+    GetQuotaRoot: Rule(_SIGNED_IN, quota.get_quota_root),
+    SetAcl: Rule(_SIGNED_IN, acl.set_acl),
+    DeleteAcl: Rule(_SIGNED_IN, acl.delete_acl),
+    GetAcl: Rule(_SIGNED_IN, acl.get_acl),
+    ListRights: Rule(_SIGNED_IN, acl.list_rights),
+    MyRights: Rule(_SIGNED_IN, acl.my_rights),
     Esearch: Rule(_SIGNED_IN, esearch.esearch),
     Notify: Rule(_SIGNED_IN, notify.notify),
     GetMetadata: Rule(_SIGNED_IN, metadata.get_metadata),
     SetMetadata: Rule(_SIGNED_IN, metadata.set_metadata),
-    sort_commands.CancelUpdate: Rule(_SELECTED, contexts.cancel_update),
-    commands.Check: Rule(_SELECTED, client.noop),
-    commands.Close: Rule(_SELECTED, select.close),
-    commands.Unselect: Rule(_SELECTED, select.unselect),
-    commands.Expunge: Rule(_SELECTED, store.expunge),
-    commands.Search: Rule(_SELECTED, search.search),
-    sort_commands.Sort: Rule(_SELECTED, sort.sort),
-    sort_commands.Thread: Rule(_SELECTED, thread.thread),
-    commands.Fetch: Rule(_SELECTED, fetch.fetch),
-    commands.Store: Rule(_SELECTED, store.store),
-    commands.Copy: Rule(_SELECTED, transfer.copy),
-    commands.Move: Rule(_SELECTED, transfer.move),
-    commands.Replace: Rule(_SELECTED, transfer.replace),
+    CancelUpdate: Rule(_SELECTED, contexts.cancel_update),
+    Check: Rule(_SELECTED, client.noop),
+    Close: Rule(_SELECTED, select.close),
+    Unselect: Rule(_SELECTED, select.unselect),
+    Expunge: Rule(_SELECTED, store.expunge),
+    Search: Rule(_SELECTED, search.search),
+    Sort: Rule(_SELECTED, sort.sort),
+    Thread: Rule(_SELECTED, thread.thread),
+    Fetch: Rule(_SELECTED, fetch.fetch),
+    Store: Rule(_SELECTED, store.store),
+    Copy: Rule(_SELECTED, transfer.copy),
+    Move: Rule(_SELECTED, transfer.move),
+    Replace: Rule(_SELECTED, transfer.replace),
 }

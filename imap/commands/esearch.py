@@ -10,9 +10,10 @@ from imap.backend import MailboxStatus
 from imap.commands.contexts import begin_updates, put_refusal, updating
 from imap.commands.search import find_scored, highest_modseq, relevancies_of, saving
 from imap.errors import CommandRefused, MailboxNotFound, NotPermitted
-from imap.parsing.commands import Search, SearchReturn
 from imap.parsing.esearch import SELECTED, Esearch
 from imap.parsing.mailbox_filter import Scope
+from imap.parsing.return_options import SearchReturn
+from imap.parsing.search import Search
 from imap.parsing.wire import mailbox_name
 from imap.responses import Completion
 from imap.rights import Rights

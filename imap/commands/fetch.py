@@ -14,7 +14,7 @@ from imap.commands.messages import positions
 from imap.commands.read_ahead import read_ahead
 from imap.commands.store import store_known
 from imap.errors import BadCommand, CommandRefused, MessageGone, NotPermitted
-from imap.parsing.commands import Fetch
+from imap.parsing.fetch import Fetch
 from imap.parsing.fetch_items import FetchItem
 from imap.parsing.partial import PartialRange
 from imap.parsing.sequence import SequenceSet

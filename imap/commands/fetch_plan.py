@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from imap.backend import Entry, Rendered, Rendering
 from imap.message import LISTING_FIELDS, filter_header
 from imap.objectid import email_id, thread_id
-from imap.parsing.commands import Fetch
+from imap.parsing.fetch import Fetch
 from imap.parsing.fetch_items import (
     BinarySection,
     BinarySize,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from imap.backend import SERVER, MailboxRef
 from imap.errors import CommandRefused, ImapError, UndefinedFilter
-from imap.parsing.commands import Search, SearchReturn
 from imap.parsing.esearch import Esearch
 from imap.parsing.limits import MAX_NESTING, MAX_SEARCH_KEYS
-from imap.parsing.search import criteria, filter_name
+from imap.parsing.return_options import SearchReturn
+from imap.parsing.search import Search, criteria, filter_name
 from imap.parsing.search_keys import And, Filter, Fuzzy, Not, Or, SearchKey, Unresolved
-from imap.parsing.sort_commands import Sort, Thread
+from imap.parsing.sort import Sort, Thread
 
 if TYPE_CHECKING:
     from imap.session import Session

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imap.mailbox_tree import MailboxTree, list_line
 from imap.notifications import settle_names
 from imap.objectid import mailbox_id
-from imap.parsing.commands import Create, Delete, Rename, Subscribe, Unsubscribe
+from imap.parsing.mailbox import Create, Delete, Rename, Subscribe, Unsubscribe
 from imap.parsing.wire import mailbox_name
 from imap.responses import Completion
 

@@ -15,7 +15,8 @@ from imap.commands.metadata import put_values
 from imap.commands.status import put_status
 from imap.list_pattern import ListPattern
 from imap.mailbox_tree import MailboxTree, list_line, parents
-from imap.parsing.commands import List, ListReturn, ListSelect, Lsub, Namespace
+from imap.parsing.commands import Namespace
+from imap.parsing.list import List, ListReturn, ListSelect, Lsub
 from imap.responses import Completion
 from imap.rights import annotatable, readable, tells_rights
 

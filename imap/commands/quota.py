@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from imap.backend import Quota
 from imap.errors import CommandRefused
-from imap.parsing.commands import GetQuota, GetQuotaRoot
+from imap.parsing.quota import GetQuota, GetQuotaRoot
 from imap.parsing.wire import mailbox_name
 from imap.responses import Completion
 

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 
 from imap.errors import CommandRefused, MessageTooLarge, ServiceUnavailable
 from imap.message.recode import SignedPartError, UndividedPartError, recode
-from imap.parsing.commands import Url
+from imap.parsing.append import Url
 from imap.parsing.literals import Literal
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from imap.commands.contexts import begin_updates, put_refusal, updating
 from imap.errors import CommandRefused
-from imap.parsing.commands import Search, SearchReturn
+from imap.parsing.return_options import SearchReturn
+from imap.parsing.search import Search
 from imap.parsing.search_keys import All
-from imap.parsing.sort_commands import Sort, Thread
+from imap.parsing.sort import Sort, Thread
 from imap.responses import Completion
 from imap.search import find
 from imap.search.frozen import FrozenView

@@ -11,7 +11,8 @@ from imap.flags import SEEN
 from imap.mailbox_tree import MailboxTree, list_line
 from imap.notifications import settle_messages, settle_selected, tell_selected
 from imap.objectid import mailbox_id
-from imap.parsing.commands import Close, QResyncParam, Select, Unselect
+from imap.parsing.commands import Close, Unselect
+from imap.parsing.select import QResyncParam, Select
 from imap.parsing.sequence import SequenceSet
 from imap.responses import Completion
 from imap.rights import Rights, read_write

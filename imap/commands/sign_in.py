@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from imap.backend import Account
 from imap.errors import BadCommand, CommandRefused
-from imap.parsing.auth import decode_base64
-from imap.parsing.commands import Authenticate, Login
+from imap.parsing.auth import Authenticate, Login, decode_base64
 from imap.responses import Completion
 
 if TYPE_CHECKING:

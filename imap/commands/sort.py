@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imap.commands.contexts import begin_updates, put_refusal, updating
 from imap.commands.search import find_scored, numbers_response, put_results, saving
-from imap.parsing.sort_commands import Sort
+from imap.parsing.sort import Sort
 from imap.responses import Completion
 from imap.search.frozen import FrozenView
 from imap.selected.source import SelectedSource

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from imap import flags
 from imap.backend import MailboxStatus
 from imap.objectid import mailbox_id
-from imap.parsing.commands import Status, StatusItem
+from imap.parsing.status import Status, StatusItem
 from imap.parsing.wire import mailbox_name
 from imap.responses import Completion
 

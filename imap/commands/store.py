@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from imap.backend import FlagAction, Stored
 from imap.commands.messages import existing_uids, positions, require_writable
-from imap.parsing.commands import Expunge, Store
+from imap.parsing.store import Expunge, Store
 from imap.parsing.wire import uid_set
 from imap.responses import Completion
 from imap.rights import settable

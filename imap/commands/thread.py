@@ -13,7 +13,7 @@ from imap.backend import Rendering
 from imap.commands.search import find_positions
 from imap.message import ThreadKeys
 from imap.parsing.search_keys import All
-from imap.parsing.sort_commands import Thread, ThreadAlgorithm
+from imap.parsing.sort import Thread, ThreadAlgorithm
 from imap.responses import Completion
 from imap.search.frozen import FrozenView
 from imap.selected.mailbox import SharedMailbox

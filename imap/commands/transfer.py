@@ -15,7 +15,8 @@ from imap.commands.folders import put_normalized
 from imap.commands.messages import existing_uids, require_writable
 from imap.errors import CommandRefused, MailboxNotFound
 from imap.notifications import settle_messages
-from imap.parsing.commands import Append, AppendItem, Copy, Move, Replace
+from imap.parsing.append import Append, AppendItem, Replace
+from imap.parsing.store import Copy, Move
 from imap.parsing.wire import uid_set
 from imap.responses import Completion
 

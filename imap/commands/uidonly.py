@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from imap.errors import BadCommand
 from imap.parsing import search_keys as keys
-from imap.parsing.commands import Command, Select
+from imap.parsing.commands import Command
 from imap.parsing.search_keys import SearchKey
+from imap.parsing.select import Select
 
 
 def require_uids(command: Command) -> None:

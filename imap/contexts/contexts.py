@@ -15,7 +15,7 @@ from imap.contexts.results import Results, SortValues, Update
 from imap.errors import CommandRefused
 from imap.parsing.fetch_items import FetchItem
 from imap.parsing.search_keys import SearchKey
-from imap.parsing.sort_commands import SortCriterion
+from imap.parsing.sort import SortCriterion
 from imap.parsing.wire import uid_set
 from imap.search import search as find
 from imap.search.frozen import FrozenView

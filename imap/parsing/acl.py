@@ -1,14 +1,62 @@
-"""SETACL, DELETEACL, LISTRIGHTS (RFC 4314 section 7)."""
+"""Access control lists: SETACL, DELETEACL, GETACL, LISTRIGHTS, MYRIGHTS (RFC 4314 section 7)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from imap.backend import AclChange
 from imap.errors import BadCommand
-from imap.parsing.acl_commands import DeleteAcl, ListRights, SetAcl
+from imap.parsing.commands import Command
 from imap.parsing.lexer import Cursor
 from imap.parsing.limits import MAX_IDENTIFIER, MAX_MOD_RIGHTS
 from imap.parsing.values import mailbox
-from imap.rights import parse_rights
+from imap.rights import Rights, parse_rights
+
+
+@dataclass(frozen=True, slots=True)
+class SetAcl(Command):
+    """SETACL (RFC 4314 3.1); the virtual rights are spelt out."""
+
+    verb: ClassVar[str] = "SETACL"
+    name: str
+    identifier: str
+    change: AclChange
+    rights: Rights
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAcl(Command):
+    """DELETEACL (RFC 4314 3.2)."""
+
+    verb: ClassVar[str] = "DELETEACL"
+    name: str
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetAcl(Command):
+    """GETACL (RFC 4314 3.3)."""
+
+    verb: ClassVar[str] = "GETACL"
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListRights(Command):
+    """LISTRIGHTS (RFC 4314 3.4)."""
+
+    verb: ClassVar[str] = "LISTRIGHTS"
+    name: str
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class MyRights(Command):
+    """MYRIGHTS (RFC 4314 3.5)."""
+
+    verb: ClassVar[str] = "MYRIGHTS"
+    name: str
 
 
 # setacl = "SETACL" SP mailbox SP identifier SP mod-rights

@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import ClassVar
+
 from imap.errors import BadCommand
-from imap.parsing.commands import Append, AppendItem, FlagList, Replace, Url
+from imap.parsing.commands import Command
 from imap.parsing.lexer import ATOM, Cursor
 from imap.parsing.limits import MAX_APPEND_MESSAGES, MAX_CATENATE_PARTS
 from imap.parsing.literals import Literal
 from imap.parsing.sequence import SequenceSet
-from imap.parsing.values import date_time, flag_list, given_mailbox, mailbox, sequence_number
+from imap.parsing.values import FlagList, date_time, flag_list, given_mailbox, mailbox, sequence_number
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A piece of a message that is on the server already (RFC 4469 section 3); for `imap.parsing.url.parse_url`."""
+
+    url: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AppendItem:
+    """One message of APPEND or REPLACE; the date is in seconds since the epoch."""
+
+    flags: FlagList
+    date: int | None
+    parts: tuple[Literal | Url, ...]
+    """A single literal, or what CATENATE puts together (RFC 4469 section 5)."""
+    utf8: bool = False
+    """True when a part came as ``UTF8 (~{n}`` (RFC 6855 section 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append(Command):
+    """APPEND (RFC 9051 6.3.12), of several messages with RFC 3502."""
+
+    verb: ClassVar[str] = "APPEND"
+    name: str
+    messages: tuple[AppendItem, ...]
+    given: str | None = field(default=None, compare=False)
+    """The name as it was written, where it is another form of `name`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replace(Command):
+    """REPLACE and UID REPLACE (RFC 8508 section 3); the set holds one message."""
+
+    verb: ClassVar[str] = "REPLACE"
+    uid: bool
+    message: SequenceSet
+    name: str
+    item: AppendItem
 
 
 # append = "APPEND" SP mailbox 1*append-message

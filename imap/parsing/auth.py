@@ -4,12 +4,48 @@ from __future__ import annotations
 
 import binascii
 import re
-from typing import Final
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
 
 from imap.errors import BadCommand
-from imap.parsing.commands import Authenticate, Enable, Id, Login
+from imap.parsing.commands import Command
 from imap.parsing.lexer import Cursor
 from imap.parsing.limits import MAX_ID_FIELDS, MAX_ID_NAME, MAX_ID_VALUE, MAX_OPTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate(Command):
+    """AUTHENTICATE (RFC 9051 6.2.2); the initial response is decoded, empty for ``=``, None when there is none."""
+
+    verb: ClassVar[str] = "AUTHENTICATE"
+    mechanism: str
+    initial_response: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Login(Command):
+    """LOGIN (RFC 9051 6.2.3)."""
+
+    verb: ClassVar[str] = "LOGIN"
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Id(Command):
+    """ID (RFC 2971): the client's fields, or None for NIL."""
+
+    verb: ClassVar[str] = "ID"
+    fields: tuple[tuple[str, str | None], ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Enable(Command):
+    """ENABLE (RFC 9051 6.3.1): capability names in capitals."""
+
+    verb: ClassVar[str] = "ENABLE"
+    capabilities: tuple[str, ...]
+
 
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from imap.errors import BadCommand
-from imap.parsing.commands import Command, SearchReturn
+from imap.parsing.commands import Command
 from imap.parsing.fetch_items import FetchItem
 from imap.parsing.lexer import Cursor
 from imap.parsing.limits import MAX_EVENT_GROUPS
 from imap.parsing.mailbox_filter import MailboxFilter, Scope, mailbox_filter
 from imap.parsing.partial import PartialRange
-from imap.parsing.return_options import Returns, return_options, skip_word
+from imap.parsing.return_options import Returns, SearchReturn, return_options, skip_word
 from imap.parsing.search import charset, search_keys
 from imap.parsing.search_keys import SearchKey
 

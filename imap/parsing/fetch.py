@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
 from imap.errors import BadCommand
-from imap.parsing.commands import Fetch
+from imap.parsing.commands import Command
 from imap.parsing.fetch_items import (
     BinarySection,
     BinarySize,
@@ -21,7 +22,22 @@ from imap.parsing.fetch_items import (
 from imap.parsing.lexer import ATOM, Cursor
 from imap.parsing.limits import MAX_FETCH_ITEMS, MAX_HEADER_FIELDS, MAX_SECTION_DEPTH
 from imap.parsing.partial import PartialRange, partial_range
+from imap.parsing.sequence import SequenceSet
 from imap.parsing.values import sequence_set
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Command):
+    """FETCH and UID FETCH (RFC 9051 6.4.5, RFC 7162 3.1.4 and 3.2.6, RFC 9394 3.3); macros are spelled out."""
+
+    verb: ClassVar[str] = "FETCH"
+    uid: bool
+    messages: SequenceSet
+    items: tuple[FetchItem, ...]
+    changed_since: int | None = None
+    vanished: bool = False
+    partial: PartialRange | None = None
+
 
 _FAST: Final = (FetchAttribute.FLAGS, FetchAttribute.INTERNALDATE, FetchAttribute.RFC822_SIZE)
 _MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {

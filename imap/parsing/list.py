@@ -2,15 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, TypeAlias
+import enum
+from dataclasses import dataclass
+from typing import ClassVar, Final, NamedTuple, TypeAlias
 
 from imap.errors import BadCommand
-from imap.parsing.commands import List, ListReturn, ListSelect, StatusItem
+from imap.parsing.commands import Command
 from imap.parsing.lexer import ATOM, Cursor
 from imap.parsing.limits import MAX_OPTIONS, MAX_PATTERNS
-from imap.parsing.mailbox import status_items
 from imap.parsing.metadata import entries
+from imap.parsing.status import StatusItem, status_items
 from imap.parsing.values import list_mailbox, mailbox
+
+
+class ListSelect(enum.Enum):
+    """LIST selection options (RFC 5258 3, RFC 6154)."""
+
+    SUBSCRIBED = "SUBSCRIBED"
+    REMOTE = "REMOTE"
+    RECURSIVEMATCH = "RECURSIVEMATCH"
+    SPECIAL_USE = "SPECIAL-USE"
+
+
+class ListReturn(enum.Enum):
+    """LIST return options (RFC 5258 3, RFC 6154, RFC 8440); STATUS and METADATA stand in `List` by themselves."""
+
+    SUBSCRIBED = "SUBSCRIBED"
+    CHILDREN = "CHILDREN"
+    SPECIAL_USE = "SPECIAL-USE"
+    MYRIGHTS = "MYRIGHTS"
+
+
+@dataclass(frozen=True, slots=True)
+class List(Command):
+    """LIST (RFC 9051 6.3.9, RFC 5258, RFC 5819)."""
+
+    verb: ClassVar[str] = "LIST"
+    reference: str
+    patterns: tuple[str, ...]
+    select: frozenset[ListSelect] = frozenset()
+    returns: frozenset[ListReturn] = frozenset()
+    status: tuple[StatusItem, ...] = ()
+    metadata: tuple[str, ...] = ()
+    """Annotations to show of each mailbox, as they were written (RFC 9590)."""
+    extended: bool = False
+    """True when options or a list of patterns were written: then an empty pattern has no special meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lsub(Command):
+    """LSUB (RFC 3501 6.3.9)."""
+
+    verb: ClassVar[str] = "LSUB"
+    reference: str
+    pattern: str
+
 
 _SELECT_OPTIONS: Final = {option.value.encode(): option for option in ListSelect}
 _RETURN_OPTIONS: Final = {option.value.encode(): option for option in ListReturn}
@@ -100,3 +146,11 @@ def _return_option(cursor: Cursor) -> _ReturnOption:
     if (option := _RETURN_OPTIONS.get(name)) is None:
         raise BadCommand("Unknown return option of LIST")
     return option
+
+
+# lsub = "LSUB" SP mailbox SP list-mailbox
+def lsub(cursor: Cursor) -> Lsub:
+    cursor.space()
+    reference = mailbox(cursor)
+    cursor.space()
+    return Lsub(reference, list_mailbox(cursor))

@@ -7,28 +7,32 @@ from functools import partial
 from typing import Final
 
 from imap.errors import BadCommand
-from imap.parsing import acl, append, auth, connection, esearch, fetch, mailbox, metadata, notify, search, sort, store
-from imap.parsing.acl_commands import GetAcl, MyRights
-from imap.parsing.commands import (
-    Capability,
-    Check,
-    Close,
-    Command,
-    Expunge,
-    GetQuotaRoot,
-    Idle,
-    Logout,
-    Namespace,
-    Noop,
-    StartTls,
-    Subscribe,
-    Unselect,
-    Unsubscribe,
+from imap.parsing import (
+    acl,
+    append,
+    auth,
+    connection,
+    esearch,
+    fetch,
+    mailbox,
+    metadata,
+    notify,
+    quota,
+    search,
+    select,
+    sort,
+    status,
+    store,
 )
+from imap.parsing.acl import GetAcl, MyRights
+from imap.parsing.commands import Capability, Check, Close, Command, Idle, Logout, Namespace, Noop, StartTls, Unselect
 from imap.parsing.connection import Unauthenticate
 from imap.parsing.lexer import ATOM, TAG, Cursor
-from imap.parsing.list import list_
+from imap.parsing.list import list_, lsub
 from imap.parsing.literals import CommandInput
+from imap.parsing.mailbox import Subscribe, Unsubscribe
+from imap.parsing.quota import GetQuotaRoot
+from imap.parsing.store import Expunge
 
 
 def parse_command(command: CommandInput, *, utf8: bool = False) -> tuple[str, Command]:
@@ -76,16 +80,16 @@ _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {
     b"CREATE": mailbox.create,
     b"DELETE": mailbox.delete,
     b"ENABLE": auth.enable,
-    b"EXAMINE": mailbox.examine,
-    b"GETQUOTA": mailbox.get_quota,
+    b"EXAMINE": select.examine,
+    b"GETQUOTA": quota.get_quota,
     b"GETQUOTAROOT": mailbox.one_mailbox(GetQuotaRoot),
     b"IDLE": _without_arguments(Idle),
     b"LIST": list_,
-    b"LSUB": mailbox.lsub,
+    b"LSUB": lsub,
     b"NAMESPACE": _without_arguments(Namespace),
     b"RENAME": mailbox.rename,
-    b"SELECT": mailbox.select,
-    b"STATUS": mailbox.status,
+    b"SELECT": select.select,
+    b"STATUS": status.status,
     b"SUBSCRIBE": mailbox.one_mailbox(Subscribe),
     b"UNAUTHENTICATE": _without_arguments(Unauthenticate),
     b"UNSUBSCRIBE": mailbox.one_mailbox(Unsubscribe),

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Final, NamedTuple
 
 from imap.errors import BadCommand
-from imap.parsing.commands import SearchReturn
 from imap.parsing.fetch import fetch_items
 from imap.parsing.fetch_items import FetchItem
 from imap.parsing.lexer import ATOM, Cursor
 from imap.parsing.limits import MAX_OPTIONS
 from imap.parsing.partial import PartialRange, partial_range
+
+
+class SearchReturn(enum.Enum):
+    """SEARCH and SORT return options (RFC 4731 3.1, RFC 5182, RFC 5267, RFC 9394, RFC 6203 4)."""
+
+    MIN = "MIN"
+    MAX = "MAX"
+    ALL = "ALL"
+    COUNT = "COUNT"
+    SAVE = "SAVE"
+    PARTIAL = "PARTIAL"
+    RELEVANCY = "RELEVANCY"
+    CONTEXT = "CONTEXT"
+    UPDATE = "UPDATE"
+
 
 _OPTIONS: Final = {option.value.encode(): option for option in SearchReturn}
 

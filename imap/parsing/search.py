@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import ClassVar, Final
 
 from imap import flags
 from imap.errors import BadCharset, BadCommand, ImapError
-from imap.parsing.commands import Search, SearchReturn
+from imap.parsing.commands import Command
 from imap.parsing.fetch import header_field
+from imap.parsing.fetch_items import FetchItem
 from imap.parsing.lexer import ATOM, Cursor
 from imap.parsing.limits import MAX_FILTER_NAME, MAX_NESTING, MAX_SEARCH_KEYS
 from imap.parsing.literals import CommandInput, Literal, announced_literal
-from imap.parsing.return_options import return_options, skip_word
+from imap.parsing.partial import PartialRange
+from imap.parsing.return_options import SearchReturn, return_options, skip_word
 from imap.parsing.search_keys import (
     All,
     And,
@@ -46,6 +49,27 @@ from imap.parsing.search_keys import (
     has_fuzzy,
 )
 from imap.parsing.values import date, keyword, sequence_set
+
+
+@dataclass(frozen=True, slots=True)
+class Search(Command):
+    """SEARCH and UID SEARCH (RFC 9051 6.4.4).
+
+    ``returns`` is None without RETURN: then the answer is the SEARCH response of RFC 3501 for a plain session;
+    ``RETURN ()`` is given as ``ALL``.
+    """
+
+    verb: ClassVar[str] = "SEARCH"
+    uid: bool
+    key: SearchKey = field(repr=False)
+    charset: str | None = None
+    returns: frozenset[SearchReturn] | None = None
+    modseq: bool = False
+    """Whether a MODSEQ key stands anywhere: the answer then tells the highest one (RFC 7162 3.1.5)."""
+    partial: PartialRange | None = None
+    items: tuple[FetchItem, ...] = ()
+    """What UPDATE tells at once of new messages (RFC 5465 section 7)."""
+
 
 CHARSETS: Final = ("US-ASCII", "UTF-8")
 _KEY_NAME: Final = re.compile(rb"[A-Za-z]+")

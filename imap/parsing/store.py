@@ -3,13 +3,57 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
 from imap.backend import FlagAction
 from imap.errors import BadCommand
-from imap.parsing.commands import Copy, Expunge, Move, Store
+from imap.parsing.commands import Command
 from imap.parsing.lexer import ATOM, Cursor
-from imap.parsing.values import bare_flags, flag_list, mailbox, sequence_set
+from imap.parsing.sequence import SequenceSet
+from imap.parsing.values import FlagList, bare_flags, flag_list, mailbox, sequence_set
+
+
+@dataclass(frozen=True, slots=True)
+class Store(Command):
+    """STORE and UID STORE (RFC 9051 6.4.6, RFC 7162 3.1.3)."""
+
+    verb: ClassVar[str] = "STORE"
+    uid: bool
+    messages: SequenceSet
+    action: FlagAction
+    silent: bool
+    flags: FlagList
+    unchanged_since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy(Command):
+    """COPY and UID COPY (RFC 9051 6.4.7)."""
+
+    verb: ClassVar[str] = "COPY"
+    uid: bool
+    messages: SequenceSet
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move(Command):
+    """MOVE and UID MOVE (RFC 9051 6.4.8)."""
+
+    verb: ClassVar[str] = "MOVE"
+    uid: bool
+    messages: SequenceSet
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expunge(Command):
+    """EXPUNGE (RFC 9051 6.4.3), and UID EXPUNGE when ``uids`` is given (RFC 4315 2.1)."""
+
+    verb: ClassVar[str] = "EXPUNGE"
+    uids: SequenceSet | None = None
+
 
 _FLAGS: Final = re.compile(rb"[+-]?FLAGS(?:\.SILENT)?(?= )", re.IGNORECASE)
 

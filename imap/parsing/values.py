@@ -6,16 +6,25 @@ import calendar
 import datetime
 import re
 import unicodedata
+from dataclasses import dataclass
 from typing import Final
 
 from imap.backend import HIERARCHY_DELIMITER
 from imap.errors import BadCommand
 from imap.flags import SYSTEM_FLAGS
 from imap.parsing import utf7
-from imap.parsing.commands import FlagList
 from imap.parsing.lexer import LIST_ATOM, Cursor
 from imap.parsing.limits import MAX_FLAG_LENGTH, MAX_FLAGS, MAX_MAILBOX_NAME, MAX_RANGES
 from imap.parsing.sequence import STAR, SequenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class FlagList:
+    """Flags to set: system flags as a mask of `imap.flags`, keywords by name, none twice."""
+
+    mask: int = 0
+    keywords: tuple[str, ...] = ()
+
 
 # RFC 6855 section 3: C0, DEL, C1, LINE SEPARATOR, PARAGRAPH SEPARATOR
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

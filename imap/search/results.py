@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
-from imap.parsing.commands import SearchReturn
 from imap.parsing.partial import PartialRange
+from imap.parsing.return_options import SearchReturn
 from imap.parsing.wire import quote_string, uid_set
 
 T = TypeVar("T")

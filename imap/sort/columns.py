@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from imap.backend import Entry, Rendering
 from imap.message import SortKeys
-from imap.parsing.sort_commands import SortKey
+from imap.parsing.sort import SortKey
 
 GONE: Final = 0xFFFFFFFF
 """The rank of a message that was expunged before it could be read."""

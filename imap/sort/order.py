@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from imap.parsing.sort_commands import SortCriterion, SortKey
+from imap.parsing.sort import SortCriterion, SortKey
 from imap.search.view import MessageSource
 from imap.selected.mailbox import SharedMailbox
 from imap.sort.columns import GONE, Column, aside, needed, sorted_in_runs, values

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from imap.backend import MailboxRef
-from imap.parsing.sort_commands import SortCriterion
+from imap.parsing.sort import SortCriterion
 from imap.search.view import MessageSource
 from imap.sort.columns import needed, values
 from imap.sort.reading import read_keyed, sort_keys

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from imap.backend import Entry, MailboxRef, Rendered, Rendering, TextHits, TextKey
 from imap.message import SortKeys
-from imap.parsing.sort_commands import SortCriterion, SortKey
+from imap.parsing.sort import SortCriterion, SortKey
 from imap.selected.mailbox import SharedMailbox
 from imap.sort import columns
 from imap.sort.order import sort_positions

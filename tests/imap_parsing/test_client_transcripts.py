@@ -9,35 +9,10 @@ import pytest
 from imap import flags
 from imap.backend import FlagAction
 from imap.parsing import parse_command
-from imap.parsing.commands import (
-    Append,
-    Authenticate,
-    Command,
-    Copy,
-    Create,
-    Enable,
-    Expunge,
-    Fetch,
-    FlagList,
-    GetQuotaRoot,
-    Id,
-    Idle,
-    List,
-    ListReturn,
-    ListSelect,
-    Login,
-    Lsub,
-    Move,
-    Namespace,
-    QResyncParam,
-    Rename,
-    Search,
-    SearchReturn,
-    Select,
-    Status,
-    StatusItem,
-    Store,
-)
+from imap.parsing.append import Append
+from imap.parsing.auth import Authenticate, Enable, Id, Login
+from imap.parsing.commands import Command, Idle, Namespace
+from imap.parsing.fetch import Fetch
 from imap.parsing.fetch_items import (
     BinarySection,
     BinarySize,
@@ -47,7 +22,12 @@ from imap.parsing.fetch_items import (
     Section,
     SectionText,
 )
+from imap.parsing.list import List, ListReturn, ListSelect, Lsub
 from imap.parsing.literals import Literal
+from imap.parsing.mailbox import Create, Rename
+from imap.parsing.quota import GetQuotaRoot
+from imap.parsing.return_options import SearchReturn
+from imap.parsing.search import Search
 from imap.parsing.search_keys import (
     All,
     And,
@@ -64,7 +44,11 @@ from imap.parsing.search_keys import (
     UidIn,
     When,
 )
+from imap.parsing.select import QResyncParam, Select
 from imap.parsing.sequence import STAR, SequenceSet
+from imap.parsing.status import Status, StatusItem
+from imap.parsing.store import Copy, Expunge, Move, Store
+from imap.parsing.values import FlagList
 from tests.imap_parsing.framing import frame, parse
 
 UID, NUMBER = True, False

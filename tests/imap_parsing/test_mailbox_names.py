@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from imap.errors import BadCommand
 from imap.parsing import utf7
-from imap.parsing.commands import Delete, List
+from imap.parsing.list import List
+from imap.parsing.mailbox import Delete
 from imap.parsing.wire import mailbox_name
 from tests.imap_parsing.framing import parse
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imap.parsing.commands import Copy
 from imap.parsing.sequence import STAR, SequenceSet
+from imap.parsing.store import Copy
 from tests.imap_parsing.framing import parse
 
 SMALL = st.integers(0, 30)  # 0 is "*"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imap.parsing.commands import Append, GetQuota
+from imap.parsing.append import Append
+from imap.parsing.quota import GetQuota
 from imap.parsing.wire import astring, internal_date, mailbox_name, nstring, quote_string, uid_set
 from tests.imap_parsing.framing import parse
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from imap.backend import Entry, MailboxRef, Rendered, Rendering, TextHits, TextKey
 from imap.message import render
 from imap.parsing import parse_command
-from imap.parsing.commands import Search
+from imap.parsing.search import Search
 from imap.parsing.sequence import SequenceSet
 from imap.search import search
 from imap.search.sent import read_sent_days
