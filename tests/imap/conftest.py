@@ -161,3 +161,9 @@ def message(subject: str = "Hello", body: str = "Text", sender: str = "grace@exa
         f"Date: Mon, 7 Sep 2026 08:30:00 +0200\r\nMessage-ID: <{subject}@example.org>\r\n"
         f"Content-Type: text/plain; charset=utf-8\r\n\r\n{body}\r\n"
     ).encode()
+
+
+def fill(account: MemoryAccount, count: int) -> None:
+    """So many messages in INBOX, with the subjects m1, m2, …"""
+    for number in range(1, count + 1):
+        account.deliver(message(f"m{number}"))
