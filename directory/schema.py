@@ -270,10 +270,12 @@ list_ = Table(
     _text("ref"),
     _text("label"),
     Column("active", Boolean, nullable=False),
+    Column("closed_at", BigInteger),
     UniqueConstraint("target_id", "kind", "audience"),
 )
 """`target_id` is the class, group, level, discipline, school or cité, as `kind` tells; `school_id` is null for a cité.
-A list that has no members is inactive and keeps its address.
+A list of kind manual or rule is its own target and has no audience. A list that has no members, or that was closed, is
+inactive and keeps its address. What people decide about lists is in `directory.list_schema`.
 """
 
 list_member = Table(

@@ -12,8 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+import directory.list_schema
 import directory.schema
 import mailgate.accounts.schema
+import mailgate.policy.audit
 import mailgate.store.schema
 import mailgate.store.search.schema
 import mailgate.transfer.schema
@@ -23,6 +25,7 @@ METADATA: tuple[MetaData, ...] = (
     mailgate.store.schema.metadata,
     mailgate.accounts.schema.metadata,
     mailgate.transfer.schema.metadata,
+    mailgate.policy.audit.metadata,
 )
 """Every table of the application, by the part that owns it."""
 
