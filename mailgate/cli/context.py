@@ -40,6 +40,7 @@ console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 error_console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output on standard output.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 
 
 class ExitCode(IntEnum):

@@ -13,7 +13,17 @@ from sqlalchemy import Connection
 from directory.model import Records
 from directory.readers.aaf import read_aaf
 from directory.report import ImportReport
-from mailgate.cli.context import CommandFailed, Json, console, in_transaction, print_json, rehearse, run, settings_of
+from mailgate.cli.context import (
+    CommandFailed,
+    DryRun,
+    Json,
+    console,
+    in_transaction,
+    print_json,
+    rehearse,
+    run,
+    settings_of,
+)
 from mailgate.cli.progress import bar
 from mailgate.config import Settings
 from mailgate.directory_import import import_and_provision, import_settings
@@ -32,7 +42,7 @@ def import_(
     ] = None,
     *,
     ldap: Annotated[bool, typer.Option("--ldap", help="Read the live LDAP directory of the settings.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    dry_run: DryRun = False,
     force: Annotated[bool, typer.Option("--force", help="Accept that many people are missing.")] = False,
     json: Json = False,
 ) -> None:

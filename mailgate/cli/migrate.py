@@ -56,7 +56,7 @@ def imap(  # noqa: PLR0913 - options of a command
     settings = settings_of(context)
     server = Server(host, port or DEFAULT_PORTS[security], security, ca_file)
     login = Login(user, _password(password_file), master)
-    manner = Manner(dry_run, flags, int(rate * _MEBI))
+    manner = _manner(rate, flags=flags, dry_run=dry_run)
 
     async def work() -> Report:
         async with intakes(settings, [target]) as (database, (intake,)):
@@ -86,7 +86,7 @@ def accounts(  # noqa: PLR0913 - options of a command
     except SourcesRejected as error:
         fail(f"{file}: {error}")
         raise typer.Exit(ExitCode.REFUSED) from error
-    manner = Manner(dry_run, flags, int(rate * _MEBI))
+    manner = _manner(rate, flags=flags, dry_run=dry_run)
 
     async def work() -> list[Outcome]:
         async with intakes(settings, [job.target for job in jobs]) as (database, made):
@@ -108,6 +108,10 @@ def accounts(  # noqa: PLR0913 - options of a command
         _print(outcomes)
     if any(one.result != "complete" for one in outcomes):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _manner(rate: float, *, flags: bool, dry_run: bool) -> Manner:
+    return Manner(dry_run, flags, int(rate * _MEBI))
 
 
 def _fields(outcome: Outcome) -> dict[str, object]:

@@ -12,6 +12,7 @@ from imap.rights import Rights, letters
 from mailgate import shared_mailboxes
 from mailgate.cli.context import (
     CommandFailed,
+    DryRun,
     Json,
     console,
     in_transaction,
@@ -29,7 +30,6 @@ app = typer.Typer(help="Shared mailboxes: of an office, a team.", no_args_is_hel
 
 Mailbox = Annotated[str, typer.Argument(metavar="MAILBOX", help="Its name or its address.")]
 Whom = Annotated[str, typer.Argument(metavar="WHOM", help="Address of a person or of a list.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
 
 
 @app.command(epilog="Example: mailgate shared create Infirmerie --address infirmerie@clg-mistral.ent.example.org")

@@ -17,6 +17,8 @@ from typing import IO, Final, Protocol
 
 import msgspec
 
+from mailgate.transfer.mail import Mail
+
 MANIFEST: Final = "mailgate-export.json"
 _MANIFEST_LIMIT: Final = 8 * 1024 * 1024
 _COMPONENT_LIMIT: Final = 200
@@ -25,18 +27,6 @@ _COMPONENT_LIMIT: Final = 200
 
 class ArchiveError(Exception):
     """A folder or file that cannot be read as mail; the text names it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """A message as a file holds it, its line ends made CRLF; who takes it closes its content."""
-
-    label: str
-    content: bytes | IO[bytes]
-    size: int
-    flags: int
-    keywords: tuple[str, ...]
-    internal_date: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ from mailgate.transfer.imap_protocol import ConnectionFailed, SourceError
 from mailgate.transfer.imap_source import Login, Server, Source
 from mailgate.transfer.imap_wire import Oversize
 from mailgate.transfer.importing import contents_of, key_of
-from mailgate.transfer.intake import BATCH_MESSAGES, BATCH_OCTETS, Incoming, Intake, over_quota, refusal
+from mailgate.transfer.intake import BATCH_MESSAGES, BATCH_OCTETS, Intake, over_quota, refusal
 from mailgate.transfer.ledger import Bound, Done, Known, Ledger
+from mailgate.transfer.mail import Mail
 from mailgate.transfer.report import Advance, FolderReport, Report, quiet
 
 ATTEMPTS: Final = 5
@@ -235,37 +236,30 @@ class _Copy:
 
     async def _file(self, mailbox: _Mailbox, found: Sequence[Fetched]) -> None:
         adopted: list[tuple[int, int, str]] = []
-        fresh: list[Incoming] = []
-        texts = {message.uid: message.flag_text for message in found}
+        fresh: list[Mail] = []
+        fetched: dict[str, Fetched] = {}
         for message in found:
             label = f"UID {message.uid}"
             if message.content is None or isinstance(message.content, Oversize):
                 limit = self._account.append_limit
                 mailbox.report.refuse(label, refusal(message.size, limit) or "the server gave no content")
                 continue
-            incoming = Incoming(
-                label,
-                message.uid,
-                message.content,
-                message.size,
-                message.flags,
-                message.keywords,
-                message.internal_date,
-            )
-            key = key_of(incoming) if mailbox.known else b""
+            fetched[label] = message
+            mail = Mail(label, message.content, message.size, message.flags, message.keywords, message.internal_date)
+            key = key_of(mail) if mailbox.known else b""
             if mailbox.known[key]:
                 mailbox.known[key] -= 1
                 adopted.append((message.uid, 0, message.flag_text))
             else:
-                fresh.append(incoming)
+                fresh.append(mail)
         if adopted:
             await self._ledger.adopt(mailbox.bound.source_id, adopted)
             mailbox.report.present += len(adopted)
 
-        async def record(tx: Tx, filed: Sequence[Incoming], appended: Appended) -> None:
-            pairs = zip(filed, appended.uids, strict=True)
+        async def record(tx: Tx, filed: Sequence[Mail], appended: Appended) -> None:
+            pairs = zip((fetched[mail.label] for mail in filed), appended.uids, strict=True)
             await self._ledger.record(
-                tx, mailbox.bound.source_id, [(message.number, uid, texts[message.number]) for message, uid in pairs]
+                tx, mailbox.bound.source_id, [(message.uid, uid, message.flag_text) for message, uid in pairs]
             )
 
         await self._intake.append(mailbox.target, fresh, mailbox.report, record)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from imap.backend import Account, Entry, MailboxStatus
 from imap.errors import MailboxNotFound
@@ -26,6 +27,7 @@ from mailgate.transfer.archive import (
     write_manifest,
 )
 from mailgate.transfer.intake import BATCH_OCTETS
+from mailgate.transfer.mail import Mail
 from mailgate.transfer.maildir import MaildirWriter, unique_name
 from mailgate.transfer.report import Advance, FolderReport, Report, quiet
 from mailgate.transfer.spool import PIECE, Spool, close
@@ -39,18 +41,6 @@ class Format(StrEnum):
 
     MAILDIR = "maildir"
     MBOX = "mbox"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message on its way out."""
-
-    unique: str
-    content: bytes | IO[bytes]
-    size: int
-    flags: int
-    keywords: tuple[str, ...]
-    date: int
 
 
 async def export_account(
@@ -151,16 +141,16 @@ async def _to_maildir(
     keywords = (await account.changes(status.ref, status.highestmodseq)).keywords
     writer = await asyncio.to_thread(MaildirWriter, folder, keywords)
 
-    def present(message: Message) -> bool:
-        if not writer.holds(message.unique):
+    def present(mail: Mail) -> bool:
+        if not writer.holds(mail.label):
             return False
         report.present += 1
-        report.reflagged += writer.reflag(message.unique, message.flags, message.keywords)
+        report.reflagged += writer.reflag(mail)
         return True
 
-    def put(message: Message) -> None:
-        writer.add(message.unique, message.content, message.size, message.flags, message.keywords, message.date)
-        report.keywords_dropped += not writer.keeps(message.keywords)
+    def put(mail: Mail) -> None:
+        writer.add(mail)
+        report.keywords_dropped += not writer.keeps(mail.keywords)
 
     await _put_all(account, status, present, put, report, advance)
 
@@ -168,74 +158,66 @@ async def _to_maildir(
 async def _to_mbox(account: Account, status: MailboxStatus, path: Path, report: FolderReport, advance: Advance) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with replaced(path) as file:
-
-        def put(message: Message) -> None:
-            mbox.write_message(file, message.content, message.size, message.flags, message.keywords, message.date)
-
-        await _put_all(account, status, lambda _: False, put, report, advance)
+        await _put_all(account, status, lambda _: False, partial(mbox.write_message, file), report, advance)
 
 
 async def _put_all(
     account: Account,
     status: MailboxStatus,
-    present: Callable[[Message], bool],
-    put: Callable[[Message], None],
+    present: Callable[[Mail], bool],
+    put: Callable[[Mail], None],
     report: FolderReport,
     advance: Advance,
 ) -> None:
     """Write the messages of a mailbox in the order of their UIDs; those that are expunged meanwhile are left out."""
 
-    def put_batch(batch: Sequence[Message]) -> None:
-        for message in batch:
+    def put_batch(batch: Sequence[Mail]) -> None:
+        for mail in batch:
             try:
-                put(message)
+                put(mail)
             finally:
-                close(message.content)
+                close(mail.content)
 
     async for batch in _messages(account, status, present):
         await asyncio.to_thread(put_batch, batch)
-        octets = sum(message.size for message in batch)
+        octets = sum(mail.size for mail in batch)
         report.copied += len(batch)
         report.copied_octets += octets
         advance(status.name, len(batch), octets)
 
 
 async def _messages(
-    account: Account, status: MailboxStatus, present: Callable[[Message], bool]
-) -> AsyncIterator[list[Message]]:
+    account: Account, status: MailboxStatus, present: Callable[[Mail], bool]
+) -> AsyncIterator[list[Mail]]:
     """The messages that are not `present`, in batches of bounded size."""
     snapshot = await account.snapshot(status.ref)
     masks = dict(zip(snapshot.uids, snapshot.flags, strict=True))
     for start in range(0, len(snapshot.uids), _CHUNK):
-        batch: list[tuple[Entry, Message]] = []
+        batch: list[tuple[Entry, Mail]] = []
         octets = 0
         for entry in await account.entries(status.ref, snapshot.uids[start : start + _CHUNK]):
             unique = unique_name(entry.internal_date, snapshot.uidvalidity, entry.uid)
             mask = masks[entry.uid]
             keywords = tuple(name for name in flag_names(mask, snapshot.keywords) if not name.startswith("\\"))
-            message = Message(unique, b"", entry.size, mask, keywords, entry.internal_date)
-            if present(message):
+            mail = Mail(unique, b"", entry.size, mask, keywords, entry.internal_date)
+            if present(mail):
                 continue
             if batch and octets + entry.size > BATCH_OCTETS:
                 yield await _filled(account, batch)
                 batch, octets = [], 0
-            batch.append((entry, message))
+            batch.append((entry, mail))
             octets += entry.size
         if batch:
             yield await _filled(account, batch)
 
 
-async def _filled(account: Account, batch: Sequence[tuple[Entry, Message]]) -> list[Message]:
+async def _filled(account: Account, batch: Sequence[tuple[Entry, Mail]]) -> list[Mail]:
     """The same messages with their contents: small ones read in one go, a large one to a file, piece by piece."""
     if len(batch) == 1 and batch[0][0].size > PIECE:
-        entry, message = batch[0]
+        entry, mail = batch[0]
         spool = Spool()
         for start in range(0, entry.size, PIECE):
             spool.write(await account.read(entry.message_id, start, start + PIECE))
-        return [_with(message, spool.content())]
+        return [replace(mail, content=spool.content())]
     contents = await account.read_whole({entry.message_id for entry, _ in batch})
-    return [_with(message, contents[entry.message_id]) for entry, message in batch if entry.message_id in contents]
-
-
-def _with(message: Message, content: bytes | IO[bytes]) -> Message:
-    return Message(message.unique, content, message.size, message.flags, message.keywords, message.date)
+    return [replace(mail, content=contents[entry.message_id]) for entry, mail in batch if entry.message_id in contents]

@@ -19,10 +19,11 @@ from imap.backend import Account
 from imap.errors import CommandRefused, MailboxNotFound
 from mailgate.store.contents import content_key, opened
 from mailgate.transfer import maildir, mbox
-from mailgate.transfer.archive import ArchiveError, Folder, Mail, Manifest, Unreadable, read_manifest
+from mailgate.transfer.archive import ArchiveError, Folder, Manifest, Unreadable, read_manifest
 from mailgate.transfer.exporting import Format
 from mailgate.transfer.folders import SourceFolder, ensure, plan
-from mailgate.transfer.intake import Batch, Incoming, Intake, over_quota, refusal
+from mailgate.transfer.intake import Batch, Intake, over_quota, refusal
+from mailgate.transfer.mail import Mail
 from mailgate.transfer.report import Advance, FolderReport, Report, quiet
 from mailgate.transfer.spool import close
 
@@ -136,7 +137,7 @@ async def contents_of(account: Account, name: str) -> Counter[bytes]:
     return found
 
 
-def key_of(message: Mail | Incoming) -> bytes:
+def key_of(message: Mail) -> bytes:
     """The key under which the store keeps a content."""
     with ExitStack() as stack:
         return content_key(stack.enter_context(opened(message.content)))
@@ -144,10 +145,10 @@ def key_of(message: Mail | Incoming) -> bytes:
 
 def _next_batch(
     mails: Iterator[Mail | Unreadable], present: Counter[bytes], report: FolderReport, append_limit: int
-) -> list[Incoming]:
+) -> list[Mail]:
     """The next messages that the mailbox lacks, empty at the end; the others are counted."""
     batch = Batch()
-    for number, mail in enumerate(mails):
+    for mail in mails:
         report.messages += 1
         if isinstance(mail, Unreadable):
             report.refuse(mail.label, mail.reason)
@@ -156,9 +157,7 @@ def _next_batch(
         reason = refusal(mail.size, append_limit)
         key = b"" if reason else key_of(mail)
         if reason is None and not present[key]:
-            batch.add(
-                Incoming(mail.label, number, mail.content, mail.size, mail.flags, mail.keywords, mail.internal_date)
-            )
+            batch.add(mail)
             if batch.full:
                 break
             continue
@@ -171,7 +170,7 @@ def _next_batch(
     return batch.messages
 
 
-def _rehearse(batch: Sequence[Incoming], report: FolderReport, room: int | None) -> int | None:
+def _rehearse(batch: Sequence[Mail], report: FolderReport, room: int | None) -> int | None:
     """Count what would be added."""
     for message in batch:
         if room is not None and message.size > room:

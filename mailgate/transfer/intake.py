@@ -6,8 +6,8 @@ import re
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from typing import IO, Any, Final
+from dataclasses import replace
+from typing import Any, Final
 
 from imap.backend import Account, Appended
 from imap.errors import OverQuota, TooManyKeywords
@@ -16,6 +16,7 @@ from mailgate.database import Database, Tx
 from mailgate.store.appends import Arrival, append
 from mailgate.store.contents import prepare
 from mailgate.store.keywords import MAX_KEYWORD_LENGTH
+from mailgate.transfer.mail import Mail
 from mailgate.transfer.report import FolderReport
 
 BATCH_OCTETS: Final = 8 * 1024 * 1024
@@ -26,26 +27,11 @@ _NEVER: Final = 2**62
 _KEYWORD: Final = re.compile(r"[^\x00-\x20\x7f-\U0010ffff(){%*\"\\\]]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A message to file; who made it closes its content."""
-
-    label: str
-    """What to call it in a report."""
-    number: int
-    """What the source calls it."""
-    content: bytes | IO[bytes]
-    size: int
-    flags: int
-    keywords: tuple[str, ...]
-    internal_date: int | None
-
-
-Beside = Callable[[Tx, Sequence[Incoming], Appended], Coroutine[Any, Any, None]]
+Beside = Callable[[Tx, Sequence[Mail], Appended], Coroutine[Any, Any, None]]
 """Work of the same transaction, told which messages were filed under which UIDs."""
 
 
-async def _nothing(_tx: Tx, _filed: Sequence[Incoming], _appended: Appended) -> None:
+async def _nothing(_tx: Tx, _filed: Sequence[Mail], _appended: Appended) -> None:
     """Nothing beside the messages."""
 
 
@@ -74,9 +60,7 @@ class Intake:
         quota = await self.account.quota()
         return max(0, quota.limit - quota.used) if quota.limit else None
 
-    async def append(
-        self, target: str, batch: Sequence[Incoming], report: FolderReport, beside: Beside = _nothing
-    ) -> None:
+    async def append(self, target: str, batch: Sequence[Mail], report: FolderReport, beside: Beside = _nothing) -> None:
         """File a batch in one transaction, without the messages that cannot be taken; the report tells all of it.
 
         Raises MailboxNotFound, DatabaseError.
@@ -107,7 +91,7 @@ class Intake:
         for message in acceptable:
             report.refuse(message.label, "the account has no room for it")
 
-    async def _write(self, target: str, batch: Sequence[Incoming], beside: Beside) -> None:
+    async def _write(self, target: str, batch: Sequence[Mail], beside: Beside) -> None:
         if not batch:
             return
         now = int(time.time())
@@ -117,7 +101,7 @@ class Intake:
                     await prepare(message.content, stack),
                     message.flags,
                     message.keywords,
-                    now if message.internal_date is None else message.internal_date,
+                    message.date,
                 )
                 for message in batch
             ]
@@ -128,7 +112,7 @@ class Intake:
 
             await self._database.write(work)
 
-    async def _within_quota(self, batch: Sequence[Incoming], report: FolderReport) -> list[Incoming]:
+    async def _within_quota(self, batch: Sequence[Mail], report: FolderReport) -> list[Mail]:
         room = await self.room()
         if room is None:
             return list(batch)
@@ -141,7 +125,7 @@ class Intake:
                 report.refuse(message.label, over_quota(message.size))
         return kept
 
-    async def _with_known_keywords(self, target: str, batch: Sequence[Incoming]) -> list[Incoming]:
+    async def _with_known_keywords(self, target: str, batch: Sequence[Mail]) -> list[Mail]:
         """The same messages without the new keywords that the mailbox's table has no place for."""
         status = await self.account.mailbox(target)
         known = (await self.account.changes(status.ref, _NEVER)).keywords
@@ -164,7 +148,7 @@ class Batch:
     """Collects messages up to the bounds of one transaction."""
 
     def __init__(self) -> None:
-        self.messages: list[Incoming] = []
+        self.messages: list[Mail] = []
         self._octets = 0
 
     @property
@@ -172,7 +156,7 @@ class Batch:
         """Whether it is time to file them. A message that has come is kept, so one batch may be a message too large."""
         return len(self.messages) >= BATCH_MESSAGES or self._octets >= BATCH_OCTETS
 
-    def add(self, message: Incoming) -> None:
+    def add(self, message: Mail) -> None:
         """Put a message in."""
         self.messages.append(message)
         self._octets += message.size

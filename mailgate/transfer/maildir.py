@@ -22,7 +22,6 @@ from imap.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 from imap.parsing import utf7
 from mailgate.transfer.archive import (
     ArchiveError,
-    Mail,
     Unreadable,
     create_private,
     open_regular,
@@ -33,6 +32,7 @@ from mailgate.transfer.archive import (
 )
 from mailgate.transfer.intake import usable_keywords
 from mailgate.transfer.line_ends import BareLineFeed, bare_lf_to_crlf, every_lf_to_crlf, to_lf
+from mailgate.transfer.mail import Mail
 from mailgate.transfer.spool import IN_MEMORY, pieces_of, spooled
 
 KEYWORDS_FILE: Final = "dovecot-keywords"
@@ -205,37 +205,35 @@ class MaildirWriter:
         """Whether there is a letter for each of these keywords."""
         return all(keyword in self._letters for keyword in keywords)
 
-    def reflag(self, unique: str, flags: int, keywords: Iterable[str]) -> bool:
-        """Give a message that is there other flags; say whether that changed anything."""
-        old = self._present[unique]
-        new = old.partition(":")[0] + info(flags, keywords, self._letters)
+    def reflag(self, mail: Mail) -> bool:
+        """Give a message that is there its flags of now; say whether that changed anything."""
+        old = self._present[mail.label]
+        new = old.partition(":")[0] + info(mail.flags, mail.keywords, self._letters)
         if new == old:
             return False
         (self._folder / "cur" / old).rename(self._folder / "cur" / new)
-        self._present[unique] = new
+        self._present[mail.label] = new
         return True
 
-    def add(
-        self, unique: str, content: bytes | IO[bytes], size: int, flags: int, keywords: Iterable[str], date: int
-    ) -> None:
+    def add(self, mail: Mail) -> None:
         """Write a message under a name that tells its sizes: first in ``tmp``, then in its place at once."""
-        temporary = self._folder / "tmp" / unique
+        temporary = self._folder / "tmp" / mail.label
         temporary.unlink(missing_ok=True)
         with create_private(temporary) as file:
             on_disk = 0
             try:
-                for piece in to_lf(pieces_of(content)):
+                for piece in to_lf(pieces_of(mail.content)):
                     on_disk += file.write(piece)
             except BareLineFeed:
                 on_disk = 0
                 file.seek(0)
                 file.truncate()
-                for piece in pieces_of(content):
+                for piece in pieces_of(mail.content):
                     on_disk += file.write(piece)
-        os.utime(temporary, (date, date))
-        name = f"{unique},S={on_disk},W={size}{info(flags, keywords, self._letters)}"
+        os.utime(temporary, (mail.date, mail.date))
+        name = f"{mail.label},S={on_disk},W={mail.size}{info(mail.flags, mail.keywords, self._letters)}"
         temporary.rename(self._folder / "cur" / name)
-        self._present[unique] = name
+        self._present[mail.label] = name
 
 
 def unique_name(date: int, uidvalidity: int, uid: int) -> str:

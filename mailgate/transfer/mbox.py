@@ -14,14 +14,15 @@ import calendar
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
 from imap.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
-from mailgate.transfer.archive import ArchiveError, Mail, Unreadable, open_regular, printable, regular_files, subfolders
+from mailgate.transfer.archive import ArchiveError, Unreadable, open_regular, printable, regular_files, subfolders
 from mailgate.transfer.intake import usable_keywords
 from mailgate.transfer.line_ends import BareLineFeed, bare_lf_to_crlf, every_lf_to_crlf, to_lf
+from mailgate.transfer.mail import Mail
 from mailgate.transfer.spool import Spool, close, pieces_of, spooled
 
 SUFFIX: Final = ".mbox"
@@ -204,23 +205,21 @@ def _size(content: bytes | IO[bytes]) -> int:
     return len(content) if isinstance(content, bytes) else os.fstat(content.fileno()).st_size
 
 
-def write_message(
-    file: IO[bytes], content: bytes | IO[bytes], size: int, flags: int, keywords: Iterable[str], date: int
-) -> None:
+def write_message(file: IO[bytes], mail: Mail) -> None:
     """Add a message at the end of a file."""
     try:
-        text, lines = spooled(to_lf(pieces_of(content))), "lf"
+        text, lines = spooled(to_lf(pieces_of(mail.content))), "lf"
     except BareLineFeed:
-        text, lines = content, "exact"
+        text, lines = mail.content, "exact"
     end = "whole" if _ends_line(text) else "added"
-    status = "".join(letter for letter, bit in _STATUS.items() if flags & bit) + "O"
-    x_status = "".join(letter for letter, bit in _X_STATUS.items() if flags & bit)
-    file.write(from_line(date))
-    file.write(f"X-Mailgate-Message: size={size}; lines={lines}; end={end}\n".encode())
-    file.write(f"Status: {status}\nX-Status: {x_status}\nX-Keywords: {' '.join(keywords)}\n".encode())
+    status = "".join(letter for letter, bit in _STATUS.items() if mail.flags & bit) + "O"
+    x_status = "".join(letter for letter, bit in _X_STATUS.items() if mail.flags & bit)
+    file.write(from_line(mail.date))
+    file.write(f"X-Mailgate-Message: size={mail.size}; lines={lines}; end={end}\n".encode())
+    file.write(f"Status: {status}\nX-Status: {x_status}\nX-Keywords: {' '.join(mail.keywords)}\n".encode())
     _write_quoted(file, text)
     file.write(b"\n" if end == "whole" else b"\n\n")
-    if text is not content:
+    if text is not mail.content:
         close(text)
 
 

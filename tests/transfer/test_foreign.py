@@ -14,10 +14,11 @@ from imap.flags import SEEN
 from mailgate.database import Database
 from mailgate.store import MailStore
 from mailgate.transfer import maildir, mbox
-from mailgate.transfer.archive import ArchiveError, Mail
+from mailgate.transfer.archive import ArchiveError
 from mailgate.transfer.exporting import Format, export_account
 from mailgate.transfer.importing import import_archive, open_archive
 from mailgate.transfer.intake import Intake
+from mailgate.transfer.mail import Mail
 from tests.store.messages import message
 from tests.support.dovecot import PASSWORD, Dovecot
 from tests.transfer.mail import AWKWARD, copies, everything, octets, put

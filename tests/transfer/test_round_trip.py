@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from imap.backend import Account
 from imap.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
 from mailgate.transfer import maildir, mbox
-from mailgate.transfer.archive import Mail
 from mailgate.transfer.exporting import Format, export_account
 from mailgate.transfer.importing import import_archive, open_archive
 from mailgate.transfer.intake import Intake
+from mailgate.transfer.mail import Mail
 from mailgate.transfer.spool import IN_MEMORY
 from tests.store.messages import message
 from tests.transfer.mail import AWKWARD, copies, everything, names, octets, put
@@ -94,7 +94,7 @@ def test_mbox_gives_back_every_octet(wanted: list[tuple[bytes, int, int]], paddi
     wanted = [(content + b"x" * padding, flags, date) for content, flags, date in wanted]
     for content, flags, date in wanted:
         given_content: bytes | io.BytesIO = io.BytesIO(content) if padding else content
-        mbox.write_message(file, given_content, len(content), flags, ("one", "two"), date)
+        mbox.write_message(file, Mail("", given_content, len(content), flags, ("one", "two"), date))
     file.seek(0)
     got = [mbox._mail("", date, text) for date, text in mbox._split(file)]
     assert [(octets(mail.content), mail.flags, mail.internal_date) for mail in got] == wanted
@@ -114,7 +114,7 @@ COUNTER = itertools.count()
 @example(b"CR before CRLF\r\r\n", 0, 0)
 def test_maildir_gives_back_every_octet(writer: maildir.MaildirWriter, content: bytes, flags: int, date: int) -> None:
     unique = maildir.unique_name(date, 1, next(COUNTER))
-    writer.add(unique, content, len(content), flags, ("two",), date)
+    writer.add(Mail(unique, content, len(content), flags, ("two",), date))
     name = writer._present[unique]
     with (writer._folder / "cur" / name).open("rb") as file:
         mail = maildir._read("", name, file, maildir._read_keywords(writer._folder))
