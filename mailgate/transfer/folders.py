@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from imap.backend import OTHER_USERS, SHARED, Account
-from imap.errors import InvalidMailboxName, MailboxExists
+from imap.errors import CommandRefused, InvalidMailboxName, MailboxExists
 from mailgate.store.names import INBOX, MAX_DEPTH, MAX_NAME_LENGTH, check_name
 from mailgate.store.provisioning import SPECIAL
 
 SPECIAL_NAMES: Final[Mapping[str, str]] = {use: name for _, name, use in SPECIAL if use is not None}
+_USE_AT: Final = {name: use for use, name in SPECIAL_NAMES.items()}
 _WELL_KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "\\Sent": (
         "sent",
@@ -147,8 +148,22 @@ def _mark(text: str) -> str:
 async def ensure(account: Account, source: SourceFolder, name: str) -> None:
     """Make the mailbox if it is not there, subscribed as the source says. Raises CommandRefused."""
     try:
-        await account.create(name)
+        await _create(account, name)
     except MailboxExists:
         return
     if source.subscribed is False:
         await account.unsubscribe(name)
+
+
+async def _create(account: Account, name: str) -> None:
+    """With the special use that the name stands for, unless a mailbox has it already: this one, or another by now."""
+    use = _USE_AT.get(name)
+    if use is not None:
+        try:
+            await account.create(name, use)
+        except CommandRefused as error:
+            if error.code != "USEATTR":
+                raise
+        else:
+            return
+    await account.create(name)

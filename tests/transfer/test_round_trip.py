@@ -56,6 +56,22 @@ async def test_a_whole_account(alice: Account, bob: Account, to_bob: Intake, tmp
     assert await everything(bob) == await everything(alice)
 
 
+@pytest.mark.parametrize(("elsewhere", "use"), [(None, "\\Trash"), ("Corbeille", None)])
+async def test_a_special_mailbox_that_was_deleted_is_special_again(
+    alice: Account, bob: Account, to_bob: Intake, tmp_path: Path, elsewhere: str | None, use: str | None
+) -> None:
+    """Unless another mailbox has taken its place."""
+    await put(alice, "Trash", [message("thrown away")])
+    await export_account(alice, tmp_path / "out", Format.MAILDIR, folder="Trash")
+    await bob.delete("Trash")
+    if elsewhere is not None:
+        await bob.create(elsewhere, "\\Trash")
+    done = await import_archive(to_bob, open_archive(tmp_path / "out", None))
+    assert done.complete
+    trash = await bob.mailbox("Trash")
+    assert (trash.messages, trash.special_use) == (1, use)
+
+
 async def test_two_thousand_messages(alice: Account, bob: Account, to_bob: Intake, tmp_path: Path) -> None:
     for start in range(0, 2000, 500):
         await put(alice, "INBOX", (message(f"m{number}") for number in range(start, start + 500)))
