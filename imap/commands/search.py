@@ -67,17 +67,11 @@ async def find_scored(
     """
     if command.modseq:
         session.enable_condstore()
-    everything = list(range(len(frozen.uids)))
     if isinstance(command.key, All):
-        return everything, {}
-    view = frozen.view
-    found = await find(command.key, frozen, SelectedSource(view.mailbox), view.mailbox.ref, session.progress)
-    if len(found.uids) == len(everything):
-        positions = everything
-    else:
-        positions = [position for position in map(view.position, found.uids) if position >= 0]
-    relevancy = found.relevancy
-    return positions, {position: relevancy[frozen.uids[position]] for position in positions} if relevancy else {}
+        return list(range(len(frozen.uids))), {}
+    mailbox = frozen.view.mailbox
+    found = await find(command.key, frozen, SelectedSource(mailbox), mailbox.ref, session.progress)
+    return found.positions, found.relevancy
 
 
 async def put_results(
@@ -107,7 +101,10 @@ def relevancies_of(found: Sequence[int], scores: Mapping[int, int]) -> list[int]
 
 def numbers_response(frozen: FrozenView, found: Sequence[int], command: Search | Sort) -> bytes:
     """SEARCH or SORT with the numbers, and the highest modification sequence if one was asked for (RFC 7162 3.1.5)."""
-    words = ["*", command.verb, *map(str, _numbers(frozen, found, uid=command.uid))]
+    words = ["*", command.verb]
+    if found:
+        # a list's own text, its commas left out: half the time of a text for each number
+        words.append(repr(_numbers(frozen, found, uid=command.uid))[1:-1].replace(",", ""))
     if command.modseq and found:
         words.append(f"(MODSEQ {highest_modseq(frozen, found)})")
     return f"{' '.join(words)}\r\n".encode()
@@ -120,4 +117,4 @@ def highest_modseq(frozen: FrozenView, positions: Collection[int]) -> int:
 
 def _numbers(frozen: FrozenView, found: Sequence[int], *, uid: bool) -> list[int]:
     """Positions as the client counts: UIDs or sequence numbers."""
-    return [frozen.uids[position] for position in found] if uid else [position + 1 for position in found]
+    return list(map(frozen.uids.__getitem__, found)) if uid else [position + 1 for position in found]

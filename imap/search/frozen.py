@@ -16,8 +16,8 @@ class FrozenView:
 
     view: View
     uids: array[int]
-    flags: Sequence[int]
-    modseqs: Sequence[int]
+    flags: array[int]
+    modseqs: array[int]
     keywords: Sequence[str]
 
     @classmethod

@@ -7,10 +7,12 @@ stays in doubt until facts of a higher level are read. So each level is read for
 from __future__ import annotations
 
 import datetime
+import sys
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import NamedTuple, TypeAlias
 
 from imap.backend import Entry, TextKey, TextScope
@@ -75,7 +77,7 @@ def make_plan(key: SearchKey, view: SearchView, *, fuzzy: bool = False) -> Plan:
         case keys.Or(left, right):
             return _or(*sorted((make_plan(child, view, fuzzy=fuzzy) for child in (left, right)), key=_cost))
         case keys.Not(child):
-            return _not(make_plan(child, view, fuzzy=fuzzy))
+            return _not(child, view, fuzzy=fuzzy)
         case keys.Fuzzy(child):
             return make_plan(child, view, fuzzy=True)
         case (
@@ -200,7 +202,11 @@ def _or(left: Plan, right: Plan) -> Plan:
     return _together(decide, (left, right))
 
 
-def _not(plan: Plan) -> Plan:
+def _not(child: SearchKey, view: SearchView, *, fuzzy: bool) -> Plan:
+    if isinstance(child, keys.HasFlag | keys.HasKeyword):
+        return _leaf(Level.MEMORY, _select_flag(_mask(child, view), view, there=False))
+    plan = make_plan(child, view, fuzzy=fuzzy)
+
     def decide(facts: Facts, positions: Sequence[int]) -> Verdict:
         fit, doubt = plan.decide(facts, positions)
         return Verdict(_without(_without(positions, fit), doubt), doubt)
@@ -218,18 +224,19 @@ def _union(one: Sequence[int], other: Sequence[int]) -> Sequence[int]:
 def _without(positions: Sequence[int], gone: Sequence[int] | set[int]) -> Sequence[int]:
     if not gone:
         return positions
+    if isinstance(positions, range):
+        kept = bytearray(b"\1") * len(positions)
+        for position in gone:
+            kept[position - positions.start] = 0
+        return list(compress(positions, kept))
     gone = gone if isinstance(gone, set) else set(gone)
     return [position for position in positions if position not in gone]
 
 
 def _select_memory(key: SearchKey, view: SearchView) -> Select:
     match key:
-        case keys.HasFlag(mask):
-            return _select_flag(mask, view)
-        case keys.HasKeyword(name):
-            folded = [keyword.lower() for keyword in view.keywords]
-            mask = 1 << KEYWORD_SHIFT + folded.index(name.lower()) if name.lower() in folded else 0
-            return _select_flag(mask, view)
+        case keys.HasFlag() | keys.HasKeyword():
+            return _select_flag(_mask(key, view), view, there=True)
         case keys.ModSeqFrom(modseq):
             modseqs = view.modseqs
             return lambda _, positions: [position for position in positions if modseqs[position] >= modseq]
@@ -243,9 +250,28 @@ def _select_memory(key: SearchKey, view: SearchView) -> Select:
     raise AssertionError(key)
 
 
-def _select_flag(mask: int, view: SearchView) -> Select:
+def _mask(flag: keys.HasFlag | keys.HasKeyword, view: SearchView) -> int:
+    """The one bit of the flag; 0 for a keyword that the mailbox does not have."""
+    if isinstance(flag, keys.HasFlag):
+        return flag.mask
+    folded = [keyword.lower() for keyword in view.keywords]
+    return 1 << KEYWORD_SHIFT + folded.index(flag.name.lower()) if flag.name.lower() in folded else 0
+
+
+def _select_flag(mask: int, view: SearchView, *, there: bool) -> Select:
+    """Messages that have the flag, or those that do not: of many, column by column and without an object for each."""
     flags = view.flags
-    return lambda _, positions: [position for position in positions if flags[position] & mask]
+    octet, bit = divmod(max(mask.bit_length() - 1, 0), 8)
+    place = octet if sys.byteorder == "little" else flags.itemsize - 1 - octet
+    wanted = bytes((value >> bit & 1 if mask else 0) == there for value in range(256))
+
+    def select(_: Facts, positions: Sequence[int]) -> Sequence[int]:
+        if isinstance(positions, range):
+            column = flags[positions.start : positions.stop].tobytes()[place :: flags.itemsize]
+            return list(compress(positions, column.translate(wanted)))
+        return [position for position in positions if bool(flags[position] & mask) is there]
+
+    return select
 
 
 def _select_spans(spans: Sequence[range]) -> Select:

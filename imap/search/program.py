@@ -34,7 +34,7 @@ _MOST_READ: Final = {Level.HEADER: (MAX_HEADER, 32 * _MIB), Level.CONTENT: (MAX_
 _WHOLE: Final = 256 * 1024
 """A message up to this size is read whole, of a larger one only its text parts."""
 _IN_LOOP: Final = frozenset({Level.MEMORY, Level.INDEX, Level.SENT})
-_WORK_IN_LOOP: Final = 20_000
+_WORK_IN_LOOP: Final = 60_000
 """Messages times keys that are decided in the event loop: a few milliseconds. More goes to a thread."""
 _LISTING: Final = frozenset(name.lower() for name in LISTING_FIELDS)
 
@@ -47,10 +47,10 @@ Progress: TypeAlias = Callable[[int, int], Awaitable[None]]
 class Found:
     """What a search found."""
 
-    uids: list[int]
+    positions: list[int]
     """Ascending."""
     relevancy: Mapping[int, int]
-    """Of each UID from 1 to 100; empty when there are no fuzzy texts, which stands for 100.
+    """Of each position from 1 to 100; empty when there are no fuzzy texts, which stands for 100.
 
     The mean over the fuzzy texts: 0 for one that the message does not fit, or that did not have to be read.
     """
@@ -68,7 +68,8 @@ async def search(
     Messages that were expunged meanwhile are left out where their content would have to be read. Cancelling is safe:
     a batch under way in a thread ends by itself.
     """
-    return (await find(key, view, source, mailbox, progress)).uids
+    found = await find(key, view, source, mailbox, progress)
+    return list(map(view.uids.__getitem__, found.positions))
 
 
 async def find(
@@ -78,7 +79,7 @@ async def find(
     mailbox: MailboxRef,
     progress: Progress | None = None,
 ) -> Found:
-    """As `search`, with the relevancy that FUZZY gives."""
+    """As `search`, but positions, with the relevancy that FUZZY gives."""
     plan = make_plan(key, view)
     found: list[int] = []
     doubt: Sequence[int] = range(len(view.uids))
@@ -98,15 +99,15 @@ async def find(
                 if progress is not None:
                     await progress(decided, len(view.uids))
         doubt = still_in_doubt
-    uids = view.uids
-    return Found([uids[position] for position in sorted(found)], _relevancies(found, uids, loader.indexed))
+    found.sort()
+    return Found(found, _relevancies(found, loader.indexed))
 
 
-def _relevancies(found: Sequence[int], uids: Sequence[int], indexed: Indexed) -> dict[int, int]:
+def _relevancies(found: Sequence[int], indexed: Indexed) -> dict[int, int]:
     fuzzy = [hits for key, hits in indexed.hits.items() if key.fuzzy]
     if not fuzzy:
         return {}
-    return {uids[p]: max(1, round(sum(hits.get(p, 0) for hits in fuzzy) / len(fuzzy))) for p in found}
+    return {p: max(1, round(sum(hits.get(p, 0) for hits in fuzzy) / len(fuzzy))) for p in found}
 
 
 class _Loader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
@@ -20,7 +21,7 @@ class SearchView(Protocol):
     def uids(self) -> Sequence[int]: ...
 
     @property
-    def flags(self) -> Sequence[int]:
+    def flags(self) -> array[int]:
         """Masks of `imap.flags`."""
         ...
 

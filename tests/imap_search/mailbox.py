@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,7 +23,7 @@ class Mailbox:
 
     keywords: Sequence[str] = ("$Forwarded", "devoirs")
     uids: list[int] = field(default_factory=list)
-    flags: list[int] = field(default_factory=list)
+    flags: array[int] = field(default_factory=lambda: array("q"))
     modseqs: list[int] = field(default_factory=list)
     recent: set[int] = field(default_factory=set)
     saved: list[int] = field(default_factory=list)

@@ -6,6 +6,7 @@ import asyncio
 import random
 import re
 import time
+from array import array
 from collections.abc import Callable, Iterator
 
 from hypothesis import given, settings
@@ -106,17 +107,30 @@ async def test_the_loop_runs_on_during_a_search() -> None:
 async def test_a_hundred_thousand_messages_by_flags() -> None:
     mailbox = Mailbox(
         uids=list(range(1, 100_001)),
-        flags=[flags.SEEN * (n % 10 != 0) for n in range(1, 100_001)],
+        flags=array("q", [flags.SEEN * (n % 10 != 0) for n in range(1, 100_001)]),
         modseqs=[1] * 100_000,
     )
     start = time.process_time()
-    assert len(await mailbox.search("UNSEEN UNDELETED")) == 10_000
+    assert await mailbox.search("UNSEEN UNDELETED") == list(range(10, 100_001, 10))
     assert time.process_time() - start < 0.5
+
+
+async def test_each_keyword_has_its_bit() -> None:
+    names = [f"k{index}" for index in range(flags.MAX_KEYWORDS)]
+    mailbox = Mailbox(keywords=names)
+    mailbox.add("", flags=flags.SYSTEM_MASK)
+    for index in range(flags.MAX_KEYWORDS):
+        mailbox.add("", flags=1 << flags.KEYWORD_SHIFT + index)
+    for uid, name in enumerate(names, 2):
+        assert await mailbox.search(f"KEYWORD {name}") == [uid]
+        assert await mailbox.search(f"UNKEYWORD {name}") == [other for other in mailbox.uids if other != uid]
+        assert await mailbox.search(f"2:* KEYWORD {name}") == [uid]
 
 
 LEAVES: dict[str, Callable[[Mailbox, int], bool]] = {
     "ALL": lambda _, uid: True,
     "SEEN": lambda mailbox, uid: bool(mailbox.flags[mailbox.uids.index(uid)] & flags.SEEN),
+    "{UNKEYWORD devoirs}": lambda mailbox, uid: not mailbox.flags[mailbox.uids.index(uid)] & 1 << 6,
     "FLAGGED": lambda mailbox, uid: bool(mailbox.flags[mailbox.uids.index(uid)] & flags.FLAGGED),
     "RECENT": lambda mailbox, uid: uid in mailbox.recent,
     "2": lambda mailbox, uid: mailbox.uids.index(uid) == 1,
@@ -163,7 +177,7 @@ def test_any_tree_finds_what_each_message_alone_says(program: str, seed: int) ->
         mailbox.add(
             f"Subject: {chance.choice('abc')}\n\n{chance.choice(['b', 'c', 'c' * 60])}",
             uid=uid,
-            flags=chance.choice([0, flags.SEEN, flags.FLAGGED, flags.SEEN | flags.FLAGGED]),
+            flags=chance.choice([0, flags.SEEN, flags.FLAGGED]) | chance.choice([0, 1 << 6]),
             date=chance.choice([0, 86_400, 172_800]),
         )
         mailbox.recent |= chance.choice([set(), {uid}])
