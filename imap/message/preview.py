@@ -17,8 +17,8 @@ MAX_PREVIEW: Final = 200
 """Characters; RFC 8970 section 3.3 asks for no more."""
 _TRIED: Final = 4
 """Text parts that are looked into until one has text."""
-_READ: Final = {b"plain": 16_384, b"html": 65_536}
-"""Octets of a part that are read: HTML may begin with a long style sheet."""
+_READ: Final = {b"plain": (2_048, 16_384), b"html": (65_536,)}
+"""Octets of a part that are read, more when the first are not enough: HTML may begin with a long style sheet."""
 
 _BLANK: Final = re.compile(r"\s+")
 # Zero-width and soft characters, with which newsletters fill the beginning of their text, and controls
@@ -26,6 +26,8 @@ _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e"
     "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufffc]"
 )
+_UNSETTLED: Final = 4
+"""Characters at the end of a text that may be part of a rule that goes on."""
 _RULE: Final = re.compile(r"([-=_*#~.+])\1{3,}")
 _FORWARDED: Final = re.compile(r"^-{2,}[^-\n]{1,80}-{2,}$")
 _ENCRYPTED: Final = "-----BEGIN PGP MESSAGE-----"
@@ -49,16 +51,24 @@ def make_preview(content: Content) -> bytes:
 def preview(root: Node, content: Content) -> bytes:
     """At most `MAX_PREVIEW` characters on one line in UTF-8; empty when no text part says anything. Never raises."""
     for node in islice(_candidates(root), _TRIED):
-        most = _READ[node.content_type.subtype.lower()]
+        if shown := _of_part(node, content):
+            return shown.encode("utf-8", "replace")
+    return b""
+
+
+def _of_part(node: Node, content: Content) -> str:
+    subtype = node.content_type.subtype.lower()
+    for most in _READ[subtype]:
         cut = node.body_end - node.body_start > most
         raw = bytes(content[node.body_start : min(node.body_end, node.body_start + most)])
         text = _decoded(node, raw, cut=cut)
         if _ENCRYPTED in text:
-            continue
-        shown = _of_html(text, cut=cut) if node.content_type.subtype.lower() == b"html" else _of_plain(text)
-        if shown:
-            return shown.encode("utf-8", "replace")
-    return b""
+            return ""
+        more = cut and most < _READ[subtype][-1]
+        shown = _of_html(text, cut=cut) if subtype == b"html" else _of_plain(text, more=more)
+        if not more or len(shown) == MAX_PREVIEW:
+            return shown
+    return ""
 
 
 def _candidates(root: Node) -> Iterator[Node]:
@@ -99,8 +109,11 @@ def _decoded(node: Node, raw: bytes, *, cut: bool) -> str:
     return octets.decode("latin-1")
 
 
-def _of_plain(text: str) -> str:
-    """The lines before a signature or a forwarded message, without quoted ones; all lines when nothing else is left."""
+def _of_plain(text: str, *, more: bool) -> str:
+    """The lines before a signature or a forwarded message, without quoted ones; all lines when nothing else is left.
+
+    Nothing at all when there is more of the text, and it could change this.
+    """
     kept: list[str] = []
     left = 4 * MAX_PREVIEW
     for line in text.splitlines():
@@ -115,6 +128,8 @@ def _of_plain(text: str) -> str:
             left -= len(line)
             if left < 0:
                 break
+    if more and left >= 0:
+        return ""
     return _squeezed(" ".join(kept)) or _squeezed(text[: 4 * MAX_PREVIEW])
 
 
@@ -153,5 +168,10 @@ def _visible(text: str, *, quoted: bool) -> str:
 
 def _squeezed(text: str) -> str:
     """One line of visible characters, cut to the length of a preview."""
-    text = _RULE.sub(" ", _INVISIBLE.sub("", text[: 16 * MAX_PREVIEW]))
-    return _BLANK.sub(" ", text).strip()[:MAX_PREVIEW].rstrip()
+    shown = ""
+    for most in (2 * MAX_PREVIEW, 16 * MAX_PREVIEW):
+        visible = _RULE.sub(" ", _INVISIBLE.sub("", text[:most]))
+        shown = _BLANK.sub(" ", visible).strip()
+        if len(shown) > MAX_PREVIEW + _UNSETTLED or len(text) <= most:
+            break
+    return shown[:MAX_PREVIEW].rstrip()

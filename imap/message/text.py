@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from imap.message.binary import UnknownEncodingError, decode_part
 from imap.message.header import Field, decode_charset, decode_field, field_value
 from imap.message.mime import parameter, parse_content_type, parse_disposition
-from imap.message.scanner import Content, scan
+from imap.message.scanner import Content, Node, scan
 
 MAX_TEXT = 4 * 1024 * 1024
 """Octets of text parts that are read of one message."""
@@ -21,7 +21,13 @@ _TAG = re.compile(r"<[^<>]*>")
 
 def search_texts(content: Content, *, header: bool = True, mime: bool = False, body: bool = True) -> Iterator[str]:
     """Decoded header fields, MIME fields of the parts, decoded text parts and encapsulated headers. Never raises."""
-    root = scan(content)
+    return texts_of(scan(content), content, header=header, mime=mime, body=body)
+
+
+def texts_of(
+    root: Node, content: Content, *, header: bool = False, mime: bool = False, body: bool = False
+) -> Iterator[str]:
+    """The same of a message that was scanned."""
     left = MAX_TEXT
     waiting = [root]
     while waiting:

@@ -9,7 +9,8 @@ from typing import Final
 
 from imap.message.header import split_fields
 from imap.message.parts import Part, PartTable
-from imap.message.text import MAX_TEXT, attachment_names, field_texts, mime_texts, part_text, search_texts
+from imap.message.scanner import scan
+from imap.message.text import MAX_TEXT, attachment_names, field_texts, mime_texts, part_text, texts_of
 from imap.search.view import ContentSource
 
 _READ: Final = 256 * 1024
@@ -18,20 +19,23 @@ _MAX_PARTS: Final = 1_000
 """Parts of one message that are read."""
 
 
-@dataclass(frozen=True, slots=True)
 class WholeMessage:
     """The text of a message that was read whole."""
 
-    content: bytes
+    __slots__ = ("_content", "_root")
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._root = scan(content)
 
     def header(self) -> Iterator[str]:
-        return search_texts(self.content, body=False)
+        return texts_of(self._root, self._content, header=True)
 
     def mime(self) -> Iterator[str]:
-        return search_texts(self.content, header=False, mime=True, body=False)
+        return texts_of(self._root, self._content, mime=True)
 
     def body(self) -> Iterator[str]:
-        return search_texts(self.content, header=False)
+        return texts_of(self._root, self._content, body=True)
 
 
 @dataclass(frozen=True, slots=True)

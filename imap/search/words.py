@@ -17,7 +17,7 @@ from typing import Final
 import snowballstemmer
 
 _MARKS: Final = "\u0300-\u036f"
-_WORD: Final = re.compile(rf"(?:[^\W\d_]|[{_MARKS}])+|\d+")
+_WORD: Final = re.compile(rf"(?:[^\W\d_]++|[{_MARKS}]++)++|\d++")
 _ACCENTS: Final = re.compile(f"[{_MARKS}]+")
 
 LETTERS: Final = 32
@@ -32,7 +32,8 @@ _stemmer = snowballstemmer.stemmer("french")
 def words(text: str) -> set[str]:
     """The distinct words of a folded text, windows in place of those that are too long."""
     found: set[str] = set()
-    for word in set(_WORD.findall(text)):
+    # Space parts words, and most runs without space come again and again: each is looked at once.
+    for word in set(_WORD.findall(" ".join(set(text.split())))):
         if len(word) <= (DIGITS if word[0].isdecimal() else LETTERS):
             found.add(word)
         else:

@@ -33,14 +33,16 @@ from mailgate.store.search.schema import search_text
 
 log = structlog.stdlib.get_logger("mailgate.search")
 
-BATCH: Final = 16
+BATCH: Final = 32
 """Contents of one transaction."""
 _LEASE: Final = 60
 """Seconds that a claim lasts: many times what a batch takes."""
 _PUT_OFF: Final = 24 * 3600
 """Seconds until a content is tried again that could not be indexed."""
-_GATHER: Final = 0.15
-"""Seconds, more or less, between a delivery and the batch: a burst makes one, and only one process begins."""
+_QUIET: Final = 0.15
+"""Seconds, more or less, in which nothing happens before a batch: clients come first, and only one process begins."""
+_PATIENCE: Final = 2.0
+"""Seconds that it waits for quiet: deliveries that never pause are indexed between them."""
 _LOOK: Final = 60.0
 """Seconds after which an idle indexer looks by itself."""
 _WHOLE: Final = 256 * 1024
@@ -99,13 +101,15 @@ class Indexer:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._wanted = asyncio.Event()
+        self._heard = 0.0
+        """When something was last heard of, on the monotonic clock."""
         self._task: asyncio.Task[None] | None = None
         self._stop_listening: Callable[[], None] | None = None
 
     async def start(self) -> None:
         """Begin with what waits already."""
         self._wanted.set()
-        self._stop_listening = self._database.listen(lambda _: self._wanted.set())
+        self._stop_listening = self._database.listen(self._hear)
         self._task = asyncio.create_task(self._keep(), name="indexer")
 
     async def close(self) -> None:
@@ -118,11 +122,15 @@ class Indexer:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
+    def _hear(self, _: str | None) -> None:
+        self._heard = time.monotonic()
+        self._wanted.set()
+
     async def _keep(self) -> None:
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), _LOOK)
-            await asyncio.sleep(_GATHER * random.uniform(0.5, 1.5))  # noqa: S311 no secret
+            await self._quiet()
             self._wanted.clear()
             try:
                 await self._drain()
@@ -130,6 +138,14 @@ class Indexer:
                 log.warning("indexing waits for the database", reason=str(error))
             except Exception:
                 log.exception("indexing failed")
+
+    async def _quiet(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        pause = _QUIET * random.uniform(0.5, 1.5)  # noqa: S311 no secret
+        left = pause
+        while left > 0:
+            await asyncio.sleep(left)
+            left = min(self._heard + pause, deadline) - time.monotonic()
 
     async def _drain(self) -> None:
         while await self._database.read(lambda tx: has_work(tx, _now())):
