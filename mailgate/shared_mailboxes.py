@@ -17,6 +17,7 @@ from sqlalchemy import BigInteger, Connection, and_, delete, exists, func, inser
 
 from directory.local import TakenAddressError, add_person
 from directory.nomenclature import Profile
+from directory.queries import MEMBER_IDS
 from directory.report import ImportReport, Kind
 from directory.schema import LEFT, address, class_, list_, person, school
 from imap.backend import HIERARCHY_DELIMITER
@@ -196,7 +197,8 @@ def grant(connection: Connection, account_id: int, whom: tuple[str, int], rights
         ids = connection.scalars(select(mailbox.c.mailbox_id).where(mailbox.c.account_id == account_id)).all()
         row = {"account_id": account_id, "grantee": kind, "grantee_id": grantee_id, "negative": 0}
         connection.execute(insert(acl), [{**row, "mailbox_id": one, "rights": letters(rights)} for one in ids])
-    _announce(connection, account_id)
+    people = [grantee_id] if kind == PERSON else connection.scalars(MEMBER_IDS, {"list_id": grantee_id})
+    _announce(connection, account_id, *people)
 
 
 def remove(connection: Connection, account_id: int) -> None:
@@ -215,12 +217,12 @@ def remove(connection: Connection, account_id: int) -> None:
     _announce(connection, account_id)
 
 
-def _announce(connection: Connection, account_id: int) -> None:
-    """Let running gateways look at the rights again, where another process can be told; else their sessions see it when
-    they look next.
+def _announce(connection: Connection, *accounts: int) -> None:
+    """Let running gateways look at these accounts' lists of mailboxes again. On SQLite a gateway notices by itself,
+    within a second, that another process has written.
     """
     if connection.dialect.name == "postgresql":
-        for payload in payloads([(account_id, MAILBOX_LIST)]):
+        for payload in payloads((account_id, MAILBOX_LIST) for account_id in accounts):
             connection.execute(select(func.pg_notify(CHANNEL, payload)))
 
 

@@ -76,7 +76,7 @@ def grant(
 def revoke(
     context: typer.Context, mailbox: Mailbox, whom: Whom, *, dry_run: DryRun = False, json: Json = False
 ) -> None:
-    """Take all rights back; sessions that have the mailbox open lose it when they look next."""
+    """Take all rights back; sessions that have the mailbox open lose it at once, on SQLite within a second."""
     _change(context, mailbox, whom, Rights.NONE, dry_run=dry_run, json=json)
 
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import and_, bindparam, delete, func, select
 
 from directory.nomenclature import Profile
-from directory.queries import WORKPLACES_OF_PERSON
+from directory.queries import MEMBER_IDS, WORKPLACES_OF_PERSON
 from directory.schema import ACTIVE, address, list_, person, school
 from imap.backend import OTHER_USERS, AclChange, AclEntry, Grantable, MailboxRef
 from imap.errors import BadCommand, CommandRefused, MailboxNotFound, NotPermitted
@@ -78,6 +78,7 @@ _LIST: Final = Statement(
     .where(list_.c.address == bindparam("address"))
 )
 _WORKPLACES: Final = Statement(WORKPLACES_OF_PERSON)
+_MEMBERS: Final = Statement(MEMBER_IDS)
 
 
 class _Grantee(NamedTuple):
@@ -211,6 +212,8 @@ def _key(ref: MailboxRef, grantee: _Grantee, *, minus: bool) -> dict[str, object
 
 
 async def _announce(tx: Tx, ref: MailboxRef, grantee: _Grantee) -> None:
-    """Sessions that have the mailbox selected look at their rights; the grantee's at the list of mailboxes."""
-    touched = [ref, (ref.account_id, MAILBOX_LIST)]
-    await announce(tx, [*touched, (grantee.grantee_id, MAILBOX_LIST)] if grantee.kind == PERSON else touched)
+    """Sessions that have the mailbox selected look at their rights; the grantees' at the list of mailboxes."""
+    people: list[int] = [grantee.grantee_id]
+    if grantee.kind == LIST:
+        people = [row[0] for row in await tx.all(_MEMBERS, list_id=grantee.grantee_id)]
+    await announce(tx, [ref, *((one, MAILBOX_LIST) for one in (ref.account_id, *people))])

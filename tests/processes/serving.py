@@ -228,9 +228,9 @@ class Serving:
 class Idle:
     """An IMAP session in IDLE, over a socket of one's own."""
 
-    def __init__(self, serving: Serving) -> None:
+    def __init__(self, serving: Serving, mailbox: str = "INBOX") -> None:
         self.client = serving.imap()
-        self.client.select("INBOX")
+        self.client.select(mailbox)
         self.client.send(b"i IDLE\r\n")
         assert self.client.readline().startswith(b"+ ")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from directory import schema as directory
@@ -82,7 +84,11 @@ async def test_a_list_of_staff_of_the_same_school(database: Database, alice: Acc
             active=True,
         )  # fmt: skip
     await put(database, directory.list_member, list_id=7, person_id=2)
+    told = asyncio.Event()
+    end = bob.watch(2, lambda hint: told.set() if hint.mailbox_ids is not None and hint.mailboxes_changed else None)
     await alice.set_acl("Drafts", "profs.7@example.org", SET, parse_rights("lr"))
+    await asyncio.wait_for(told.wait(), 10)
+    end()
     assert await bob.my_rights(f"Other Users/{ALICE}/Drafts") == parse_rights("lr")
     for other in (8, 9):
         with pytest.raises(NotPermitted):
