@@ -18,7 +18,9 @@ from mailgate.cli import (
     directory,
     lists,
     migrate,
+    policy,
     restored,
+    school,
     search,
     serve,
     shared,
@@ -43,6 +45,8 @@ app.command("import")(archive.import_)
 app.add_typer(config.app, name="config")
 app.add_typer(directory.app, name="directory")
 app.add_typer(lists.app, name="list")
+app.add_typer(policy.app, name="policy")
+app.add_typer(school.app, name="school")
 app.add_typer(account.app, name="account")
 app.add_typer(search.app, name="search")
 app.add_typer(migrate.app, name="migrate")

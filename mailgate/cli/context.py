@@ -28,6 +28,7 @@ from mailgate.config import ConfigError, Settings, load
 from mailgate.database import BadDatabaseUrl, Database, DatabaseError, open_database
 from mailgate.database.batch import batch_engine
 from mailgate.database.open import sqlite_file
+from mailgate.policy.schools import SchoolError
 from mailgate.shared_mailboxes import SharedMailboxError
 from mailgate.workers import WorkerFailedError
 
@@ -66,6 +67,7 @@ _OPERATOR_ERRORS: tuple[tuple[type[Exception], ExitCode], ...] = (
     (DatabaseError, ExitCode.FAILED),
     (AccountsError, ExitCode.FAILED),
     (SharedMailboxError, ExitCode.FAILED),
+    (SchoolError, ExitCode.FAILED),
     (TakenAddressError, ExitCode.FAILED),
     (CommandFailed, ExitCode.FAILED),
     (WorkerFailedError, ExitCode.FAILED),

@@ -8,22 +8,26 @@ from typing import Final
 
 from sqlalchemy import and_, bindparam, or_, select, union
 
-from directory.nomenclature import Profile
 from directory.schema import address, list_, list_member, person
 from imap.rights import Rights, parse_rights
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
+from mailgate.policy.matrix import list_key
+from mailgate.policy.writing import ListTarget, PersonTarget
 from mailgate.store.access import LIST, PERSON
 from mailgate.store.provisioning import INBOX_ID
 from mailgate.store.schema import account, acl, shared_account
 
 _PERSON: Final = Statement(
-    select(account.c.account_id, account.c.state)
+    select(account.c.account_id, account.c.state, person.c.profile)
     .join(address, address.c.person_id == account.c.account_id)
+    .join(person, person.c.person_id == account.c.account_id)
     .where(address.c.address == bindparam("address"))
 )
 _LIST: Final = Statement(
-    select(list_.c.list_id).where(list_.c.address == bindparam("address"), list_.c.active.is_(True))
+    select(list_.c.list_id, list_.c.kind, list_.c.audience, list_.c.target_id, list_.c.school_id).where(
+        list_.c.address == bindparam("address"), list_.c.active.is_(True)
+    )
 )
 _OWN: Final = Statement(select(address.c.address).where(address.c.person_id == bindparam("account_id")))
 _SENDS_AS: Final = Statement(
@@ -47,7 +51,6 @@ _SHARED: Final = Statement(
     .join(address, address.c.person_id == shared_account.c.account_id)
     .where(address.c.address == bindparam("address"))
 )
-_PROFILE: Final = Statement(select(person.c.profile).where(person.c.person_id == bindparam("account_id")))
 
 _reached = union(
     select(address.c.person_id).where(member(address.c.address, "addresses")),
@@ -68,6 +71,7 @@ class PersonRecipient:
 
     account_id: int
     open: bool
+    target: PersonTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class ListRecipient:
     """A distribution list that has members."""
 
     list_id: int
+    target: ListTarget
 
 
 def fold(text: str) -> str:
@@ -86,9 +91,10 @@ async def resolve(tx: Tx, text: str) -> PersonRecipient | ListRecipient | None:
     """What an address stands for here, or None."""
     folded = fold(text)
     if row := await tx.one(_PERSON, address=folded):
-        return PersonRecipient(row[0], row[1] == "active")
+        return PersonRecipient(row[0], row[1] == "active", PersonTarget(row[0], row[2]))
     if row := await tx.one(_LIST, address=folded):
-        return ListRecipient(row[0])
+        list_id, kind, audience, target_id, school_id = row
+        return ListRecipient(list_id, ListTarget(kind, target_id, school_id, list_key(kind, audience)))
     return None
 
 
@@ -122,11 +128,3 @@ async def lent_addresses(tx: Tx, account_id: int) -> dict[str, int]:
 async def is_shared(tx: Tx, text: str) -> bool:
     """Whether an address is that of a shared mailbox."""
     return await tx.one(_SHARED, address=fold(text)) is not None
-
-
-async def profile_of(tx: Tx, account_id: int) -> Profile:
-    """The person's profile. Raises LookupError when there is no such person."""
-    row = await tx.one(_PROFILE, account_id=account_id)
-    if row is None:
-        raise LookupError(f"no person {account_id}")
-    return Profile(row[0])

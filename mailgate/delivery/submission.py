@@ -20,7 +20,10 @@ from mailgate.database import Database, Tx
 from mailgate.delivery import recipients
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
 from mailgate.i18n import ascii_only, translator
-from mailgate.policy.posting import may_post_to_lists
+from mailgate.policy import words
+from mailgate.policy.matrix import Decision, Verdict, default_cells
+from mailgate.policy.schools import SchoolSettings, settings_of
+from mailgate.policy.writing import OutsideTarget, Target, may_write
 from mailgate.store import MailStore
 from smtp.handler import Envelope, Recipient, SmtpError
 from smtp.message import prepare
@@ -41,6 +44,7 @@ class Submission(SmtpSignIn):
         self._store = store
         self._directory = settings.directory
         self._hostname = settings.gateway.hostname
+        self._language = settings.gateway.language
         self._translate = translator(settings.gateway.language)
 
     def _refusal(self, code: int, status: str, text: str) -> SmtpError:
@@ -60,18 +64,33 @@ class Submission(SmtpSignIn):
         match found:
             case PersonRecipient(open=False):
                 raise self._refusal(550, "5.2.1", _("This mailbox is closed: the person has left."))
-            case PersonRecipient(account_id=account_id):
+            case PersonRecipient(account_id=account_id, target=target):
+                await self._check_policy(envelope, target)
                 quota = await self._store.account(account_id, recipient.address).quota()
                 if quota.limit and quota.used + envelope.declared_size > quota.limit:
                     raise self._refusal(452, "4.2.2", _("This mailbox is full. Please try again later."))
-            case ListRecipient():
-                profile = await self._database.read(lambda tx: recipients.profile_of(tx, envelope.sender.account_id))
-                if not may_post_to_lists(profile):
-                    raise self._refusal(550, "5.7.1", _("Only the school's staff may write to this list."))
+            case ListRecipient(target=target):
+                await self._check_policy(envelope, target)
             case None if self._directory.holds(recipient.address):
                 raise self._refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
             case None:
+                await self._check_policy(envelope, OutsideTarget())
                 raise self._refusal(550, "5.7.1", _("Messages cannot be sent outside the school network."))
+
+    async def _check_policy(self, envelope: Envelope, target: Target) -> None:
+        """Refuse what the communication policy refuses, in the language of the school whose rule it is."""
+
+        async def work(tx: Tx) -> tuple[Decision, SchoolSettings]:
+            decision = await may_write(tx, envelope.sender.account_id, target)
+            refused = decision.verdict is not Verdict.ALLOW
+            return decision, await settings_of(tx, decision.school_id if refused else None)
+
+        decision, school = await self._database.read(work)
+        translate = translator(school.language or self._language)
+        if decision.verdict is Verdict.REFUSE:
+            raise SmtpError(550, "5.7.1", ascii_only(words.refusal(decision, default_cells(), translate)))
+        if decision.verdict is Verdict.MODERATE:
+            raise SmtpError(550, "5.7.1", ascii_only(translate(_("Messages to this list must be approved first."))))
 
     async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
         """Store the message once and one row for each person it reaches; committed when this returns."""

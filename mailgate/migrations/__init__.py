@@ -16,6 +16,7 @@ import directory.list_schema
 import directory.schema
 import mailgate.accounts.schema
 import mailgate.policy.audit
+import mailgate.policy.schema
 import mailgate.store.schema
 import mailgate.store.search.schema
 import mailgate.transfer.schema
@@ -26,6 +27,7 @@ METADATA: tuple[MetaData, ...] = (
     mailgate.accounts.schema.metadata,
     mailgate.transfer.schema.metadata,
     mailgate.policy.audit.metadata,
+    mailgate.policy.schema.metadata,
 )
 """Every table of the application, by the part that owns it."""
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from directory.nomenclature import Profile
-from mailgate.policy.posting import STAFF
+from mailgate.policy.profiles import STAFF
 
 _STAFF_AUDIENCES: Final = frozenset(
     {

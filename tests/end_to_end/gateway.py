@@ -29,6 +29,7 @@ class Person:
     password: str
     profile: str
     source_id: int
+    school: str
     classes: tuple[str, ...]
 
 
@@ -67,9 +68,7 @@ class Gateway:
             raise AssertionError(errors.read_text())
         self._ready = json.loads(line)
         self.people = {
-            person["source_id"]: Person(
-                person["address"], person["password"], person["profile"], person["source_id"], tuple(person["classes"])
-            )
+            person["source_id"]: Person(**{**person, "classes": tuple(person["classes"])})
             for person in self._ready["people"]
         }
         self.lists = self._ready["lists"]
@@ -137,7 +136,9 @@ class Gateway:
             client.send_message(message, sender.address, recipients)
 
     def by_profile(self, profile: str) -> list[Person]:
-        return [person for person in self.people.values() if person.profile == profile]
+        """Everybody of a profile; those of one school, who may write to each other, come first."""
+        found = [person for person in self.people.values() if person.profile == profile]
+        return sorted(found, key=lambda person: person.school != found[0].school)
 
 
 def compose(sender: Person, to: str, subject: str, text: str = "Bonjour,\n\nÀ bientôt.\n") -> EmailMessage:

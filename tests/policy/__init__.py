@@ -1,1 +1,1 @@
-"""Who may do what, and who did."""
+"""Who may write to whom."""

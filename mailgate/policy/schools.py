@@ -1,0 +1,74 @@
+"""What a school sets for itself, by name; what it does not set is as the settings file or the default has it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select
+
+from directory.schema import school
+from mailgate.database import Statement, Tx
+from mailgate.i18n import Language
+from mailgate.policy.schema import school_setting
+
+
+class SchoolError(ValueError):
+    """A school or a setting that does not exist, or a value that it cannot have."""
+
+
+class SchoolSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one school."""
+
+    language: Language | None = None
+    """In which refusals and notices are written; None: the gateway's."""
+
+
+NAMES: Final = tuple(field.name for field in msgspec.structs.fields(SchoolSettings))
+_SETTINGS: Final = Statement(
+    select(school_setting.c.name, school_setting.c.value).where(
+        school_setting.c.school_id == bindparam("school", type_=BigInteger)
+    )
+)
+
+
+async def settings_of(tx: Tx, school_id: int | None) -> SchoolSettings:
+    """The settings of a school; the defaults for none."""
+    if school_id is None:
+        return SchoolSettings()
+    return _decoded(dict(map(tuple, await tx.all(_SETTINGS, school=school_id))))
+
+
+def read(connection: Connection, school_id: int) -> SchoolSettings:
+    """The same in batch work."""
+    rows = connection.execute(
+        select(school_setting.c.name, school_setting.c.value).where(school_setting.c.school_id == school_id)
+    )
+    return _decoded({row.name: row.value for row in rows})
+
+
+def change(connection: Connection, school_id: int, name: str, value: str | None) -> None:
+    """Set one setting, or leave it to the default again. Raises SchoolError."""
+    if name not in NAMES:
+        raise SchoolError(f"{name!r} is no setting of a school; use one of {', '.join(NAMES)}")
+    if value is not None:
+        try:
+            _decoded({name: value})
+        except msgspec.ValidationError as error:
+            raise SchoolError(f"{name}: {error}") from error
+    here = (school_setting.c.school_id == school_id, school_setting.c.name == name)
+    connection.execute(delete(school_setting).where(*here))
+    if value is not None:
+        connection.execute(insert(school_setting).values(school_id=school_id, name=name, value=value))
+
+
+def school_id_of(connection: Connection, uai: str) -> int:
+    """A school by its code. Raises SchoolError."""
+    found: int | None = connection.scalar(select(school.c.school_id).where(school.c.uai == uai.strip().upper()))
+    if found is None:
+        raise SchoolError(f"no school has the code {uai}; look at the addresses of `mailgate list show --json`")
+    return found
+
+
+def _decoded(values: dict[str, Any]) -> SchoolSettings:
+    return msgspec.convert(values, SchoolSettings, strict=False)
