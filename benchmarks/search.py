@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import tempfile
 import time
+from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ class View:
     """A mailbox as a session sees it."""
 
     uids: Sequence[int]
-    flags: Sequence[int]
+    flags: array[int]
     modseqs: Sequence[int]
     keywords: Sequence[str] = ()
 
@@ -109,7 +110,7 @@ async def measure(url: str, count: int) -> list[tuple[str, str]]:
     try:
         figures = await _indexing(url, database, store, count)
         snapshot = await account.snapshot(MailboxRef(1, 1))
-        view = View(snapshot.uids, snapshot.flags, snapshot.modseqs)
+        view = View(snapshot.uids, array("q", snapshot.flags), snapshot.modseqs)
         source = Source(account, await account.entries(MailboxRef(1, 1), view.uids))
         figures += [(name, await _searching(source, view, program)) for name, program in SEARCHES]
     finally:
