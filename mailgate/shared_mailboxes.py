@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, and_, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
 from directory.local import TakenAddressError, add_person
 from directory.nomenclature import Profile
@@ -27,14 +27,13 @@ from mailgate.database.postgresql_connection import CHANNEL
 from mailgate.store.access import LIST, PERSON
 from mailgate.store.feed import MAILBOX_LIST, payloads
 from mailgate.store.provisioning import INBOX_ID, create_accounts, set_state
+from mailgate.store.released import let_go
 from mailgate.store.schema import (
     acl,
     annotation,
     entry,
     mailbox,
-    names,
     reader,
-    released,
     seen_by,
     shared_account,
     subscription,
@@ -203,13 +202,7 @@ def grant(connection: Connection, account_id: int, whom: tuple[str, int], rights
 
 def remove(connection: Connection, account_id: int) -> None:
     """Delete a shared account with its mail. Its address is never given again."""
-    now = int(time.time())
-    noted = exists().where(released.c.account_id == account_id, released.c.message_id == entry.c.message_id)
-    held = select(entry.c.account_id, entry.c.message_id, literal(now, BigInteger)).distinct()
-    connection.execute(update(released).where(released.c.account_id == account_id).values(released_at=now))
-    connection.execute(
-        insert(released).from_select(names(released), held.where(entry.c.account_id == account_id, ~noted))
-    )
+    connection.execute(let_go(entry.c.account_id == account_id), {"now": int(time.time())})
     for table in (entry, tombstone, annotation, acl, seen_by, reader, subscription, mailbox, shared_account):
         connection.execute(delete(table).where(table.c.account_id == account_id))
     connection.execute(update(person).where(person.c.person_id == account_id).values(state=LEFT))

@@ -15,7 +15,8 @@ from mailgate.store import seen
 from mailgate.store.access import Access
 from mailgate.store.counters import Delta, MailboxRow, advance, lock_mailbox
 from mailgate.store.feed import announce
-from mailgate.store.schema import entry, names, number, released, tombstone
+from mailgate.store.released import let_go
+from mailgate.store.schema import entry, names, number, tombstone
 
 _of_mailbox = (entry.c.account_id == bindparam("account_id"), entry.c.mailbox_id == bindparam("mailbox_id"))
 _marked = entry.c.flags.bitwise_and(DELETED) != 0
@@ -38,19 +39,7 @@ _BURY: Final = Statement(
         ).where(*_of_mailbox, member(entry.c.uid, "uids", dense=True)),
     )
 )
-_release = insert(released).from_select(
-    names(released),
-    select(entry.c.account_id, entry.c.message_id, number("now"))
-    .where(*_of_mailbox, member(entry.c.uid, "uids", dense=True))
-    .distinct()
-    .order_by(entry.c.message_id),
-)
-_RELEASE: Final = Statement(
-    _release.on_conflict_do_update(
-        index_elements=[released.c.account_id, released.c.message_id],
-        set_={"released_at": _release.excluded.released_at},
-    )
-)
+_RELEASE: Final = Statement(let_go(*_of_mailbox, member(entry.c.uid, "uids", dense=True)))
 _REMOVE: Final = Statement(
     delete(entry)
     .where(*_of_mailbox, member(entry.c.uid, "uids", dense=True))

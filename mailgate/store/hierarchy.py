@@ -28,6 +28,7 @@ from mailgate.store.mailboxes import MAX_MAILBOXES, SUBSCRIBE, subscriptions
 from mailgate.store.names import INBOX, ancestors, check_name, is_below
 from mailgate.store.namespaces import check_own
 from mailgate.store.provisioning import INBOX_ID, SENT_ID, SPECIAL_USES
+from mailgate.store.released import let_go
 from mailgate.store.schema import (
     account,
     acl,
@@ -35,9 +36,7 @@ from mailgate.store.schema import (
     entry,
     mailbox,
     names,
-    number,
     reader,
-    released,
     seen_by,
     tombstone,
 )
@@ -106,19 +105,8 @@ _INHERIT: Final = Statement(
         ).where(acl.c.account_id == bindparam("account_id"), acl.c.mailbox_id == bindparam("parent_id")),
     )
 )
-_entries = (entry.c.account_id == bindparam("account_id"), entry.c.mailbox_id == bindparam("mailbox_id"))
-_release = insert(released).from_select(
-    names(released),
-    select(entry.c.account_id, entry.c.message_id, number("now"))
-    .where(*_entries)
-    .distinct()
-    .order_by(entry.c.message_id),
-)
 _RELEASE: Final = Statement(
-    _release.on_conflict_do_update(
-        index_elements=[released.c.account_id, released.c.message_id],
-        set_={"released_at": _release.excluded.released_at},
-    )
+    let_go(entry.c.account_id == bindparam("account_id"), entry.c.mailbox_id == bindparam("mailbox_id"))
 )
 _DELETE: Final = tuple(
     Statement(

@@ -35,6 +35,21 @@ async def process(certificate: Path) -> AsyncIterator[tuple[psutil.Process, int]
     await child.wait()
 
 
+@contextlib.asynccontextmanager
+async def trickle(wire: Wire) -> AsyncIterator[None]:
+    """An octet now and then, none of them a line end, as long as the server takes them."""
+
+    async def send() -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await wire.send(b"N")
+                await asyncio.sleep(0.01)
+
+    sending = asyncio.create_task(send())
+    yield
+    sending.cancel()
+
+
 async def test_a_message_without_a_line_end_costs_no_memory(
     process: tuple[psutil.Process, int], client_tls: ssl.SSLContext
 ) -> None:
@@ -108,16 +123,8 @@ async def test_silence_between_commands_ends_the_connection_however_the_line_tri
     running = await start(Limits(silence_timeout=0.2))
     wire = await running.connect()
     await wire.reply()
-
-    async def trickle() -> None:
-        with contextlib.suppress(ConnectionError):
-            while True:
-                await wire.send(b"N")
-                await asyncio.sleep(0.02)
-
-    trickling = asyncio.create_task(trickle())
-    assert (await wire.rest()).startswith("421 4.4.2")
-    trickling.cancel()
+    async with trickle(wire):
+        assert (await wire.rest()).startswith("421 4.4.2")
 
 
 async def test_a_slow_upload_lives_longer_than_any_silence(start: Start) -> None:
@@ -149,16 +156,8 @@ async def test_a_trickle_of_data_ends_the_connection(start: Start, begin: bytes)
     wire = await running.signed_in()
     await wire.begin()
     await wire.send(begin)
-
-    async def trickle() -> None:
-        with contextlib.suppress(ConnectionError):
-            while True:
-                await wire.send(b"x")
-                await asyncio.sleep(0.01)
-
-    trickling = asyncio.create_task(trickle())
-    assert "421 4.4.2" in await wire.rest()
-    trickling.cancel()
+    async with trickle(wire):
+        assert "421 4.4.2" in await wire.rest()
     assert running.school.delivered == []
 
 

@@ -8,11 +8,10 @@ from imap.backend import Account
 from mailgate.database import Database
 from mailgate.database.open import async_engine
 from mailgate.migrations import upgrade
-from mailgate.store import MailStore
 from mailgate.transfer.intake import Intake
-from tests.store.conftest import store
+from tests.store.conftest import alice, bob, store
 
-__all__ = ["store"]
+__all__ = ["alice", "bob", "store"]
 
 
 @pytest.fixture
@@ -21,18 +20,6 @@ async def tables(database_url: str) -> None:
     engine = async_engine(database_url)
     await upgrade(engine)
     await engine.dispose()
-
-
-@pytest.fixture
-def alice(store: MailStore) -> Account:
-    """Account 1."""
-    return store.account(1, "alice@example.org")
-
-
-@pytest.fixture
-def bob(store: MailStore) -> Account:
-    """Account 2."""
-    return store.account(2, "bob@example.org")
 
 
 @pytest.fixture
