@@ -51,7 +51,6 @@ class Connection(asyncio.Protocol):
         "_eof",
         "_held",
         "_held_size",
-        "_idle_timer",
         "_last_activity",
         "_line_waiter",
         "_loop",
@@ -61,6 +60,7 @@ class Connection(asyncio.Protocol):
         "_stalled",
         "_task",
         "_transport",
+        "look_at",
         "peer",
         "reader",
         "session",
@@ -74,9 +74,10 @@ class Connection(asyncio.Protocol):
         self._line_waiter: asyncio.Future[bytes] | None = None
         self._drain_waiter: asyncio.Future[None] | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._idle_timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
         self._last_activity = 0.0
+        self.look_at = 0.0
+        """When `Deadlines` looks at it."""
         self._octets = 0
         self._eof = self._closing = self._lost = self._paused_reading = False
         self._ending: bytes | None = None
@@ -96,12 +97,12 @@ class Connection(asyncio.Protocol):
         self.peer = _peer(transport)
         self._context.connections.add(self)
         self._last_activity = self._loop.time()
-        self._deadline = self._last_activity + self._context.limits.sign_in_timeout
+        self._begin_sign_in(self._last_activity)
         if self._context.stopping:
             self.end("Server shutting down")
             return
         self.write(self.session.greeting())
-        self._arm()
+        self._context.deadlines.begin()
         self._context.add_stranger(self)
 
     def data_received(self, data: bytes) -> None:
@@ -140,9 +141,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = self._closing = True
-        for timer in (self._stalled, self._idle_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._stalled is not None:
+            self._stalled.cancel()
         self._fail_line("the client is gone")
         if self._drain_waiter is not None and not self._drain_waiter.done():
             self._drain_waiter.set_exception(ConnectionResetError("the client is gone"))
@@ -459,21 +459,16 @@ class Connection(asyncio.Protocol):
     def sign_out(self) -> None:
         """The client has as long to sign in, and may send as much until then, as a new one (RFC 8437)."""
         self._octets = 0
-        self._deadline = self._loop.time() + self._context.limits.sign_in_timeout
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        self._arm()
+        self._begin_sign_in(self._loop.time())
         self._context.add_stranger(self)
+
+    def _begin_sign_in(self, now: float) -> None:
+        self._deadline = now + self._context.limits.sign_in_timeout
+        self._look_again(now)
 
     def sign_in(self) -> None:
         """The client is no stranger any more."""
         self._context.strangers.pop(self, None)
-
-    def _arm(self) -> None:
-        """Look again at the next deadline, or earlier: deadlines come nearer when a command begins."""
-        limits = self._context.limits
-        look = min(self._silent_until(), self._loop.time() + limits.literal_timeout)
-        self._idle_timer = self._loop.call_at(look, self._tick)
 
     def _silent_until(self) -> float:
         limits = self._context.limits
@@ -482,17 +477,22 @@ class Connection(asyncio.Protocol):
         within = self.reader.within_command and not self.session.idling
         return self._last_activity + (limits.literal_timeout if within else limits.autologout)
 
-    def _tick(self) -> None:
+    def look(self, now: float) -> None:
+        """End what has been silent for too long; what rests gives memory back."""
         if self._closing:
             return
-        running = self._task is not None and self._line_waiter is None
-        if not running and self._loop.time() >= self._silent_until():
+        if self._task is not None and self._line_waiter is None:
+            self._last_activity = now
+        elif now >= self._silent_until():
             self.end("Too long without a word from you", "UNAVAILABLE" if not self.reader.signed_in else None)
             return
-        self._last_activity = self._loop.time() if running else self._last_activity
-        if not running:
+        else:
             self.rest()
-        self._arm()
+        self._look_again(now)
+
+    def _look_again(self, now: float) -> None:
+        """At the next deadline, or earlier: deadlines come nearer when a command begins."""
+        self.look_at = min(self._silent_until(), now + self._context.limits.literal_timeout)
 
 
 def _peer(transport: asyncio.BaseTransport) -> Peer:

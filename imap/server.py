@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from imap.backend import Backend
 from imap.connection import Connection
+from imap.deadlines import Deadlines
 from imap.features import Features
 from imap.language import Catalogue
 from imap.limits import Limits
@@ -47,6 +48,7 @@ class ServerContext:
         self.registry = registry
         self.watches = AccountWatches()
         self.connections: set[Connection] = set()
+        self.deadlines = Deadlines(limits, self.connections)
         self.strangers: dict[Connection, None] = {}
         """Those on which nobody has signed in, the oldest first."""
         self.stopping = False

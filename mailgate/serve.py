@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 from mailgate import migrations
+from mailgate.allocator import keep_large_blocks_apart
 from mailgate.app import Gateway, Sockets, load_tls
 from mailgate.config import Settings
 from mailgate.database.batch import batch_engine
@@ -42,6 +43,7 @@ def serve(settings: Settings, on_ready: Callable[[Sockets], None]) -> int:
     """
     # Once, before anything starts: what cannot be used is one clear error and not one for each worker.
     load_tls(settings)
+    keep_large_blocks_apart()
     sockets = Sockets.bound(settings)
     uvloop.run(upgrade_schema(settings))
     count = worker_count(settings)

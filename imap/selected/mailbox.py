@@ -41,7 +41,9 @@ class SharedMailbox:
     def __init__(self, account: Account, ref: MailboxRef) -> None:
         self.account = account
         self.ref = ref
-        self.views: set[View] = set()
+        self.views: list[View] = []
+        self.users = 0
+        """Sessions that have it selected, or are about to."""
         self.deleted = False
         """The mailbox is gone, or the right to read it: it then shows no message."""
         self.uidvalidity = 0

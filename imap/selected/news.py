@@ -99,7 +99,8 @@ def _arrived(view: View, style: NewsStyle) -> list[bytes]:
         return []
     first = mailbox.uids[begin]
     view.count += len(mailbox.uids) - begin
-    view.changed = {uid for uid in view.changed if uid < first}
+    if view.changed:
+        view.changed = {uid for uid in view.changed if uid < first}
     lines = [b"* %d EXISTS\r\n" % view.count]
     if style.recent:
         view.add_recent(range(max(first, mailbox.recent_from), mailbox.uidnext))

@@ -18,10 +18,12 @@ _log = logging.getLogger(__name__)
 class _OwnerWatch:
     """One watch for all mailboxes of one owner that one account has selected."""
 
+    __slots__ = ("end", "mailboxes", "users")
+
     def __init__(self, account: Account, owner: int) -> None:
         self.mailboxes: dict[int, SharedMailbox] = {}
-        self.users: dict[SharedMailbox, int] = {}
-        """How many views each has; one that is gone may still have some when its number is selected again."""
+        self.users = 0
+        """How many views the mailboxes have; one that is gone may still have some when its number is selected again."""
         self.end: Callable[[], None] = account.watch(owner, self._notify)
 
     def _notify(self, hint: Hint) -> None:
@@ -52,7 +54,8 @@ class Registry:
             mailbox = self._warm.take(account.account_id, ref) or SharedMailbox(account, ref)
             mailbox.account = account
             watch.mailboxes[mailbox_id] = mailbox
-        watch.users[mailbox] = watch.users.get(mailbox, 0) + 1
+        watch.users += 1
+        mailbox.users += 1
         try:
             await (mailbox.refresh() if mailbox.uidvalidity else mailbox.load())
         except BaseException:
@@ -66,16 +69,16 @@ class Registry:
     def close(self, view: View) -> None:
         """Unselect."""
         view.notify = None
-        view.mailbox.views.discard(view)
+        view.mailbox.views.remove(view)
         self._leave(view.mailbox)
 
     def _leave(self, mailbox: SharedMailbox) -> None:
         key, mailbox_id = (mailbox.account.account_id, mailbox.ref.account_id), mailbox.ref.mailbox_id
         watch = self._watches[key]
-        watch.users[mailbox] -= 1
-        if watch.users[mailbox]:
+        watch.users -= 1
+        mailbox.users -= 1
+        if mailbox.users:
             return
-        del watch.users[mailbox]
         if watch.mailboxes[mailbox_id] is mailbox:
             del watch.mailboxes[mailbox_id]
         self._warm.keep(mailbox)

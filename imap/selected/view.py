@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imap.parsing.sequence import SequenceSet
 from imap.selected.course import Course
@@ -45,6 +45,10 @@ class Columns(NamedTuple):
         return Columns(*([column[index] for index in indexes] for column in self))
 
 
+_NO_UIDS: Final[set[int]] = set()
+"""An empty set of their own would cost all sessions 216 octets each; nothing is ever added to this one."""
+
+
 class View:
     """Sequence numbers of one session: message ``n`` is ``uids[n - 1]``, for n up to ``count``.
 
@@ -73,7 +77,7 @@ class View:
         self.readonly = readonly
         self.uids = mailbox.uids
         self.count = len(mailbox.uids)
-        self.changed: set[int] = set()
+        self.changed = _NO_UIDS
         """UIDs whose new flags the client does not know."""
         self.vanished: list[int] = []
         """Announced UIDs that are expunged, which the client does not know."""
@@ -90,7 +94,7 @@ class View:
         self.course: Course | None = None
         """In what order it reads bodies, from the first one on."""
         self.notify: Callable[[], None] | None = None
-        mailbox.views.add(self)
+        mailbox.views.append(self)
 
     @property
     def in_step(self) -> bool:
@@ -126,7 +130,10 @@ class View:
                 self.floor = before
             self.vanished += told
             self.changed.difference_update(vanished)
-        self.changed.update(changed)
+        if self.changed:
+            self.changed.update(changed)
+        elif changed:
+            self.changed = set(changed)
         if self.contexts is not None:
             self.contexts.note(changed, vanished)
         if self.notify is not None:

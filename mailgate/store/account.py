@@ -70,6 +70,18 @@ class StoreAccount:
     Each raises ServiceUnavailable while the database cannot be used.
     """
 
+    __slots__ = (
+        "_contents",
+        "_database",
+        "_finder",
+        "_server_annotations",
+        "_texts",
+        "_watchers",
+        "account_id",
+        "append_limit",
+        "username",
+    )
+
     def __init__(
         self,
         database: Database,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Final
 
 from imap.backend import Hint
@@ -47,15 +48,14 @@ class Watchers:
     def add(self, account_id: int, notify: Notify) -> Callable[[], None]:
         """Call `notify` at each hint of this account; the answer ends it."""
         self._by_account.setdefault(account_id, []).append(notify)
+        return partial(self._remove, account_id, notify)
 
-        def remove() -> None:
-            watching = self._by_account.get(account_id, [])
-            if notify in watching:
-                watching.remove(notify)
-            if not watching:
-                self._by_account.pop(account_id, None)
-
-        return remove
+    def _remove(self, account_id: int, notify: Notify) -> None:
+        watching = self._by_account.get(account_id, [])
+        if notify in watching:
+            watching.remove(notify)
+        if not watching:
+            self._by_account.pop(account_id, None)
 
     def receive(self, payload: str | None) -> None:
         """Take one notification of the database; None says that some were missed."""
