@@ -17,11 +17,23 @@ from mailgate.database.statement import insert, rows
 from mailgate.store import expunge, keywords, seen
 from mailgate.store.access import Access, require, require_at
 from mailgate.store.contents import Prepared
-from mailgate.store.counters import Delta, MailboxRow, advance, lock_account, lock_both, lock_named
+from mailgate.store.counters import (
+    ADVANCE,
+    Delta,
+    MailboxRow,
+    advance,
+    advanced,
+    lock_account,
+    lock_both,
+    lock_with_account,
+)
 from mailgate.store.feed import announce
 from mailgate.store.mailboxes import check_room, mailbox_status
 from mailgate.store.messages import write_message
 from mailgate.store.schema import entry, names, number
+
+_LARGE: Final = 64 * 1024
+"""Octets of contents above which a look whether they will be refused costs less than writing them in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +54,23 @@ _fresh = rows(
     size=BigInteger,
     message_id=LargeBinary,
 )
-_INSERT: Final = Statement(
-    insert(entry).from_select(
-        names(entry),
-        select(
-            number("account_id"),
-            number("mailbox_id"),
-            _fresh.c.uid,
-            number("modseq"),
-            _fresh.c.flags,
-            _fresh.c.internal_date,
-            number("now"),
-            _fresh.c.size,
-            _fresh.c.message_id,
-        ),
-    )
+_insert = insert(entry).from_select(
+    names(entry),
+    select(
+        number("account_id"),
+        number("mailbox_id"),
+        _fresh.c.uid,
+        number("modseq"),
+        _fresh.c.flags,
+        _fresh.c.internal_date,
+        number("now"),
+        _fresh.c.size,
+        _fresh.c.message_id,
+    ),
 )
+_INSERT: Final = Statement(_insert)
+_INSERT_AND_ADVANCE: Final = Statement(_insert.add_cte(ADVANCE.cte("advanced")))
+"""Both for PostgreSQL."""
 _SIZE: Final = Statement(
     select(entry.c.size).where(
         entry.c.account_id == bindparam("account_id"),
@@ -101,18 +114,18 @@ async def replace(
 async def append(tx: Tx, reader_id: int, target: str, arrivals: Sequence[Arrival], now: int) -> Appended:
     """File these messages in the order given. Raises MailboxNotFound, NotPermitted, OverQuota, TooManyKeywords.
 
-    What can be refused is refused before the contents are written, and checked again under the locks.
+    What can be refused is refused before large contents are written, and checked again under the locks.
     """
     place, access = await require_at(tx, reader_id, target, Rights.INSERT)
     account_id, name = place.account_id, place.name
     size = sum(arrival.content.size for arrival in arrivals)
-    await mailbox_status(tx, account_id, name)
-    await check_room(tx, account_id, size)
+    if size > _LARGE:
+        await mailbox_status(tx, account_id, name)
+        await check_room(tx, account_id, size)
     for arrival in sorted(arrivals, key=lambda arrival: arrival.content.message_id):
         await write_message(tx, arrival.content)
-    limited = (await lock_account(tx, account_id)).quota_limit
-    mailbox = await lock_named(tx, account_id, name)
-    if limited:
+    limit, mailbox = await lock_with_account(tx, account_id, name)
+    if limit:
         await check_room(tx, account_id, size)
     appended = await _enter(tx, access, mailbox, arrivals, now, gone=Delta())
     await announce(tx, [(*mailbox.ref, mailbox.highestmodseq + 1)])
@@ -138,10 +151,14 @@ async def _enter(
         for uid, mask, arrival in zip(uids, masks, arrivals, strict=True)
     ]
     key = {"account_id": mailbox.account_id, "mailbox_id": mailbox.mailbox_id}
-    await tx.run(_INSERT, **key, modseq=modseq, now=now, fresh=fresh)
+    entries = {**key, "modseq": modseq, "now": now, "fresh": fresh}
+    delta = Delta.of([(mask, size) for _, mask, _, size, _ in fresh]) + gone
+    if tx.engine == "postgresql":
+        await tx.run(_INSERT_AND_ADVANCE, **entries, **advanced(mailbox, modseq, delta, len(fresh), table))
+    else:
+        await tx.run(_INSERT, **entries)
+        await advance(tx, mailbox, modseq, delta, new_uids=len(fresh), table=table)
     if not access.own:
         marks = [seen.Mark(access.reader_id, uid, 1) for uid, mask in zip(uids, wanted, strict=True) if mask & SEEN]
         await seen.mark(tx, mailbox, modseq, marks, [0] * len(marks))
-    delta = Delta.of([(mask, size) for _, mask, _, size, _ in fresh]) + gone
-    await advance(tx, mailbox, modseq, delta, new_uids=len(fresh), table=table)
     return Appended(mailbox.ref, mailbox.uidvalidity, uids)

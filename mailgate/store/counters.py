@@ -95,16 +95,23 @@ _COLUMNS = (
 _OF_ACCOUNT = select(*_COLUMNS).where(mailbox.c.account_id == bindparam("account_id"))
 _LOCK_BY_ID: Final = Statement(_OF_ACCOUNT.where(mailbox.c.mailbox_id == bindparam("mailbox_id")).with_for_update())
 _LOCK_BY_NAME: Final = Statement(_OF_ACCOUNT.where(mailbox.c.name == bindparam("name")).with_for_update())
+_LOCK_WITH_ACCOUNT: Final = Statement(
+    select(account.c.quota_limit, *_COLUMNS)
+    .select_from(account.join(mailbox, mailbox.c.account_id == account.c.account_id))
+    .where(account.c.account_id == bindparam("account_id"), mailbox.c.name == bindparam("name"))
+    .with_for_update()
+)
+"""PostgreSQL locks the rows of a join in the order of its tables."""
 _LOCK_PAIR: Final = Statement(
     _OF_ACCOUNT.where(or_(mailbox.c.mailbox_id == bindparam("mailbox_id"), mailbox.c.name == bindparam("name")))
     .order_by(mailbox.c.mailbox_id)
     .with_for_update()
 )
-_ADVANCE: Final = Statement(
+ADVANCE: Final = (
     update(mailbox)
     .where(mailbox.c.account_id == bindparam("account"), mailbox.c.mailbox_id == bindparam("id"))
     .values(
-        highestmodseq=bindparam("modseq"),
+        highestmodseq=bindparam("reached"),
         uidnext=mailbox.c.uidnext + bindparam("new_uids"),
         messages=mailbox.c.messages + bindparam("more_messages"),
         unseen=mailbox.c.unseen + bindparam("more_unseen"),
@@ -113,6 +120,8 @@ _ADVANCE: Final = Statement(
         keywords=bindparam("table"),
     )
 )
+"""What `advance` does, to be part of a larger statement; `advanced` gives its parameters."""
+_ADVANCE: Final = Statement(ADVANCE)
 
 
 async def lock_account(tx: Tx, account_id: int) -> AccountRow:
@@ -131,6 +140,15 @@ async def lock_mailbox(tx: Tx, account_id: int, mailbox_id: int) -> MailboxRow:
 async def lock_named(tx: Tx, account_id: int, name: str) -> MailboxRow:
     """Lock one mailbox. Raises MailboxNotFound."""
     return _found(await tx.one(_LOCK_BY_NAME, account_id=account_id, name=name))
+
+
+async def lock_with_account(tx: Tx, account_id: int, name: str) -> tuple[int, MailboxRow]:
+    """Lock the account's row and then one of its mailboxes; give the quota, 0 when there is none, and the mailbox.
+
+    Raises MailboxNotFound.
+    """
+    row = await tx.one(_LOCK_WITH_ACCOUNT, account_id=account_id, name=name)
+    return (0 if row is None else row[0]), _found(None if row is None else row[1:])
 
 
 async def lock_pair(tx: Tx, account_id: int, mailbox_id: int, name: str) -> tuple[MailboxRow, MailboxRow]:
@@ -160,18 +178,22 @@ async def advance(
     tx: Tx, row: MailboxRow, modseq: int, delta: Delta, *, new_uids: int = 0, table: tuple[str, ...] | None = None
 ) -> None:
     """Write a locked mailbox's new modification sequence, counters and keyword table."""
-    await tx.run(
-        _ADVANCE,
-        account=row.account_id,
-        id=row.mailbox_id,
-        modseq=modseq,
-        new_uids=new_uids,
-        more_messages=delta.messages,
-        more_unseen=delta.unseen,
-        more_deleted=delta.deleted,
-        more_size=delta.size,
-        table=" ".join(row.keywords if table is None else table),
-    )
+    await tx.run(_ADVANCE, **advanced(row, modseq, delta, new_uids, row.keywords if table is None else table))
+
+
+def advanced(row: MailboxRow, modseq: int, delta: Delta, new_uids: int, table: tuple[str, ...]) -> dict[str, object]:
+    """The parameters of `ADVANCE`."""
+    return {
+        "account": row.account_id,
+        "id": row.mailbox_id,
+        "reached": modseq,
+        "new_uids": new_uids,
+        "more_messages": delta.messages,
+        "more_unseen": delta.unseen,
+        "more_deleted": delta.deleted,
+        "more_size": delta.size,
+        "table": " ".join(table),
+    }
 
 
 def _found(row: Row | None) -> MailboxRow:

@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import zstandard
-from sqlalchemy import LargeBinary, bindparam, literal, select, update
+from sqlalchemy import Integer, LargeBinary, bindparam, literal, select, update
 
 from imap.backend import Rendered, Rendering
 from imap.errors import MessageGone
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, member
 from mailgate.store.contents import Prepared
-from mailgate.store.schema import CHUNK, body_chunk, message
-from mailgate.store.search.queue import ENQUEUE, enqueue
+from mailgate.store.schema import CHUNK, body_chunk, message, names
+from mailgate.store.search.queue import ENQUEUE, enqueuing
 
 _ZSTD_LEVEL: Final = 3
 _TEXTS: Final = (
@@ -29,20 +29,27 @@ _TEXTS: Final = (
     "preview",
 )
 
-_INSERT: Final = Statement(
+_insert = (
     insert(message)
     .values({name: bindparam(name) for name in ("message_id", "size", "stored_at", *_TEXTS)})
     .on_conflict_do_nothing()
 )
+_INSERT: Final = Statement(_insert)
 _TOUCH: Final = Statement(
     update(message).where(message.c.message_id == bindparam("id")).values(stored_at=bindparam("now"))
 )
-_insert_chunk = insert(body_chunk).values(
-    message_id=bindparam("message_id"), chunk=bindparam("chunk"), data=bindparam("data")
+_INSERT_CHUNK: Final = Statement(
+    insert(body_chunk).values(message_id=bindparam("message_id"), chunk=bindparam("chunk"), data=bindparam("data"))
 )
-_INSERT_CHUNK: Final = Statement(_insert_chunk)
-_INSERT_FIRST_CHUNK: Final = Statement(_insert_chunk.add_cte(enqueue.cte("enqueued")))
-"""Has the content indexed too: PostgreSQL alone knows such statements, and alone has a way to save by them."""
+_added = _insert.returning(message.c.message_id).cte("added")
+_INSERT_AT_ONCE: Final = Statement(
+    insert(body_chunk)
+    .from_select(
+        names(body_chunk), select(_added.c.message_id, literal(0, Integer), bindparam("data", type_=LargeBinary))
+    )
+    .add_cte(enqueuing(select(_added.c.message_id)).cte("enqueued"))
+)
+"""A content that is new, its first chunk, and its place in the queue of the index, for PostgreSQL."""
 _RANGE: Final = Statement(
     select(body_chunk.c.data)
     .where(
@@ -75,28 +82,28 @@ async def write_message(tx: Tx, content: Prepared) -> None:
     Only one chunk of a large content is in memory at a time. Several contents of one transaction are to be written in
     the order of their ids.
     """
-    while True:
-        inserted = await tx.run(
-            _INSERT,
-            message_id=content.message_id,
-            size=content.size,
-            stored_at=content.stored_at,
-            **content.texts,
-        )
-        if inserted:
-            break
+    compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
+    first = compressor.compress(content.buffer[0:CHUNK])
+    while not await _add(tx, content, first):
         if await tx.run(_TOUCH, id=content.message_id, now=content.stored_at):
             return
         # The collector deleted it between the two statements.
-    compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
-    for number, start in enumerate(range(0, max(content.size, 1), CHUNK)):
+    for number, start in enumerate(range(CHUNK, content.size, CHUNK), start=1):
         data = compressor.compress(content.buffer[start : start + CHUNK])
-        statement = _INSERT_CHUNK
-        if not number and tx.engine == "postgresql":
-            statement = _INSERT_FIRST_CHUNK
-        elif not number:
-            await tx.run(ENQUEUE, message_id=content.message_id)
-        await tx.run(statement, message_id=content.message_id, chunk=number, data=data)
+        await tx.run(_INSERT_CHUNK, message_id=content.message_id, chunk=number, data=data)
+
+
+async def _add(tx: Tx, content: Prepared, first_chunk: bytes) -> bool:
+    """Write a content's row, its first chunk and its place in the queue of the index; False when it is there."""
+    key = {"message_id": content.message_id}
+    row = {**key, "size": content.size, "stored_at": content.stored_at, **content.texts}
+    if tx.engine == "postgresql":
+        return bool(await tx.run(_INSERT_AT_ONCE, **row, data=first_chunk))
+    if not await tx.run(_INSERT, **row):
+        return False
+    await tx.run(_INSERT_CHUNK, **key, chunk=0, data=first_chunk)
+    await tx.run(ENQUEUE, **key)
+    return True
 
 
 async def read_range(tx: Tx, message_id: bytes, start: int, stop: int) -> list[bytes]:

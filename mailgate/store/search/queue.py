@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Insert, Select, bindparam, delete, func, select, update
 
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, member
@@ -18,9 +18,8 @@ from mailgate.store.search.sqlite import SqliteIndex
 _FEW: Final = 2_000
 """A queue of up to this length is read whole."""
 
-enqueue: Final = insert(search_queue).values(message_id=bindparam("message_id")).on_conflict_do_nothing()
+ENQUEUE: Final = Statement(insert(search_queue).values(message_id=bindparam("message_id")).on_conflict_do_nothing())
 """Has a new content indexed."""
-ENQUEUE: Final = Statement(enqueue)
 _ENQUEUE_ALL: Final = Statement(
     insert(search_queue)
     .from_select(["message_id"], select(message.c.message_id))
@@ -54,6 +53,11 @@ _INDEXES: Final[dict[str, InvertedIndex]] = {"postgresql": PostgresqlIndex(), "s
 def inverted_index(tx: Tx) -> InvertedIndex:
     """The index of the transaction's engine."""
     return _INDEXES[tx.engine]
+
+
+def enqueuing(contents: Select[tuple[bytes]]) -> Insert:
+    """Have these contents indexed: part of a larger statement of PostgreSQL."""
+    return insert(search_queue).from_select(["message_id"], contents).on_conflict_do_nothing()
 
 
 async def enqueue_all(tx: Tx) -> int:
