@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
+from imap.backend.changes import Change
 from imap.backend.mailboxes import MailboxRef
 
 
@@ -82,11 +83,19 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """APPEND: where the messages went, for APPENDUID."""
+    """APPEND: where the messages went, for APPENDUID, and how the mailbox shows them to who appended."""
 
     mailbox: MailboxRef
     uidvalidity: int
-    uids: Sequence[int]
+    arrived: Sequence[Change]
+    """One at least; all of them, and nothing else, happened at the modification sequence of the last."""
+    keywords: tuple[str, ...]
+    """The mailbox's table."""
+
+    @property
+    def uids(self) -> Sequence[int]:
+        """The UIDs, ascending."""
+        return [change.uid for change in self.arrived]
 
 
 @dataclass(frozen=True, slots=True)

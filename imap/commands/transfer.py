@@ -31,7 +31,12 @@ async def append(session: Session, _tag: str, command: Append) -> Completion:
         with _try_create():
             appended = await session.account.append(command.name, messages)
     await put_normalized(session, command.name, command.given)
-    await _look_at(session, appended.mailbox, appended.uids)
+    if session.view is not None and session.view.mailbox.ref == appended.mailbox:
+        session.own_arrivals = frozenset(appended.uids)
+        modseq = appended.arrived[-1].modseq
+        await session.view.mailbox.settle(modseq, changed=appended.arrived, keywords=appended.keywords)
+    else:
+        await settle_messages(session, appended.mailbox)
     return Completion("APPEND completed", _appenduid(appended))
 
 

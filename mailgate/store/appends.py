@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, LargeBinary, bindparam, select
 
-from imap.backend import Appended, MailboxRef, Replaced
+from imap.backend import Appended, Change, MailboxRef, Replaced
 from imap.errors import MessageGone
 from imap.flags import SEEN, SYSTEM_MASK
 from imap.rights import Rights, settable
@@ -161,4 +161,5 @@ async def _enter(
     if not access.own:
         marks = [seen.Mark(access.reader_id, uid, 1) for uid, mask in zip(uids, wanted, strict=True) if mask & SEEN]
         await seen.mark(tx, mailbox, modseq, marks, [0] * len(marks))
-    return Appended(mailbox.ref, mailbox.uidvalidity, uids)
+    arrived = [Change(uid, mask, modseq) for uid, mask in zip(uids, wanted, strict=True)]
+    return Appended(mailbox.ref, mailbox.uidvalidity, arrived, table)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imap.backend import Appended, MailboxRef, NewMessage
+from imap.backend import Appended, Change, MailboxRef, NewMessage
 from imap.compression import Compression, CompressionError
 from imap.features import Features
 from imap.limits import Limits
@@ -134,7 +134,7 @@ async def test_a_bomb_in_a_literal_goes_to_disk(
 
     async def count(_target: str, messages: Sequence[NewMessage]) -> Appended:
         sizes.extend(one.content.seek(0, os.SEEK_END) for one in messages)
-        return Appended(MailboxRef(1, 1), 1, [1])
+        return Appended(MailboxRef(1, 1), 1, [Change(1, 0, 1)], ())
 
     account.append = count  # type: ignore[method-assign,assignment]
     await packed.start()

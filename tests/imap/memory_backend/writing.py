@@ -118,7 +118,10 @@ class Writing(AccountState):
             for content, message in zip(contents, messages, strict=True)
         ]
         self._tell(target)
-        return Appended(box.ref, box.uidvalidity, uids)
+        for uid in uids:
+            box.messages[uid].modseq = box.highestmodseq
+        arrived = [Change(uid, box.messages[uid].flags, box.highestmodseq) for uid in uids]
+        return Appended(box.ref, box.uidvalidity, arrived, box.keywords)
 
     async def replace(self, mailbox: MailboxRef, uid: int, target: str, message: NewMessage) -> Replaced:
         source = self._box(mailbox)
