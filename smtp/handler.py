@@ -62,6 +62,8 @@ class Recipient:
     address: str
     notify: frozenset[str] = frozenset()
     original: str | None = None
+    resolved: object = None
+    """What the application found it to be at `rcpt_to`, for its own use at `deliver`."""
 
 
 @dataclass(slots=True)

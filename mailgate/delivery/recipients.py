@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import and_, bindparam, or_, select, union
+from sqlalchemy import and_, bindparam, or_, select
 
 from directory.schema import address, list_, list_member, person
 from imap.rights import Rights, parse_rights
@@ -25,9 +26,15 @@ _PERSON: Final = Statement(
     .where(address.c.address == bindparam("address"))
 )
 _LIST: Final = Statement(
-    select(list_.c.list_id, list_.c.kind, list_.c.audience, list_.c.target_id, list_.c.school_id).where(
-        list_.c.address == bindparam("address"), list_.c.active.is_(True)
-    )
+    select(
+        list_.c.list_id,
+        list_.c.kind,
+        list_.c.audience,
+        list_.c.target_id,
+        list_.c.school_id,
+        list_.c.address,
+        list_.c.label,
+    ).where(list_.c.address == bindparam("address"), list_.c.active.is_(True))
 )
 _OWN: Final = Statement(select(address.c.address).where(address.c.person_id == bindparam("account_id")))
 _SENDS_AS: Final = Statement(
@@ -52,16 +59,13 @@ _SHARED: Final = Statement(
     .where(address.c.address == bindparam("address"))
 )
 
-_reached = union(
-    select(address.c.person_id).where(member(address.c.address, "addresses")),
-    select(list_member.c.person_id)
-    .join(list_, list_.c.list_id == list_member.c.list_id)
-    .where(member(list_.c.address, "addresses"), list_.c.active.is_(True)),
-).subquery("reached")
-_REACHED: Final = Statement(
-    select(account.c.account_id)
-    .join(_reached, _reached.c.person_id == account.c.account_id)
-    .where(account.c.state == "active")
+_ACTIVE: Final = Statement(
+    select(account.c.account_id).where(member(account.c.account_id, "accounts"), account.c.state == "active")
+)
+_MEMBERS: Final = Statement(
+    select(list_member.c.list_id, account.c.account_id)
+    .join(account, account.c.account_id == list_member.c.person_id)
+    .where(member(list_member.c.list_id, "lists"), account.c.state == "active")
 )
 
 
@@ -80,6 +84,8 @@ class ListRecipient:
 
     list_id: int
     target: ListTarget
+    address: str
+    label: str
 
 
 def fold(text: str) -> str:
@@ -93,14 +99,23 @@ async def resolve(tx: Tx, text: str) -> PersonRecipient | ListRecipient | None:
     if row := await tx.one(_PERSON, address=folded):
         return PersonRecipient(row[0], row[1] == "active", PersonTarget(row[0], row[2]))
     if row := await tx.one(_LIST, address=folded):
-        list_id, kind, audience, target_id, school_id = row
-        return ListRecipient(list_id, ListTarget(kind, target_id, school_id, list_key(kind, audience)))
+        list_id, kind, audience, target_id, school_id, name, label = row
+        target = ListTarget(kind, target_id, school_id, list_key(kind, audience))
+        return ListRecipient(list_id, target, name, label)
     return None
 
 
-async def accounts_reached(tx: Tx, addresses: Sequence[str]) -> frozenset[int]:
-    """The active accounts behind people and lists, each once however many addresses lead to it."""
-    return frozenset(row[0] for row in await tx.all(_REACHED, addresses=[fold(text) for text in addresses]))
+async def reached(tx: Tx, accounts: Sequence[int], lists: Sequence[int]) -> dict[int, frozenset[int]]:
+    """The active accounts behind people (under 0) and lists, by list in this order; nobody stands there twice."""
+    found: dict[int, set[int]] = {0: {row[0] for row in await tx.all(_ACTIVE, accounts=accounts)}}
+    members = defaultdict[int, set[int]](set)
+    for list_id, account_id in await tx.all(_MEMBERS, lists=lists) if lists else ():
+        members[list_id].add(account_id)
+    seen = set(found[0])
+    for list_id in lists:
+        found[list_id] = members[list_id] - seen
+        seen |= members[list_id]
+    return {list_id: frozenset(people) for list_id, people in found.items()}
 
 
 async def own_addresses(tx: Tx, account_id: int) -> frozenset[str]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import datetime
 import secrets
-import tempfile
 from collections.abc import Sequence
-from typing import IO, Final
+from contextlib import ExitStack
+from typing import IO
 
 import structlog
 
@@ -17,7 +17,8 @@ from mailgate.accounts import Accounts
 from mailgate.accounts.smtp_sign_in import SmtpSignIn
 from mailgate.config import Settings
 from mailgate.database import Database, Tx
-from mailgate.delivery import recipients
+from mailgate.delivery import posting, recipients
+from mailgate.delivery.copies import Copies
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
 from mailgate.i18n import ascii_only, translator
 from mailgate.policy import words
@@ -30,9 +31,6 @@ from smtp.message import prepare
 from smtp.trace import received
 
 log = structlog.stdlib.get_logger("mailgate.delivery")
-
-SPOOL_MEMORY: Final = 1024 * 1024
-"""Octets of a message that may stay in memory; a larger one goes to a temporary file."""
 
 
 class Submission(SmtpSignIn):
@@ -61,6 +59,7 @@ class Submission(SmtpSignIn):
     async def rcpt_to(self, envelope: Envelope, recipient: Recipient) -> None:
         """The recipient exists, can take mail, and this person may write to it."""
         found = await self._database.read(lambda tx: recipients.resolve(tx, recipient.address))
+        recipient.resolved = found
         match found:
             case PersonRecipient(open=False):
                 raise self._refusal(550, "5.2.1", _("This mailbox is closed: the person has left."))
@@ -105,21 +104,26 @@ class Submission(SmtpSignIn):
             now=now,
         )
         sent_as = await self._check_authors(envelope, prepared.authors, prepared.sender)
-        addresses = [recipient.address for recipient in envelope.recipients]
-        reached = await self._database.read(lambda tx: recipients.accounts_reached(tx, addresses))
-        if not reached:
-            raise self._refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
-        with tempfile.SpooledTemporaryFile(max_size=SPOOL_MEMORY) as spool:
-            for block in prepared.blocks(content):
-                spool.write(block)
-            size = spool.tell()
-            spool.seek(0)
-            await self._store.deliver(spool, reached, sent_copy_for=sent_as)
+        people, lists = _sorted_out(envelope)
+        for one in lists:
+            self._check_posting(prepared.header, one)
+        with ExitStack() as stack:
+            copies = Copies(prepared, content, stack)
+            parcels = await self._database.read(lambda tx: copies.parcels(tx, people, lists, sent_as))
+            if not any(parcel.account_ids for parcel in parcels):
+                raise self._refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
+            await self._store.deliver_all(parcels)
         log.info(
-            "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(addresses),
-            mailboxes=len(reached), octets=size,
+            "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),
+            mailboxes=sum(len(parcel.account_ids) for parcel in parcels),
         )  # fmt: skip
         return f"Delivered as {identity}"
+
+    def _check_posting(self, header: bytes, to: ListRecipient) -> None:
+        if posting.has_passed(header, to.address):
+            raise self._refusal(554, "5.4.6", _("This message has been through this list before."))
+        if posting.is_automatic_reply(header):
+            raise self._refusal(550, "5.7.1", _("Lists take no automatic answers."))
 
     async def _check_authors(self, envelope: Envelope, authors: Sequence[str], sender: str | None) -> int | None:
         """Refuse authors that are neither the person nor lent; give the account whose Sent mailbox gets a copy.
@@ -147,6 +151,13 @@ class Submission(SmtpSignIn):
             return {**await recipients.lent_addresses(tx, account_id), **dict.fromkeys(own, account_id)}
 
         return await self._database.read(work)
+
+
+def _sorted_out(envelope: Envelope) -> tuple[list[int], list[ListRecipient]]:
+    """The accounts of people, and lists, each once."""
+    found = [recipient.resolved for recipient in envelope.recipients]
+    lists = {one.list_id: one for one in found if isinstance(one, ListRecipient)}
+    return [one.account_id for one in found if isinstance(one, PersonRecipient)], list(lists.values())
 
 
 def _(text: str) -> str:

@@ -1,8 +1,9 @@
-"""Delivery: one content and one small row in each INBOX, in one transaction whatever their number."""
+"""Delivery: each content once and one small row in each INBOX, in one transaction whatever their number."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import LargeBinary, and_, bindparam, or_, select, update
@@ -30,7 +31,7 @@ _sent = and_(mailbox.c.mailbox_id == SENT_ID, mailbox.c.account_id == bindparam(
 
 _LOCK: Final = Statement(
     select(mailbox.c.account_id, mailbox.c.mailbox_id)
-    .where(or_(_inboxes, _sent))
+    .where(or_(_inboxes, and_(mailbox.c.mailbox_id == SENT_ID, member(mailbox.c.account_id, "senders"))))
     .order_by(mailbox.c.account_id, mailbox.c.mailbox_id)
     .with_for_update()
 )
@@ -57,28 +58,45 @@ _ENTER_INBOXES: Final = Statement(insert(entry).from_select(names(entry), _enter
 _ENTER_SENT: Final = Statement(insert(entry).from_select(names(entry), _entered.where(_sent)))
 
 
-async def deliver(
-    tx: Tx, content: Prepared, account_ids: frozenset[int], internal_date: int, sent_copy_for: int | None
-) -> None:
-    """Put a content into every INBOX, and with ``\\Seen`` into the sender's Sent mailbox. Raises AccountNotFound."""
-    await write_message(tx, content)
-    accounts = sorted(account_ids)
-    touched = [(account_id, INBOX_ID) for account_id in accounts]
-    if sent_copy_for is not None:
-        touched.append((sent_copy_for, SENT_ID))
+@dataclass(frozen=True, slots=True)
+class PreparedParcel:
+    """A content that is ready to be stored, and whose it becomes."""
+
+    content: Prepared
+    account_ids: frozenset[int]
+    sent_copy_for: int | None
+
+
+async def deliver(tx: Tx, parcels: Sequence[PreparedParcel], internal_date: int | None) -> None:
+    """Put each content into its INBOXes, and with ``\\Seen`` into the sender's Sent mailbox. Raises AccountNotFound.
+
+    All contents are written, and then all mailboxes locked, in the order that every delivery has.
+    """
+    for parcel in sorted(parcels, key=lambda parcel: parcel.content.message_id):
+        await write_message(tx, parcel.content)
+    accounts = sorted(frozenset().union(*(parcel.account_ids for parcel in parcels)))
+    senders = sorted({parcel.sent_copy_for for parcel in parcels if parcel.sent_copy_for is not None})
+    touched = [(account_id, INBOX_ID) for account_id in accounts] + [(sender, SENT_ID) for sender in senders]
     await announce(tx, touched)
-    locked = await tx.all(_LOCK, accounts=accounts, sender=sent_copy_for)
+    locked = await tx.all(_LOCK, accounts=accounts, senders=senders)
     if len(locked) != len(touched):
         raise AccountNotFound({account_id for account_id, _ in touched} - {row[0] for row in locked})
+    for parcel in parcels:
+        await _enter(tx, parcel, internal_date)
+
+
+async def _enter(tx: Tx, parcel: PreparedParcel, internal_date: int | None) -> None:
+    content = parcel.content
     row = {
-        "internal_date": internal_date,
+        "internal_date": content.stored_at if internal_date is None else internal_date,
         "now": content.stored_at,
         "octets": content.size,
         "message_id": content.message_id,
     }
-    if accounts:
+    if parcel.account_ids:
+        accounts = sorted(parcel.account_ids)
         await tx.run(_COUNT_INBOXES, accounts=accounts, octets=content.size)
         await tx.run(_ENTER_INBOXES, accounts=accounts, flags=0, **row)
-    if sent_copy_for is not None:
-        await tx.run(_COUNT_SENT, sender=sent_copy_for, octets=content.size)
-        await tx.run(_ENTER_SENT, sender=sent_copy_for, flags=SEEN, **row)
+    if parcel.sent_copy_for is not None:
+        await tx.run(_COUNT_SENT, sender=parcel.sent_copy_for, octets=content.size)
+        await tx.run(_ENTER_SENT, sender=parcel.sent_copy_for, flags=SEEN, **row)

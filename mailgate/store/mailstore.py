@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Final
 
 from imap.backend import Account
-from mailgate.database import Database
+from mailgate.database import Database, Tx
 from mailgate.store import collector, delivery, maintenance, provisioning
 from mailgate.store.account import StoreAccount
 from mailgate.store.caches import Caches
@@ -20,6 +21,17 @@ from mailgate.store.search.finder import Finder
 
 APPEND_LIMIT: Final = 50 * 1024 * 1024
 """Octets of one appended message, unless the configuration says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message and the accounts that get it in their INBOX; `sent_copy_for` names the account that gets a copy in its
+    Sent mailbox, marked ``\\Seen``.
+    """
+
+    content: Content
+    account_ids: frozenset[int]
+    sent_copy_for: int | None = None
 
 
 class MailStore:
@@ -68,19 +80,36 @@ class MailStore:
         internal_date: int | None = None,
         sent_copy_for: int | None = None,
     ) -> None:
-        """Put a message into the INBOX of each account, once, whatever the number; durable when this returns.
+        """Put a message into the INBOX of each account: `deliver_all` of one parcel."""
+        await self.deliver_all([Parcel(content, frozenset(account_ids), sent_copy_for)], internal_date=internal_date)
 
-        `sent_copy_for` names the account that gets a copy in its Sent mailbox, marked ``\\Seen``. All of it and its
-        notifications are one transaction.
+    async def deliver_all(
+        self,
+        parcels: Sequence[Parcel],
+        *,
+        internal_date: int | None = None,
+        first: Callable[[Tx], Awaitable[None]] | None = None,
+    ) -> None:
+        """Put messages into the INBOX of their accounts, each once, whatever the number; durable when this returns.
+
+        All of it, its notifications and what `first` writes before are one transaction; when `first` raises, nothing
+        was delivered.
 
         Raises:
-            AccountNotFound: one of the accounts does not exist; nobody got the message.
+            AccountNotFound: one of the accounts does not exist; nobody got a message.
         """
         with ExitStack() as stack:
-            prepared = await prepare(content, stack)
-            date = prepared.stored_at if internal_date is None else internal_date
-            accounts = frozenset(account_ids)
-            await self._database.write(lambda tx: delivery.deliver(tx, prepared, accounts, date, sent_copy_for))
+            prepared = [
+                delivery.PreparedParcel(await prepare(parcel.content, stack), parcel.account_ids, parcel.sent_copy_for)
+                for parcel in parcels
+            ]
+
+            async def work(tx: Tx) -> None:
+                if first is not None:
+                    await first(tx)
+                await delivery.deliver(tx, prepared, internal_date)
+
+            await self._database.write(work)
 
     def account(self, account_id: int, username: str) -> Account:
         """The mailboxes of one person who signed in as `username`."""

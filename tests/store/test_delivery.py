@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 from imap.backend import Account, Rendering
 from imap.flags import SEEN
 from imap.message import PartTable
-from mailgate.database import Database, Statement
-from mailgate.store import AccountNotFound, MailStore
+from mailgate.database import Database, Statement, Tx
+from mailgate.store import AccountNotFound, MailStore, Parcel
 from mailgate.store.schema import body_chunk
 from mailgate.store.schema import message as message_table
 from tests.store.messages import INBOX, Hints, message, own, rows, status, whole
@@ -63,6 +63,34 @@ async def test_a_message_to_outside_only_still_leaves_the_senders_copy(store: Ma
     await store.deliver(message(), [], sent_copy_for=1)
     assert (await status(alice, "Sent")).messages == 1
     assert (await status(alice, "INBOX")).messages == 0
+
+
+async def test_several_copies_of_one_message_are_one_transaction(
+    store: MailStore, alice: Account, bob: Account
+) -> None:
+    listed = b"List-Id: <a.example.org>\r\n" + message()
+    both = [Parcel(message(), frozenset({1}), sent_copy_for=3), Parcel(listed, frozenset({2, 3}))]
+    await store.deliver_all(both)
+    assert (await whole(alice), await whole(bob)) == ({1: message()}, {1: listed})
+    assert (await status(store.account(3, ""), "Sent")).messages == 1
+
+    async def refuse(_: Tx) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await store.deliver_all(both, first=refuse)
+    assert (await whole(alice), await whole(bob)) == ({1: message()}, {1: listed})
+
+
+async def test_copies_that_cross_each_other_wait_and_never_deadlock(store: MailStore) -> None:
+    def copies(number: int) -> list[Parcel]:
+        one, other = frozenset(range(1, 11)), frozenset(range(11, 21))
+        texts = [b"X-Number: %d\r\n" % number + message(), b"X-Number: -%d\r\n" % number + message()]
+        return [Parcel(texts[number % 2], other), Parcel(texts[1 - number % 2], one)][:: 1 if number % 2 else -1]
+
+    await asyncio.gather(*(store.deliver_all(copies(number)) for number in range(16)))
+    for account_id in range(1, 21):
+        assert (await status(store.account(account_id, ""), "INBOX")).messages == 16
 
 
 async def test_an_unknown_account_means_that_nobody_gets_the_message(

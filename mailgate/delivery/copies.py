@@ -1,0 +1,57 @@
+"""The copies of one message: as it is for people, and for the members of each list as that list posts it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import IO, Final
+
+from directory.list_settings import SETTINGS_OF_LIST, from_row
+from mailgate.database import Statement, Tx
+from mailgate.delivery import recipients
+from mailgate.delivery.posting import PostedTo, as_posted
+from mailgate.delivery.recipients import ListRecipient
+from mailgate.store import Parcel
+from smtp.message import Prepared
+
+SPOOL_MEMORY: Final = 1024 * 1024
+"""Octets of a message that may stay in memory; a larger one goes to a temporary file."""
+
+_SETTINGS: Final = Statement(SETTINGS_OF_LIST)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """A message whose copies are made; they are files until `stack` closes."""
+
+    message: Prepared
+    content: IO[bytes]
+    stack: ExitStack
+
+    async def parcels(
+        self, tx: Tx, people: Sequence[int], lists: Sequence[ListRecipient], sent_as: int | None
+    ) -> list[Parcel]:
+        """One copy for each person: who is named gets the message as it is, others that of the first list they are on.
+
+        `sent_as` is the account that gets one in its Sent mailbox.
+        """
+        reached = await recipients.reached(tx, people, [one.list_id for one in lists])
+        parcels = []
+        if reached[0] or sent_as is not None:
+            parcels.append(Parcel(self._spooled(self.message), reached[0], sent_as))
+        for one in lists:
+            if reached[one.list_id]:
+                settings = from_row(await tx.one(_SETTINGS, list_id=one.list_id))
+                posted = as_posted(self.message, PostedTo(one.address, one.label, settings))
+                parcels.append(Parcel(self._spooled(posted), reached[one.list_id]))
+        return parcels
+
+    def _spooled(self, message: Prepared) -> IO[bytes]:
+        spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_MEMORY)  # noqa: SIM115 - the stack closes it
+        self.stack.enter_context(spool)
+        for block in message.blocks(self.content):
+            spool.write(block)
+        spool.seek(0)
+        return spool

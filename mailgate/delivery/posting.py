@@ -1,0 +1,88 @@
+"""A message on its way to a list: what its header says of the list, and what a list does not take.
+
+The body is never touched, and no field that the writer signed: a signed message keeps its Subject
+and Reply-To. The fields are those
+of RFC 2369 (List-Post), RFC 2919 (List-Id) and RFC 3834 section 5.2 (Precedence is what older responders look at).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from email.header import Header
+from typing import Final
+
+from directory.list_settings import ListSettings, Reply
+from smtp.message import Prepared, fields
+
+_OF_A_LIST: Final = frozenset(
+    {b"list-id", b"list-post", b"list-help", b"list-archive", b"list-owner", b"list-subscribe", b"list-unsubscribe",
+     b"list-unsubscribe-post", b"precedence"}
+)  # fmt: skip
+_LOOP: Final = b"x-loop"
+_SIGNED: Final = frozenset({b"dkim-signature", b"arc-message-signature"})
+
+
+@dataclass(frozen=True, slots=True)
+class PostedTo:
+    """A list as its members see it."""
+
+    address: str
+    label: str
+    settings: ListSettings
+
+
+def has_passed(header: bytes, address: str) -> bool:
+    """Whether the message went through this list before."""
+    return any(name == _LOOP and value.strip().lower() == address.encode() for name, value, _ in fields(header))
+
+
+def is_automatic_reply(header: bytes) -> bool:
+    """Whether a program answered by itself (RFC 3834 section 5): such a message is for one person, never for a list."""
+    return any(
+        name == b"auto-submitted" and value.strip().lower().startswith(b"auto-replied")
+        for name, value, _ in fields(header)
+    )
+
+
+def as_posted(message: Prepared, to: PostedTo) -> Prepared:
+    """The copy that members of a list get."""
+    kept = [(name, value, whole) for name, value, whole in fields(message.header) if name not in _OF_A_LIST]
+    signed = any(name in _SIGNED for name, _, _ in kept)
+    settings = to.settings
+    answers = None if signed else {Reply.LIST: to.address, Reply.ADDRESS: settings.reply_to}.get(settings.reply)
+    lines: list[bytes] = []
+    for name, value, whole in kept:
+        if name == b"reply-to" and answers:
+            continue
+        lines.append(_tagged(value, settings.tag) if name == b"subject" and settings.tag and not signed else whole)
+    if answers:
+        lines.append(b"Reply-To: <%s>\r\n" % answers.encode())
+    lines.append(b"List-Id: %s<%s>\r\n" % (_phrase(to.label), to.address.replace("@", ".").encode()))
+    lines.append(b"List-Post: <mailto:%s>\r\n" % to.address.encode())
+    lines.append(b"Precedence: list\r\n")
+    lines.append(b"X-Loop: %s\r\n" % to.address.encode())
+    return replace(message, header=b"".join(lines) + b"\r\n")
+
+
+def _tagged(subject: bytes, tag: str) -> bytes:
+    """``Subject`` with the list's tag in front, unless it is there already, as in an answer."""
+    subject = subject.lstrip()
+    mark = _encoded(f"[{tag}]")
+    if mark in subject:
+        return b"Subject: " + subject + b"\r\n"
+    if mark.startswith(b"=?") and subject.startswith(b"=?"):
+        mark = _encoded(f"[{tag}] ")  # the blank between two encoded words is not shown (RFC 2047 section 6.2)
+    return b"Subject: " + mark + b" " + subject + b"\r\n"
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode() if text.isascii() else Header(text, "utf-8", maxlinelen=60).encode().encode()
+
+
+def _phrase(label: str) -> bytes:
+    """The list's name in front of its List-Id, as RFC 2919 section 3 lets it stand."""
+    if not label:
+        return b""
+    if label.isascii():
+        return b'"%s" ' % label.replace("\\", "\\\\").replace('"', '\\"').encode()
+    return _encoded(label) + b" "

@@ -1,0 +1,1 @@
+"""What becomes of a message between its writer and its readers."""
