@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 import directory.schema
 import mailgate.accounts.schema
+import mailgate.policy.schema
 import mailgate.store.schema
 from directory.local import add_person
 from mailgate.accounts import Accounts
@@ -27,7 +28,7 @@ NOBODY = "nobody@ent.example.org"
 
 
 def make_tables(connection: Connection) -> None:
-    for schema in (directory.schema, mailgate.store.schema, mailgate.accounts.schema):
+    for schema in (directory.schema, mailgate.store.schema, mailgate.accounts.schema, mailgate.policy.schema):
         schema.metadata.create_all(connection)
 
 

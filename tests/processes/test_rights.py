@@ -20,8 +20,7 @@ def test_rights_that_are_given_and_taken_back_are_news(serving: Serving) -> None
         assert watching.readline() == b'* LIST (\\NonExistent \\HasChildren) "/" Shared\r\n'
         assert watching.readline() == b'* LIST (\\HasChildren \\Subscribed) "/" %s\r\n' % NAME.encode()
         with closing(Idle(serving, NAME)) as reading:
-            with serving.smtp() as client:
-                client.sendmail(serving.teacher, [ADDRESS], serving.message("Partage"))
+            assert watching.append(NAME, "", "", b"Subject: Partage\r\n\r\n")[0] == "OK"
             reading.wait_for(b"* 1 EXISTS\r\n")
             serving.command.good("shared", "revoke", "Infirmerie", serving.pupil)
             reading.wait_for(b"* 1 EXPUNGE\r\n")
