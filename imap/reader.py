@@ -10,7 +10,7 @@ import enum
 import io
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Final, TypeAlias, cast
 
@@ -26,6 +26,8 @@ _MESSAGE_AFTER: Final = {"APPEND": 2, "REPLACE": 3, "UID REPLACE": 4}
 """The spaces in the first line of these commands after which a literal may be a message: earlier it is a name."""
 _CATENATE: Final = re.compile(rb" CATENATE \(", re.IGNORECASE)
 _URL: Final = re.compile(rb"[ (]URL \Z", re.IGNORECASE)
+_AHEAD: Final = 16_384
+"""Octets in which `CommandReader.lines` looks for commands."""
 _PATIENCE: Final = 4
 """A refused command is read to its end up to so many times the limit."""
 
@@ -151,6 +153,24 @@ class CommandReader:
         if (len(self._buffer) if line is None else len(line)) > limit:
             return Overrun("Line too long")
         return line
+
+    def lines(self, most: int) -> Sequence[bytes]:
+        """The next commands, so many at most, up to the first that is not complete in one line; they stay where they
+        are until `skip_line`.
+        """
+        if self._parts or self._missing or self._announced is not None or self._refusal is not None or self._cut:
+            return ()
+        lines = []
+        for line in bytes(self._buffer[:_AHEAD]).split(b"\n", most)[:-1]:
+            text = line.removesuffix(b"\r")
+            if not text or len(text) > self._line_limit or announced_literal(text) is not None:
+                break
+            lines.append(text)
+        return lines
+
+    def skip_line(self) -> None:
+        """Take the first command that `lines` gave out of the buffer."""
+        self._take_line()
 
     def event(self) -> Event | None:
         """The next complete thing, None while it is not there."""

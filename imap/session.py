@@ -321,11 +321,16 @@ class Session:
             raise
         self._bad_in_a_row = 0
         if completion is not None:
-            await self._tell_news(command)
-            await put_waiting(self)
-            self._complete(tag, command, completion)
+            await self.finish(tag, command, completion)
 
-    def _complete(self, tag: str, command: Command, completion: Completion) -> None:
+    async def finish(self, tag: str, command: Command, completion: Completion) -> None:
+        """Put the news that the command lets be told, then its completion."""
+        await self._tell_news(command)
+        await put_waiting(self)
+        self.complete(tag, command, completion)
+
+    def complete(self, tag: str, command: Command, completion: Completion) -> None:
+        """Put the completion alone."""
         text, values = completion.text, completion.values
         if text == f"{command.verb} completed":
             text, values = "{verb} completed", {"verb": command.verb}

@@ -10,7 +10,7 @@ from imap.backend.acl import AclChange, AclEntry, Grantable
 from imap.backend.annotations import SERVER, AnnotationChange, AnnotationChanges
 from imap.backend.changes import Change, Changes, Hint, Snapshot
 from imap.backend.mailboxes import HIERARCHY_DELIMITER, OTHER_USERS, SHARED, MailboxRef, MailboxStatus, Quota
-from imap.backend.marking import FlagAction, Marking, Stored
+from imap.backend.marking import FlagAction, FlagRule, Marking, Stored
 from imap.backend.messages import Appended, Copied, Entry, NewMessage, Rendered, Rendering, Replaced
 from imap.backend.sign_in import Backend, Peer, SaslExchange
 from imap.backend.texts import TextHits, TextKey, TextScope
@@ -32,6 +32,7 @@ __all__ = [
     "Copied",
     "Entry",
     "FlagAction",
+    "FlagRule",
     "Grantable",
     "Hint",
     "MailboxRef",

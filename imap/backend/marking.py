@@ -30,18 +30,34 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Marking:
-    """STORE worked out from flags that the caller holds: right as long as nothing else has changed in the mailbox."""
+class FlagRule:
+    """What makes the new flags of messages out of the old ones: ``flags & kept | added``."""
 
-    since: int
-    """The mailbox's modification sequence at which the caller's flags are right. The next one is the change's."""
     kept: int
     added: int
-    """A message gets ``flags & kept | added``."""
-    changed: Sequence[Change]
-    """The messages that change, as they are then, by ascending UID."""
     is_range: bool
-    """Nothing else changes if all messages from the first to the last of them are so treated."""
+    """Nothing else changes if all messages from the first to the last of the UIDs are so treated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """STORE worked out from flags that the caller holds: right as long as nothing else has changed in the mailbox.
+
+    It may be several commands, one after the other, each on messages of its own and with a modification sequence of
+    its own (RFC 7162 section 3.1).
+    """
+
+    since: int
+    """The mailbox's modification sequence at which the caller's flags are right. The next ones are the commands'."""
+    reached: int
+    """That of the last command."""
+    uids: Sequence[int]
+    """The messages that change; of one command in ascending order."""
+    flags: Sequence[int]
+    """What they have then."""
+    modseqs: Sequence[int]
+    rule: FlagRule | None
+    """What says the same in short, for one command."""
     unseen: int
     deleted: int
     """What that adds to the numbers of messages without ``\\Seen`` and with ``\\Deleted``."""

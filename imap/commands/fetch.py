@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from imap import flags
 from imap.backend import Entry, FlagAction, Rendered
 from imap.commands.fetch_plan import Chunk, Plan, make_plan
 from imap.commands.fetch_sections import put_sections
-from imap.commands.messages import positions
+from imap.commands.messages import chunks, positions
 from imap.commands.read_ahead import read_ahead
-from imap.commands.store import store_known
+from imap.commands.store import is_known, write
 from imap.errors import BadCommand, CommandRefused, MessageGone, NotPermitted
 from imap.parsing.fetch import Fetch
 from imap.parsing.fetch_items import FetchItem
@@ -20,7 +20,7 @@ from imap.parsing.partial import PartialRange
 from imap.parsing.sequence import SequenceSet
 from imap.responses import Completion
 from imap.rights import Rights
-from imap.selected.marking import spans_of
+from imap.selected.marking import Marks, spans_of
 from imap.selected.resync import vanished_since
 from imap.selected.view import Columns, View
 
@@ -67,7 +67,7 @@ async def put_items(session: Session, view: View, uids: Collection[int], items: 
     """FETCH responses that no FETCH asked for, of announced messages; nothing is marked as seen."""
     command = Fetch(uid=False, messages=SequenceSet(()), items=items)
     first = bisect_left(view.uids, min(uids, default=0), 0, view.count)
-    for span in _chunks([range(first, view.count)], _CHUNK):
+    for span in chunks([range(first, view.count)], _CHUNK):
         messages = view.columns(span)
         messages = messages.only([index for index, uid in enumerate(messages.uids) if uid in uids])
         if messages.uids:
@@ -87,11 +87,11 @@ async def _fetch_spans(session: Session, plan: Plan, spans: Sequence[range], cha
         await read_ahead(session, plan, spans)
     asked = sum(map(len, spans))
     shown = 0
-    for span in _chunks(spans, _CHUNK):
+    for span in chunks(spans, _CHUNK):
         messages = view.columns(span)
         shown += len(messages.uids)
         if changed_since is not None:
-            messages = _changed_since(messages, changed_since)
+            messages = messages.since(changed_since)
         if messages.uids:
             shown -= await _fetch_chunk(session, view, plan, messages)
             await session.spill()
@@ -123,18 +123,8 @@ def _part(spans: Sequence[range], partial: PartialRange) -> list[range]:
 async def _learn(view: View, spans: Sequence[range]) -> None:
     """Entries of many messages are read in a few large pieces."""
     if sum(map(len, spans)) > _CHUNK:
-        for span in _chunks(spans, _AHEAD):
+        for span in chunks(spans, _AHEAD):
             await view.mailbox.learn(view.uids[span.start : span.stop])
-
-
-def _chunks(spans: Sequence[range], size: int) -> Iterator[range]:
-    for span in spans:
-        for start in range(span.start, span.stop, size):
-            yield range(start, min(start + size, span.stop))
-
-
-def _changed_since(messages: Columns, modseq: int) -> Columns:
-    return messages.only([index for index, changed in enumerate(messages.modseqs) if changed > modseq])
 
 
 async def _fetch_chunk(session: Session, view: View, plan: Plan, messages: Columns) -> int:
@@ -204,9 +194,11 @@ async def _set_seen(session: Session, view: View, messages: Columns) -> bool:
     unseen = [uid for uid, mask in zip(messages.uids, messages.flags, strict=True) if not mask & flags.SEEN]
     if not unseen:
         return False
-    spans = spans_of(number - 1 for number in messages.numbers)
-    if await store_known(session, view, spans, FlagAction.ADD, flags.SEEN, ()) is not None:
-        return True
+    if is_known(session, view):
+        marks = Marks(view.mailbox)
+        marks.add(spans_of(number - 1 for number in messages.numbers), FlagAction.ADD, flags.SEEN, ())
+        if await write(session, view, marks):
+            return True
     try:
         stored = await session.account.store(view.mailbox.ref, unseen, FlagAction.ADD, flags.SEEN, ())
     except NotPermitted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator, Sequence
 
 from imap.errors import BadCommand, CommandRefused, MessageGone
 from imap.parsing.sequence import SequenceSet
@@ -38,3 +39,10 @@ def require_writable(view: View) -> None:
         raise CommandRefused("The mailbox is open for reading only", code="READ-ONLY")
     if view.mailbox.deleted:
         raise CommandRefused("The mailbox was deleted", code="NONEXISTENT")
+
+
+def chunks(spans: Sequence[range], size: int) -> Iterator[range]:
+    """The same positions in pieces of this size at most."""
+    for span in spans:
+        for start in range(span.start, span.stop, size):
+            yield range(start, min(start + size, span.stop))

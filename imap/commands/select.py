@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from imap.commands.folders import old_name
+from imap.commands.messages import chunks
 from imap.errors import BadCommand, NotPermitted
 from imap.flags import SEEN
 from imap.mailbox_tree import MailboxTree, list_line
@@ -16,12 +17,15 @@ from imap.parsing.select import QResyncParam, Select
 from imap.parsing.sequence import SequenceSet
 from imap.responses import Completion
 from imap.rights import Rights, read_write
-from imap.selected.news import flag_lines, flags_line
+from imap.selected.news import flag_lines, flags_lines
 from imap.selected.resync import matched_uid, vanished_since
 from imap.selected.view import View
 
 if TYPE_CHECKING:
     from imap.session import Session
+
+_CHUNK: Final = 10_000
+"""Messages that are looked at at once."""
 
 
 async def select(session: Session, _tag: str, command: Select) -> Completion:
@@ -121,7 +125,7 @@ async def _resynchronize(session: Session, view: View, known: QResyncParam) -> N
     if gone:
         session.put(b"* VANISHED (EARLIER) %b\r\n" % gone)
     style = session.style(uid=True)
-    for span in view.positions(uids, uid=True):
-        for number, uid, mask, modseq in view.states_since(span, known.modseq):
-            session.put(flags_line(style, number, uid, view.flag_text(uid, mask), modseq))
+    for span in chunks(view.positions(uids, uid=True), _CHUNK):
+        changed = view.columns(span).since(known.modseq)
+        session.put(b"".join(flags_lines(style, changed, view.flag_column(changed))))
         await session.spill()

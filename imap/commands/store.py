@@ -2,51 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from imap.backend import FlagAction, Stored
-from imap.commands.messages import existing_uids, positions, require_writable
+from imap.commands.batching import Batched, following
+from imap.commands.messages import chunks, existing_uids, positions, require_writable
 from imap.parsing.store import Expunge, Store
 from imap.parsing.wire import uid_set
 from imap.responses import Completion
 from imap.rights import settable
-from imap.selected.marking import Marks, masks
-from imap.selected.news import flag_lines, flags_line
-from imap.selected.view import View
+from imap.selected.marking import Marks
+from imap.selected.news import NewsStyle, flag_lines, flags_lines
+from imap.selected.view import Columns, View
 
 if TYPE_CHECKING:
     from imap.session import Session
 
 _ALL_FLAGS: Final = -1
+_CHUNK: Final = 2_000
+"""Messages whose answers are made at once."""
 
 
-async def store(session: Session, _tag: str, command: Store) -> Completion:
-    """STORE and UID STORE: one write for all messages."""
+async def store(session: Session, tag: str, command: Store) -> Completion | None:
+    """STORE and UID STORE: one write for all messages, and for those STOREs that wait behind and can go along."""
     view = session.selected
     if command.unchanged_since is not None:
         session.enable_condstore()
     require_writable(view)
     spans = positions(view, command.messages, uid=command.uid)
+    if command.unchanged_since is None and is_known(session, view):
+        marks, batch = _work_out(session, view, Batched(tag, command, spans))
+        with session.patience():
+            written = await write(session, view, marks)
+        if written:
+            return await _answer(session, view, marks, batch)
+    return await _store_unknown(session, view, command, spans)
+
+
+def _work_out(session: Session, view: View, first: Batched) -> tuple[Marks, list[Batched]]:
+    marks, batch = Marks(view.mailbox), list[Batched]()
+    for one in chain((first,), following(session, view, first.spans)):
+        flags = one.command.flags
+        if not marks.add(one.spans, one.command.action, flags.mask, flags.keywords):
+            break
+        batch.append(one)
+    return marks, batch
+
+
+async def _answer(session: Session, view: View, marks: Marks, batch: Sequence[Batched]) -> Completion | None:
+    """What each command did and its completion, in their order; news of others come with the last."""
+    told = set(marks.uids) if session.condstore and any(one.command.silent for one in batch) else set[int]()
+    completion = Completion("STORE completed")
+    for one in batch[:-1]:
+        await _put_flags(session, view, one.command, one.spans, told)
+        session.complete(one.tag, one.command, completion)
+        session.connection.reader.skip_line()
+    last = batch[-1]
+    await _put_flags(session, view, last.command, last.spans, told)
+    if last is batch[0]:
+        return completion
+    await session.finish(last.tag, last.command, completion)
+    return None
+
+
+async def _store_unknown(session: Session, view: View, command: Store, spans: Sequence[range]) -> Completion:
+    """STORE as the database has it."""
     uids = view.uids_of(spans)
     gone = set(view.vanished).intersection(uids)
     with session.patience():
-        stored = None
-        if command.unchanged_since is None:
-            flags = command.flags
-            stored = await store_known(session, view, spans, command.action, flags.mask, flags.keywords)
-        if stored is None:
-            stored = await session.account.store(
-                view.mailbox.ref,
-                [uid for uid in uids if uid not in gone] if gone else uids,
-                command.action,
-                command.flags.mask,
-                command.flags.keywords,
-                command.unchanged_since,
-            )
-            await view.mailbox.settle(stored.modseq, changed=stored.changed, keywords=stored.keywords, origin=view)
-    told = {change.uid for change in stored.changed} if command.silent else None
-    await _put_flags(session, command, spans, told, set(stored.conflicts))
+        stored = await session.account.store(
+            view.mailbox.ref,
+            [uid for uid in uids if uid not in gone] if gone else uids,
+            command.action,
+            command.flags.mask,
+            command.flags.keywords,
+            command.unchanged_since,
+        )
+        await view.mailbox.settle(stored.modseq, changed=stored.changed, keywords=stored.keywords, origin=view)
+    await _put_flags(
+        session, view, command, spans, {change.uid for change in stored.changed}, frozenset(stored.conflicts)
+    )
     condition = "NO" if gone and not command.uid else "OK"
     code = "EXPUNGEISSUED" if condition == "NO" else None
     if stored.conflicts:
@@ -56,43 +92,62 @@ async def store(session: Session, _tag: str, command: Store) -> Completion:
     return Completion(text, code, condition)
 
 
-async def store_known(
-    session: Session, view: View, spans: list[range], action: FlagAction, system: int, names: Sequence[str]
-) -> Stored | None:
-    """Change flags as the columns of the mailbox have it, which then show it; None where they are not enough for that.
-
-    That is when a message is gone, a keyword is new, nothing changes (or so it seems), or others were quicker.
-    """
+def is_known(session: Session, view: View) -> bool:
+    """Whether STORE can be worked out from the columns of the mailbox: it is one's own, and no message has gone."""
     mailbox = view.mailbox
-    own = mailbox.ref.account_id == session.account.account_id and settable(mailbox.rights) == _ALL_FLAGS
-    if not own or not view.in_step:
-        return None
-    wanted = masks(mailbox.keywords, action, system, names)
-    if wanted is None:
-        return None
-    marks = Marks(mailbox, *wanted)
-    if not marks.add(spans) or not marks.changed or not await session.account.mark(mailbox.ref, marks.marking):
-        return None
-    await mailbox.settle(marks.modseq, changed=marks.changed, origin=view)
-    return Stored(marks.modseq, mailbox.keywords, marks.changed)
+    own = mailbox.ref.account_id == session.account.account_id
+    return own and view.in_step and settable(mailbox.rights) == _ALL_FLAGS
+
+
+async def write(session: Session, view: View, marks: Marks) -> bool:
+    """Write what was worked out, which the columns then show; False when there is nothing or others were quicker."""
+    if not marks.count or not await session.account.mark(view.mailbox.ref, marks.marking):
+        return False
+    await marks.settle(view)
+    return True
 
 
 async def _put_flags(
-    session: Session, command: Store, spans: list[range], told: set[int] | None, conflicts: set[int]
+    session: Session,
+    view: View,
+    command: Store,
+    spans: Sequence[range],
+    told: Collection[int],
+    conflicts: Collection[int] = frozenset(),
 ) -> None:
     """FETCH responses after STORE: all flags, or with SILENT only new modification sequences; conflicts in full."""
-    view = session.selected
     style = session.style(uid=command.uid)
     if view.keywords_told != len(view.mailbox.keywords):
         session.put(b"".join(flag_lines(view, style)))
-    for span in spans:
-        for number, uid, mask, modseq in view.states(span):
-            if told is None or uid in conflicts:
-                session.put(flags_line(style, number, uid, view.flag_text(uid, mask), modseq))
-                view.changed.discard(uid)
-            elif session.condstore and uid in told:
-                session.put(flags_line(style, number, uid, None, modseq))
-            await session.spill()
+    if command.silent and not conflicts and not session.condstore:
+        return
+    for span in chunks(spans, _CHUNK):
+        messages = view.columns(span)
+        if command.silent:
+            lines = _silent_lines(session, view, style, messages, told, conflicts)
+        else:
+            lines = flags_lines(style, messages, view.flag_column(messages))
+            view.forget_news(messages.uids)
+        session.put(b"".join(lines))
+        await session.spill()
+
+
+def _silent_lines(
+    session: Session,
+    view: View,
+    style: NewsStyle,
+    messages: Columns,
+    told: Collection[int],
+    conflicts: Collection[int],
+) -> list[bytes]:
+    failed = [index for index, uid in enumerate(messages.uids) if uid in conflicts]
+    full = messages.only(failed)
+    lines = dict(zip(failed, flags_lines(style, full, view.flag_column(full)), strict=True))
+    view.forget_news(full.uids)
+    if session.condstore:
+        changed = [index for index, uid in enumerate(messages.uids) if uid in told and uid not in conflicts]
+        lines.update(zip(changed, flags_lines(style, messages.only(changed), None), strict=True))
+    return [lines[index] for index in sorted(lines)]
 
 
 async def expunge(session: Session, _tag: str, command: Expunge) -> Completion:

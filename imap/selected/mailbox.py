@@ -147,7 +147,7 @@ class SharedMailbox:
         if self._sent_days is None:
             self._sent_days = array("i", [_UNREAD]) * len(self.uids)
         positions = self._positions(uids)
-        days = _at(self._sent_days, positions)
+        days = at(self._sent_days, positions)
         if _UNREAD in days:
             unread = [self.uids[position] for position, day in zip(positions, days, strict=True) if day == _UNREAD]
             for uid, day in zip(unread, await read(unread), strict=True):
@@ -155,7 +155,7 @@ class SharedMailbox:
                 if place >= 0:
                     self._sent_days[place] = day
             positions = self._positions(uids)
-            days = _at(self._sent_days, positions)
+            days = at(self._sent_days, positions)
         return days if len(positions) == len(uids) else await read(uids)
 
     def _positions(self, uids: Sequence[int]) -> Sequence[int]:
@@ -251,8 +251,9 @@ class SharedMailbox:
         """Take the result of one's own write: at once when it is the very next change, else by asking for all changes.
 
         A write that changed nothing reports a modification sequence that may be another's. The flags in ``changed``
-        are then known to ``origin``: they are no news to it.
+        are then known to ``origin``: they are no news to it, unless what others did to the same messages is.
         """
+        news = set(origin.changed) if origin is not None else set()
         table = self.keywords if keywords is None else keywords
         if modseq == self.highestmodseq + 1 and (changed or vanished):
             self.apply(Changes(modseq, self.uidnext, table, changed, vanished, rights=self.rights))
@@ -261,11 +262,11 @@ class SharedMailbox:
         else:
             self._learn_keywords(table)
         if origin is not None:
-            origin.forget_news(change.uid for change in changed if self._is_at(change.uid, modseq))
+            origin.forget_news(change.uid for change in changed if change.uid not in news and self._shows(change))
 
-    def _is_at(self, uid: int, modseq: int) -> bool:
-        index = self.index(uid)
-        return index >= 0 and self.modseqs[index] == modseq
+    def _shows(self, change: Change) -> bool:
+        index = self.index(change.uid)
+        return index >= 0 and self.modseqs[index] == change.modseq
 
     def apply(self, changes: Changes) -> None:
         """Bring the columns forward and tell the views; applying the same changes twice does nothing."""
@@ -278,6 +279,12 @@ class SharedMailbox:
         self.highestmodseq = max(before, changes.highestmodseq)
         for view in tuple(self.views):
             view.note(changed, vanished, before)
+
+    def advance(self, modseq: int, changed: Sequence[int], origin: View) -> None:
+        """The columns show what ``origin`` did up to ``modseq``: tell the other views of these UIDs."""
+        before, self.highestmodseq = self.highestmodseq, modseq
+        for view in tuple(self.views):
+            view.note(changed, (), before, known=view is origin)
 
     def _learn_keywords(self, keywords: tuple[str, ...]) -> None:
         """The table only grows: a shorter one is older."""
@@ -358,10 +365,20 @@ class SharedMailbox:
             await asyncio.wait([self._task])
 
 
-def _at(column: array[int], positions: Sequence[int]) -> Sequence[int]:
+def at(column: array[int], positions: Sequence[int]) -> Sequence[int]:
+    """What stands at these positions."""
     if isinstance(positions, range):
         return column[positions.start : positions.stop]
     return [column[position] for position in positions]
+
+
+def put_at(column: array[int], positions: Sequence[int], values: array[int]) -> None:
+    """Put values at these positions, one at each."""
+    if isinstance(positions, range):
+        column[positions.start : positions.stop] = values
+        return
+    for position, value in zip(positions, values, strict=True):
+        column[position] = value
 
 
 def _without(column: array[int], positions: Sequence[int]) -> array[int]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from imap.backend import Change, FlagAction, Marking
+from imap.backend import Change, FlagAction, FlagRule, Marking
 from imap.flags import DELETED, KEYWORD_SHIFT, SEEN
-from imap.selected.mailbox import SharedMailbox
+from imap.selected.mailbox import SharedMailbox, at, put_at
+from imap.selected.view import View
 
 _MOST: Final = 50_000
 """Messages of one STORE: those of more are worked out by the database, which the event loop does not wait for."""
 
 
-def masks(keywords: Sequence[str], action: FlagAction, system: int, names: Sequence[str]) -> tuple[int, int] | None:
+def _masks(keywords: Sequence[str], action: FlagAction, system: int, names: Sequence[str]) -> tuple[int, int] | None:
     """The bits that STORE keeps and adds where one may change all flags; None when it brings a new keyword."""
     known = {name.lower(): KEYWORD_SHIFT + index for index, name in enumerate(keywords)} if names else {}
     mask = system
@@ -40,46 +43,96 @@ def spans_of(positions: Iterable[int]) -> list[range]:
 
 
 class Marks:
-    """What the same STORE makes of one set of messages after the other, on a mailbox as it is now."""
+    """What STOREs of a session make of the messages of a mailbox as it is now: a write, then what its columns show."""
 
-    def __init__(self, mailbox: SharedMailbox, kept: int, added: int) -> None:
-        self.modseq = mailbox.highestmodseq + 1
-        self.changed: list[Change] = []
+    def __init__(self, mailbox: SharedMailbox) -> None:
+        self.count = 0
+        """Commands so far."""
+        self.uids = array("I")
+        """The messages that change."""
         self._mailbox = mailbox
-        self._kept, self._added = kept, added
-        self._spans = self._unseen = self._deleted = 0
+        self._columns = mailbox.uids
+        self._since = mailbox.highestmodseq
+        self._flags = array("q")
+        self._modseqs = array("Q")
+        self._places: list[Sequence[int]] = []
+        self._rule: FlagRule | None = None
+        self._unseen = self._deleted = 0
 
-    def add(self, spans: Sequence[range]) -> bool:
-        """Add the messages at these positions of the columns, none twice; False, and nothing is added, for too many."""
-        if sum(map(len, spans)) > _MOST:
+    @property
+    def reached(self) -> int:
+        """The modification sequence of the last command: each has its own (RFC 7162 section 3.1)."""
+        return self._since + self.count
+
+    def add(self, spans: Sequence[range], action: FlagAction, system: int, names: Sequence[str]) -> bool:
+        """Add one command, on messages at these positions of the columns that no other names.
+
+        False, and nothing is added, for too many messages, a new keyword, and where nothing changes (or so it seems).
+        """
+        masks = _masks(self._mailbox.keywords, action, system, names)
+        if masks is None or sum(map(len, spans)) + len(self.uids) > _MOST:
             return False
-        kept, added, modseq = self._kept, self._added, self.modseq
-        counts = (~kept | added) & (SEEN | DELETED)
-        for span in spans:
-            self._spans += 1
-            uids = self._mailbox.uids[span.start : span.stop]
-            flags = self._mailbox.flags[span.start : span.stop]
-            found = [
-                (uid, old, new)
-                for uid, old, new in zip(uids, flags, [old & kept | added for old in flags], strict=True)
-                if old != new
-            ]
-            self.changed += [Change(uid, new, modseq) for uid, _, new in found]
-            if counts:
-                self._unseen += sum((old & SEEN) - (new & SEEN) for _, old, new in found) // SEEN
-                self._deleted += sum((new & DELETED) - (old & DELETED) for _, old, new in found) // DELETED
+        kept, added = masks
+        places = [place for place in (self._changing(span, kept, added) for span in spans) if place]
+        if not places:
+            return False
+        self.count += 1
+        before = len(self.uids)
+        for place in places:
+            self.uids.extend(at(self._columns, place))
+            self._turn(at(self._mailbox.flags, place), kept, added)
+        self._modseqs += array("Q", [self.reached]) * (len(self.uids) - before)
+        self._places += places
+        is_range = len(spans) == 1 or len(self.uids) == 1
+        self._rule = FlagRule(kept, added, is_range=is_range) if self.count == 1 else None
         return True
+
+    def _changing(self, span: range, kept: int, added: int) -> Sequence[int]:
+        """The positions at which flags become others."""
+        flags = self._mailbox.flags[span.start : span.stop]
+        masks = set(flags)
+        changing = {mask for mask in masks if mask & kept | added != mask}
+        if len(changing) == len(masks):
+            return span
+        return [position for position, mask in zip(span, flags, strict=True) if mask in changing] if changing else ()
+
+    def _turn(self, flags: Sequence[int], kept: int, added: int) -> None:
+        """Add the new flags of messages that have these, and count."""
+        counts = Counter(flags)
+        turned = {mask: mask & kept | added for mask in counts}
+        for mask, count in counts.items():
+            self._unseen += count * ((not turned[mask] & SEEN) - (not mask & SEEN))
+            self._deleted += count * (bool(turned[mask] & DELETED) - bool(mask & DELETED))
+        self._flags += array("q", map(turned.__getitem__, flags))
 
     @property
     def marking(self) -> Marking:
         """The same for the store."""
-        changed = sorted(self.changed)
         return Marking(
-            self.modseq - 1,
-            self._kept,
-            self._added,
-            changed,
-            is_range=self._spans == 1 or len(changed) == 1,
+            self._since,
+            self.reached,
+            self.uids,
+            self._flags,
+            self._modseqs,
+            self._rule,
             unseen=self._unseen,
             deleted=self._deleted,
         )
+
+    async def settle(self, origin: View) -> None:
+        """All is written: the columns show it and the other sessions hear of it, if the mailbox is still as it was.
+
+        If others were quicker, the store is asked for all changes. The flags are no news to ``origin``.
+        """
+        mailbox = self._mailbox
+        if mailbox.highestmodseq != self._since or mailbox.uids is not self._columns:
+            changed = list(map(Change, self.uids, self._flags, self._modseqs))
+            await mailbox.settle(self.reached, changed=changed, origin=origin)
+            return
+        start = 0
+        for place in self._places:
+            stop = start + len(place)
+            put_at(mailbox.flags, place, self._flags[start:stop])
+            put_at(mailbox.modseqs, place, self._modseqs[start:stop])
+            start = stop
+        mailbox.advance(self.reached, self.uids, origin)

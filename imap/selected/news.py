@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
@@ -11,7 +11,8 @@ from imap.flags import MAX_KEYWORDS, SYSTEM_FLAGS
 from imap.parsing.wire import uid_set
 from imap.responses import status
 from imap.rights import Rights, settable
-from imap.selected.view import View, Wanted
+from imap.selected.mailbox import at
+from imap.selected.view import Columns, View, Wanted
 
 
 def note(text: str, code: str) -> bytes:
@@ -115,23 +116,26 @@ def _flags(view: View, style: NewsStyle, most: int) -> list[bytes]:
         return []
     chosen = sorted(view.changed) if len(view.changed) <= most else nsmallest(most, view.changed)
     view.changed.difference_update(chosen)
-    lines = []
-    for uid in chosen:
-        position, index = view.position(uid), view.mailbox.index(uid)
-        if position >= 0 and index >= 0:
-            text = view.flag_text(uid, view.mailbox.flags[index])
-            lines.append(flags_line(style, position + 1, uid, text, view.mailbox.modseqs[index]))
-    return lines
+    mailbox = view.mailbox
+    found = [(view.position(uid) + 1, uid, mailbox.index(uid)) for uid in chosen]
+    found = [(number, uid, index) for number, uid, index in found if number and index >= 0]
+    if not found:
+        return []
+    numbers, uids, indexes = zip(*found, strict=True)
+    columns = Columns(numbers, uids, at(mailbox.flags, indexes), at(mailbox.modseqs, indexes))
+    return flags_lines(style, columns, view.flag_column(columns))
 
 
-def flags_line(style: NewsStyle, number: int, uid: int, flags: bytes | None, modseq: int) -> bytes:
-    """One FETCH response of flags that changed; without FLAGS for a STORE that asked for silence."""
-    items = []
+def flags_lines(style: NewsStyle, columns: Columns, flags: Sequence[bytes] | None) -> list[bytes]:
+    """FETCH responses of flags that changed; without FLAGS for a STORE that asked for silence."""
+    items: list[tuple[bytes, Sequence[object]]] = []
     if style.uid and not style.uidonly:
-        items.append(b"UID %d" % uid)
+        items.append((b"UID %d", columns.uids))
     if flags is not None:
-        items.append(b"FLAGS (%b)" % flags)
+        items.append((b"FLAGS (%b)", flags))
     if style.modseq:
-        items.append(b"MODSEQ (%d)" % modseq)
-    name = b"%d UIDFETCH" % uid if style.uidonly else b"%d FETCH" % number
-    return b"* %b (%b)\r\n" % (name, b" ".join(items))
+        items.append((b"MODSEQ (%d)", columns.modseqs))
+    template = b"* %d UIDFETCH (" if style.uidonly else b"* %d FETCH ("
+    template += b" ".join([piece for piece, _ in items]) + b")\r\n"
+    named = columns.uids if style.uidonly else columns.numbers
+    return [template % row for row in zip(named, *[values for _, values in items], strict=True)]

@@ -44,6 +44,10 @@ class Columns(NamedTuple):
         """Some of the messages."""
         return Columns(*([column[index] for index in indexes] for column in self))
 
+    def since(self, modseq: int) -> Columns:
+        """Those that changed after a modification sequence."""
+        return self.only([index for index, changed in enumerate(self.modseqs) if changed > modseq])
+
 
 _NO_UIDS: Final[set[int]] = set()
 """An empty set of their own would cost all sessions 216 octets each; nothing is ever added to this one."""
@@ -122,17 +126,20 @@ class View:
             or self.has_arrivals(wanted)
         )
 
-    def note(self, changed: Sequence[int], vanished: Sequence[int], before: int) -> None:
-        """The mailbox changed: remember what to announce. ``before`` is its modification sequence until now."""
+    def note(self, changed: Sequence[int], vanished: Sequence[int], before: int, *, known: bool = False) -> None:
+        """The mailbox changed: remember what to announce, flags only if they are not ``known`` to this session.
+
+        ``before`` is the mailbox's modification sequence until now.
+        """
         if vanished:
             told = [uid for uid in vanished if self.position(uid) >= 0]
             if told and not self.vanished:
                 self.floor = before
             self.vanished += told
             self.changed.difference_update(vanished)
-        if self.changed:
+        if self.changed and not known:
             self.changed.update(changed)
-        elif changed:
+        elif changed and not known:
             self.changed = set(changed)
         if self.contexts is not None:
             self.contexts.note(changed, vanished)
@@ -187,12 +194,6 @@ class View:
     def states(self, span: range) -> Iterator[State]:
         """The same message by message."""
         return map(State._make, zip(*self.columns(span), strict=True))
-
-    def states_since(self, span: range, modseq: int) -> Iterator[State]:
-        """Those of them that changed after a modification sequence."""
-        columns = self.columns(span)
-        changed = [index for index, changed in enumerate(columns.modseqs) if changed > modseq]
-        return map(State._make, zip(*columns.only(changed), strict=True))
 
     def is_recent(self, uid: int) -> bool:
         """Whether the message is ``\\Recent`` in this session."""

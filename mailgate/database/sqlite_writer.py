@@ -234,7 +234,7 @@ class Writer:
             raise self._translate(error)  # noqa: B904 it is the error itself or made from it
         self._committed()
         for message in dict.fromkeys(messages):
-            self._publish(message)
+            self._loop.call_soon(self._publish, message)  # once the caller knows what it did itself
         return result
 
     def _is_late(self) -> bool:
@@ -297,15 +297,15 @@ class Writer:
 
     def _settle(self, jobs: Iterable[_Job]) -> None:
         for job in jobs:
-            for message in dict.fromkeys(job.messages):
-                self._publish(message)
-        for job in jobs:
             if job.future.done():
                 continue
             if job.error is None:
                 job.future.set_result(job.result)
             else:
                 job.future.set_exception(self._translate(job.error))
+        for job in jobs:
+            for message in dict.fromkeys(job.messages):
+                self._publish(message)  # its callers go on before anybody whom this wakes
 
     def _in_loop(self, call: Callable[..., object], argument: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, ParamSpec, Protocol, TypeVar
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from imap.backend import Account, Hint, MailboxRef
+from imap.backend import Account, Change, Hint, MailboxRef
 from tests.imap.client_contexts import Context
 from tests.imap.client_model import ClientModel
 from tests.imap.compressed import CompressedClient
@@ -90,7 +90,7 @@ class Hesitant:
                 self._history.named_by(args[0], value.keywords)
                 self._history.stored(args[0], value.changed)
             case "mark" if value:
-                self._history.stored(args[0], args[1].changed)
+                self._history.stored(args[0], map(Change, args[1].uids, args[1].flags, args[1].modseqs))
             case "append":
                 self._history.appended(value, args[1])
             case "replace":

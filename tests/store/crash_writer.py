@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import sys
 
-from imap.backend import Change, MailboxRef, Marking
+from imap.backend import FlagRule, MailboxRef, Marking
 from imap.flags import FLAGGED
 from mailgate.database import open_database
 from mailgate.store import MailStore
@@ -22,8 +22,9 @@ async def mark(store: MailStore) -> None:
     account, ref = store.account(7, ""), MailboxRef(7, 1)
     snapshot = await account.snapshot(ref)
     for since, uid in enumerate(snapshot.uids, snapshot.highestmodseq):
-        changed = [Change(uid, FLAGGED, since + 1)]
-        assert await account.mark(ref, Marking(since, -1, FLAGGED, changed, is_range=True, unseen=0, deleted=0))
+        rule = FlagRule(-1, FLAGGED, is_range=True)
+        change = Marking(since, since + 1, [uid], [FLAGGED], [since + 1], rule, unseen=0, deleted=0)
+        assert await account.mark(ref, change)
         sys.stdout.write(f"{uid}\n")
         sys.stdout.flush()
     await asyncio.Event().wait()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from imap.backend import Account, Change, FlagAction, MailboxRef, Marking
+from imap.backend import Account, FlagAction, FlagRule, MailboxRef, Marking
 from imap.flags import DELETED, FLAGGED, SEEN
 from mailgate.database import Database
 from mailgate.store import MailStore, maintenance
@@ -20,8 +20,9 @@ def marking(
     since: int, kept: int, added: int, uids: list[int], *, is_range: bool, unseen: int, deleted: int
 ) -> Marking:
     """As the engine makes it; the store needs no new flags of its changes."""
-    changed = [Change(uid, added, since + 1) for uid in uids]
-    return Marking(since, kept, added, changed, is_range=is_range, unseen=unseen, deleted=deleted)
+    rule = FlagRule(kept, added, is_range=is_range)
+    count = len(uids)
+    return Marking(since, since + 1, uids, [added] * count, [since + 1] * count, rule, unseen=unseen, deleted=deleted)
 
 
 @pytest.fixture(autouse=True)
@@ -89,4 +90,22 @@ async def test_of_many_at_once_one_is_right(alice: Account, database: Database) 
         ]
         assert sorted(await asyncio.gather(*others)) == [False, False, False, True]
     assert (await flags(alice))[0] == (0, SINCE + 20)
+    assert await maintenance.check_counters(database) == []
+
+
+async def test_several_commands_each_with_its_modification_sequence(alice: Account, database: Database) -> None:
+    await alice.store(own(alice), [4], FlagAction.ADD, DELETED, [])
+    since = SINCE + 1
+    hints = Hints(alice)
+    uids, masks, modseqs = [5, 1, 2, 4], [SEEN, FLAGGED, FLAGGED, 0], [since + 1, since + 2, since + 2, since + 3]
+    assert await alice.mark(own(alice), Marking(since, since + 3, uids, masks, modseqs, None, unseen=-1, deleted=-1))
+    assert await flags(alice) == [(FLAGGED, 9), (FLAGGED, 9), (0, 4), (0, 10), (SEEN, 8)]
+    inbox = await status(alice, "INBOX")
+    assert (inbox.highestmodseq, inbox.unseen, inbox.deleted) == (10, 4, 0)
+    await hints.until(lambda hint: hint.reached.get(INBOX) == 10)
+    hints.stop()
+    assert await maintenance.check_counters(database) == []
+    for wrong, at in (([5], since), ([1], since + 3), ([9], since + 3)):
+        wrongly = Marking(at, at + 1, wrong, [FLAGGED], [at + 1], None, unseen=0, deleted=0)
+        assert not await alice.mark(own(alice), wrongly)
     assert await maintenance.check_counters(database) == []

@@ -6,9 +6,21 @@ import time
 from collections.abc import Sequence
 
 from imap import flags
-from imap.backend import Appended, Change, Copied, FlagAction, MailboxRef, Marking, NewMessage, Replaced, Stored
+from imap.backend import (
+    Appended,
+    Change,
+    Copied,
+    FlagAction,
+    FlagRule,
+    MailboxRef,
+    Marking,
+    NewMessage,
+    Replaced,
+    Stored,
+)
 from imap.errors import ImapError, MessageGone, MessageTooLarge, NotPermitted, OverQuota
 from imap.rights import Rights, settable
+from tests.imap.memory_backend.mailbox import Mailbox
 from tests.imap.memory_backend.state import AccountState
 
 
@@ -59,20 +71,16 @@ class Writing(AccountState):
         if box.highestmodseq != marking.since or mailbox.account_id != self.account_id:
             return False
         before = box.status()
-        first, last = marking.changed[0].uid, marking.changed[-1].uid
-        if marking.is_range:
-            among = [box.messages[uid] for uid in box.messages if first <= uid <= last]
-        else:
-            among = [box.messages[change.uid] for change in marking.changed]
-        box.highestmodseq += 1
-        changed = []
-        for message in among:
-            new = message.flags & marking.kept | marking.added
-            if new != message.flags:
-                message.flags, message.modseq = new, box.highestmodseq
-                changed.append(Change(message.uid, new, message.modseq))
+        then = dict(zip(marking.uids, zip(marking.flags, marking.modseqs, strict=True), strict=True))
+        if marking.rule is not None:
+            _check_rule(box, marking, marking.rule)
+        for uid, (mask, modseq) in then.items():
+            message = box.messages[uid]
+            assert message.flags != mask
+            assert marking.since < modseq <= marking.reached
+            message.flags, message.modseq = mask, modseq
+        box.highestmodseq = marking.reached
         after = box.status()
-        assert changed == marking.changed
         assert (after.unseen - before.unseen, after.deleted - before.deleted) == (marking.unseen, marking.deleted)
         self._tell(box.name)
         return True
@@ -138,3 +146,13 @@ class Writing(AccountState):
         source.remove([uid])
         self._tell(source.name)
         return Replaced(appended, source.highestmodseq)
+
+
+def _check_rule(box: Mailbox, marking: Marking, rule: FlagRule) -> None:
+    """What the rule makes of the messages is what the marking says in full."""
+    first, last = marking.uids[0], marking.uids[-1]
+    among = [uid for uid in box.messages if first <= uid <= last] if rule.is_range else marking.uids
+    new = {uid: box.messages[uid].flags & rule.kept | rule.added for uid in among}
+    changed = {uid: mask for uid, mask in new.items() if mask != box.messages[uid].flags}
+    assert changed == dict(zip(marking.uids, marking.flags, strict=True))
+    assert set(marking.modseqs) == {marking.since + 1} == {marking.reached}
