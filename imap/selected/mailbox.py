@@ -206,21 +206,23 @@ class SharedMailbox:
             if self._answered >= self._asked or self.deleted:
                 self._answered = self._asked
                 return
-            asked = self._asked
+            asked, since = self._asked, self.highestmodseq
             try:
-                changes = await self.account.changes(self.ref, self.highestmodseq)
+                changes = await self.account.changes(self.ref, since)
             except (MailboxNotFound, NotPermitted):
                 self.mark_deleted()
             else:
-                if not changes.complete:
-                    await self._compare()
+                if changes.highestmodseq < since or not changes.complete:
+                    await self._compare(since)
                 else:
                     self.apply(changes)
             self._answered = asked
 
-    async def _compare(self) -> None:
-        """The expunge log does not reach back: find what vanished by reading all UIDs again."""
+    async def _compare(self, since: int) -> None:
+        """The expunge log does not reach back, or flags were lost: find what is different by reading all again."""
         snapshot = await self.account.snapshot(self.ref)
+        if snapshot.highestmodseq < since:
+            self._go_back(snapshot)
         present = set(snapshot.uids)
         changed = [
             change
@@ -238,6 +240,18 @@ class SharedMailbox:
                 rights=snapshot.rights,
             )
         )
+
+    def _go_back(self, snapshot: Snapshot) -> None:
+        """The database crashed and has lost the flags of the last moments: those it has are the newer ones."""
+        for uid, mask, modseq in zip(snapshot.uids, snapshot.flags, snapshot.modseqs, strict=True):
+            index = self.index(uid)
+            if index >= 0:
+                self.modseqs[index] = modseq if self.flags[index] == mask else 0
+        self.highestmodseq = 0
+        if self.keywords != snapshot.keywords:
+            self._set_keywords(snapshot.keywords)
+            for view in self.views:
+                view.keywords_told = -1
 
     async def settle(
         self,
