@@ -86,7 +86,9 @@ class PostgresqlDatabase:
         )
         # Read only, so that a lone statement of read() cannot write.
         many = partial(connect, server_settings={**settings, "default_transaction_read_only": "on"})
-        lone = partial(connect, server_settings={**settings, "synchronous_commit": "off"})
+        # Few statements, each by one key: planning them anew each time takes as long as running them.
+        unplanned = {"plan_cache_mode": "force_generic_plan", "synchronous_commit": "off"}
+        lone = partial(connect, server_settings={**settings, **unplanned})
         database = cls(
             url,
             Pool(many, size=pool_size, patience=statement_timeout),
