@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from sqlalchemy import Connection, delete, false, func, select
+from sqlalchemy import Connection
 
 from directory.identity import identify
+from directory.list_changes import Limits
 from directory.lists import refresh_lists
 from directory.look_over import look_over
 from directory.model import DirectoryError, Record
 from directory.people import check_departures, note_changes, sync_people
 from directory.relations import sync_relations
 from directory.report import ImportReport
-from directory.schema import class_, person, teaching_group
-from directory.schools import ZONE, sync_schools
+from directory.schema import class_, teaching_group
+from directory.schools import ZONE, schools_before, sync_schools
 from directory.settings import ImportSettings
+from directory.sql import lock
 from directory.staging import Stager, staging
 from directory.structures import stage_levels, sync_disciplines, sync_nomenclatures, sync_school_levels, sync_taught
 
@@ -24,8 +26,6 @@ Progress = Callable[[str, int], None]
 """Called with the name of the step and the number of records read so far."""
 
 _STEP = 1_000
-_LOCK = 0x6D61696C67617465
-"""The advisory lock of imports on PostgreSQL: any number that nothing else takes."""
 
 __all__ = ["ImportReport", "ImportSettings", "import_directory"]
 
@@ -49,10 +49,7 @@ def import_directory(
     started = time.monotonic()
     tell = progress or (lambda _step, _count: None)
     report = ImportReport(dry_run=dry_run)
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))  # one import at a time
-    # Python's SQLite driver begins a transaction at the first writing statement only, and a savepoint needs one.
-    connection.execute(delete(person).where(false()))
+    lock(connection)
     savepoint = connection.begin_nested()
     try:
         staging.create_all(connection, checkfirst=False)
@@ -85,6 +82,7 @@ def _import(
     tell("people", count)
     identify(connection, settings, report)
     check_departures(connection, settings)
+    new_year = schools_before(connection, settings)
     sync_schools(connection, settings, stager.held.schools)
     sync_nomenclatures(connection, settings, stager.held)
     stage_levels(connection, stager.held, report)
@@ -97,5 +95,6 @@ def _import(
     note_changes(connection, report)
     sync_school_levels(connection)
     tell("lists", count)
-    refresh_lists(connection, report)
+    limits = Limits(settings.max_list_departures, settings.max_list_departures_new_year, new_year)
+    refresh_lists(connection, report, None if settings.force else limits, names=report.dry_run)
     look_over(connection, settings, report)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select
 
+from directory.addresses import givable
 from directory.list_schema import list_setting
 
 MAX_TAG: Final = 40
@@ -19,7 +20,6 @@ MAX_HOLD: Final = 24 * 60
 MIN_SIZE: Final = 1_024
 MAX_SIZE: Final = 2**31 - 1
 
-_ADDRESS = re.compile(r"[a-z0-9](?:[a-z0-9._+-]{0,62}[a-z0-9])?@[a-z0-9](?:[a-z0-9.-]{0,187}[a-z0-9])?")
 _ON_OFF: Final = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
 _UNITS: Final = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
@@ -146,10 +146,10 @@ def _word(name: str, text: str, words: type[StrEnum]) -> str:
 
 
 def _address(text: str) -> str:
-    folded = text.strip().lower()
-    if not _ADDRESS.fullmatch(folded) or ".." in folded:
-        raise ListSettingError(f"reply_to: {text[:80]!r} is not an address")
-    return folded
+    try:
+        return givable(text)
+    except ValueError as error:
+        raise ListSettingError(f"reply_to: {text[:80]!r} is not an address") from error
 
 
 def _line(name: str, text: str) -> str:

@@ -16,18 +16,22 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
-    func,
     insert,
     literal_column,
     select,
     update,
 )
 
+from directory import list_changes
+from directory.addresses import taken
+from directory.list_changes import Limits
+from directory.list_membership import DERIVED, follow, made_by_people
+from directory.list_schema import list_adjustment
 from directory.membership import FACTS, OF_CITE, UNIONS
 from directory.report import ImportReport, Kind
 from directory.schema import (
+    ACTIVE,
     Id,
-    address,
     cite,
     class_,
     discipline,
@@ -35,15 +39,13 @@ from directory.schema import (
     list_,
     list_member,
     new_id,
+    person,
     school,
     school_level,
     teaching_group,
 )
 from directory.sql import insert_ignoring
 from directory.staging import analyse, temporary
-
-DERIVED = (*FACTS, "cite")
-"""The kinds of list that the directory makes; lists of other kinds are never touched here."""
 
 _SCHOOL_NAMES = {"pp": "profs-principaux"}
 _BATCH = 1_000
@@ -56,20 +58,37 @@ _wanted = temporary(
 )
 
 
-def refresh_lists(connection: Connection, report: ImportReport) -> None:
-    """Create the lists that are missing, and bring members up to date by set difference.
+def refresh_lists(
+    connection: Connection, report: ImportReport, limits: Limits | None = None, *, names: bool = False
+) -> None:
+    """Create the lists that are missing, and bring members up to date by set difference: the directory's own lists
+    together, then those that people made, in the order of what they are made of.
 
-    A list that loses its last member becomes inactive; its address stays its own.
+    A list that loses its last member becomes inactive; its address stays its own. With `names`, the report's list of
+    changes says who comes and goes.
+
+    Raises:
+        DirectoryError: more members would leave than `limits` allow.
     """
+    before = list_changes.sizes(connection)
     _create(connection, report)
     for kind, audiences in FACTS.items():
         for audience, facts in audiences.items():
             for fact in facts:
                 _want(connection, kind, audience, fact)
+    _adjust(connection)
     _want_unions(connection)
+    _adjust(connection)
     _want_cites(connection)
+    _adjust(connection)
     analyse(connection, _wanted, list_)
+    report.list_changes = list_changes.against(connection, _wanted, before, names=names)
     _apply(connection, report)
+    report.list_changes += follow(connection, made_by_people(connection), names=names)
+    report.lists.members_added = sum(change.came for change in report.list_changes)
+    report.lists.members_removed = sum(change.went for change in report.list_changes)
+    if limits is not None:
+        list_changes.check(connection, report.list_changes, before, limits)
 
 
 def _targets() -> dict[str, Select[Any]]:
@@ -169,14 +188,10 @@ def _missing(connection: Connection, kind: str, found: Subquery) -> Iterator[dic
 
 def _insert(connection: Connection, rows: list[dict[str, Any]], report: ImportReport) -> None:
     """A list whose address somebody or something else has is left out, and reported."""
-    wanted = [row["address"] for row in rows]
-    taken = {
-        *connection.scalars(select(address.c.address).where(address.c.address.in_(wanted))),
-        *connection.scalars(select(list_.c.address).where(list_.c.address.in_(wanted))),
-    }
-    for text in sorted(taken):
+    having = taken(connection, (row["address"] for row in rows))
+    for text in sorted(having):
         report.found(Kind.TAKEN_ADDRESS, text, "somebody or something else has the address", "the list does not exist")
-    free = [row for row in rows if row["address"] not in taken]
+    free = [row for row in rows if row["address"] not in having]
     if free:
         connection.execute(insert(list_), free)
         connection.execute(insert(_new), [{"list_id": row["list_id"]} for row in free])
@@ -194,6 +209,25 @@ def _want(connection: Connection, kind: str, audience: str, fact: Select[Any]) -
 
 def _insert_wanted(connection: Connection, rows: Select[Any]) -> None:
     connection.execute(insert_ignoring(connection, _wanted).from_select(["list_id", "person_id"], rows))
+
+
+def _adjust(connection: Connection) -> None:
+    """What people decided: additions, of who is not gone, and exclusions. Unions and cités follow it, so it is done
+    after each step.
+    """
+    _insert_wanted(
+        connection,
+        select(list_adjustment.c.list_id, list_adjustment.c.person_id)
+        .join(person, person.c.person_id == list_adjustment.c.person_id)
+        .join(list_, list_.c.list_id == list_adjustment.c.list_id)
+        .where(~list_adjustment.c.excluded, person.c.state == ACTIVE, list_.c.kind.in_(DERIVED)),
+    )
+    excluded = exists().where(
+        list_adjustment.c.list_id == _wanted.c.list_id,
+        list_adjustment.c.person_id == _wanted.c.person_id,
+        list_adjustment.c.excluded,
+    )
+    connection.execute(delete(_wanted).where(excluded))
 
 
 def _want_unions(connection: Connection) -> None:
@@ -226,17 +260,14 @@ def _apply(connection: Connection, report: ImportReport) -> None:
     lists = report.lists
     derived = select(list_.c.list_id).where(list_.c.kind.in_(DERIVED))
     same = and_(_wanted.c.list_id == list_member.c.list_id, _wanted.c.person_id == list_member.c.person_id)
-    lists.members_removed = connection.execute(
-        delete(list_member).where(list_member.c.list_id.in_(derived), ~exists().where(same))
-    ).rowcount
+    connection.execute(delete(list_member).where(list_member.c.list_id.in_(derived), ~exists().where(same)))
     fresh = select(_wanted.c.list_id, _wanted.c.person_id).where(~exists().where(same))
-    lists.members_added = connection.scalar(select(func.count()).select_from(fresh.subquery())) or 0
     connection.execute(insert(list_member).from_select(["list_id", "person_id"], fresh))
     has_members = exists().where(_wanted.c.list_id == list_.c.list_id)
     brand_new = list_.c.list_id.in_(select(_new.c.list_id))
     connection.execute(delete(list_).where(brand_new, ~has_members))
     lists.created = connection.execute(update(list_).where(brand_new).values(active=True)).rowcount
-    idle = and_(list_.c.kind.in_(DERIVED), ~list_.c.active)
+    idle = and_(list_.c.kind.in_(DERIVED), ~list_.c.active, list_.c.closed_at.is_(None))
     lists.revived = connection.execute(update(list_).where(idle, has_members).values(active=True)).rowcount
     busy = and_(list_.c.kind.in_(DERIVED), list_.c.active)
     lists.emptied = connection.execute(update(list_).where(busy, ~has_members).values(active=False)).rowcount

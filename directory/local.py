@@ -7,16 +7,11 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, insert, select
 
+from directory.addresses import check_free, givable
 from directory.nomenclature import Profile
-from directory.schema import ACTIVE, LOCAL, address, attachment, list_, new_id, person, school
+from directory.schema import ACTIVE, LOCAL, address, attachment, new_id, person, school
 
-_ADDRESS = re.compile(r"[a-z0-9](?:[a-z0-9._+-]{0,62}[a-z0-9])?@[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_LONGEST = 254
-
-
-class TakenAddressError(ValueError):
-    """The address is, or once was, that of a person or a list."""
 
 
 def add_person(
@@ -35,15 +30,13 @@ def add_person(
         TakenAddressError: a person or a list has, or had, this address.
         ValueError: a malformed address or name, an unknown profile or school.
     """
-    wanted = address.strip().lower()
-    if len(wanted) > _LONGEST or not _ADDRESS.fullmatch(wanted) or ".." in wanted:
-        raise ValueError(f"{wanted[:80]!r} is not an address that can be given")
+    wanted = givable(address)
     display = f"{given} {sn}".strip()
     if not display or _CONTROL.search(display):
         raise ValueError("the name is empty or holds a control character")
     if profile not in list(Profile):
         raise ValueError(f"{profile!r} is not a profile; use one of {', '.join(Profile)}")
-    _check_free(connection, wanted)
+    check_free(connection, wanted)
     school_id = _school_id(connection, school) if school else None
     person_id = new_id()
     connection.execute(
@@ -65,12 +58,6 @@ def add_person(
     if school_id is not None:
         connection.execute(insert(attachment).values(person_id=person_id, school_id=school_id))
     return person_id
-
-
-def _check_free(connection: Connection, wanted: str) -> None:
-    for table in (address, list_):
-        if connection.scalar(select(table.c.address).where(table.c.address == wanted)):
-            raise TakenAddressError(f"{wanted} is taken, or was once: an address is never given again")
 
 
 def _school_id(connection: Connection, uai: str) -> int:

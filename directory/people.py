@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from directory.identity import accounts
+from directory.list_schema import list_alias
 from directory.model import DirectoryError
 from directory.report import ImportReport, Kind
 from directory.schema import (
@@ -229,7 +230,7 @@ def _give(connection: Connection, settings: ImportSettings, end: str, *, passed:
     local = func.replace(numbered.c.base, end, "")
     spelt = case((numbered.c.number == 1, ""), else_=cast(numbered.c.number, Text))
     given = (local + spelt + literal(end, Text)).label("address")
-    taken = exists().where(list_.c.address == given)
+    taken = or_(exists().where(list_.c.address == given), exists().where(list_alias.c.address == given))
     connection.execute(
         insert_ignoring(connection, address).from_select(
             ["address", "person_id", "is_primary", "given_at", "base", "number"],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Connection, Label, Text, and_, bindparam, func, literal_column, select, union
 
+from directory.addresses import lists_named
 from directory.nomenclature import LEGAL_GUARDIAN, Profile
 from directory.schema import (
     ACTIVE,
@@ -40,6 +41,7 @@ PERSON_BY_ADDRESS = (
 
 LIST_BY_ADDRESS = select(
     list_.c.list_id,
+    list_.c.address,
     list_.c.kind,
     list_.c.audience,
     list_.c.target_id,
@@ -47,8 +49,11 @@ LIST_BY_ADDRESS = select(
     list_.c.ref,
     list_.c.label,
     list_.c.active,
-).where(list_.c.address == _BY_ADDRESS)
-"""Which list is `:address` (lower case)? Lists without members are found too: look at `active`."""
+    list_.c.closed_at,
+).where(list_.c.list_id.in_(lists_named(lambda column: column == _BY_ADDRESS)))
+"""Which list has `:address` (lower case), main or further? Lists without members and closed ones are found too: look at
+`active`.
+"""
 
 MEMBER_IDS = select(list_member.c.person_id).where(list_member.c.list_id == _BY_LIST)
 """Members of `:list_id`, numbers only."""

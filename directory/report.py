@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -53,13 +54,38 @@ class Lists:
     members_removed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ListChange:
+    """How the members of one list changed: counts, and the addresses of who came and went where they were asked for."""
+
+    list_id: int
+    address: str
+    before: int
+    came: int
+    went: int
+    coming: tuple[str, ...] = ()
+    going: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for `json.dumps`, without the number."""
+        return {
+            "address": self.address,
+            "before": self.before,
+            "came": self.came,
+            "went": self.went,
+            "coming": list(self.coming),
+            "going": list(self.going),
+        }
+
+
 @dataclass(slots=True)
 class ImportReport:
     """The outcome of an import.
 
     `added`, `changed`, `left` and `returned` count people, by profile; the `…_ids` are their numbers (a changed
     person is one whose name, profile, classes, groups, functions, services or family changed). `without_account`
-    counts the related persons who are not legal guardians, by reason.
+    counts the related persons who are not legal guardians, by reason. `list_changes` names who comes and goes after a
+    dry run only: after a first import they would be all members of all lists.
     """
 
     dry_run: bool
@@ -76,6 +102,7 @@ class ImportReport:
     suspicious: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     lists: Lists = field(default_factory=Lists)
+    list_changes: list[ListChange] = field(default_factory=list)
     seconds: float = 0.0
 
     def found(self, kind: Kind, who: str, what: str, why: str) -> None:
@@ -92,6 +119,7 @@ class ImportReport:
             **{name: dict(getattr(self, name)) for name in ("records", "added", "changed", "left", "returned")},
             "without_account": dict(self.without_account),
             "lists": {name: getattr(self.lists, name) for name in Lists.__slots__},
+            "list_changes": [change.to_json() for change in self.list_changes],
             "suspicious": dict(self.suspicious),
             "findings": [
                 {"kind": finding.kind, "who": finding.who, "what": finding.what, "why": finding.why}
@@ -116,6 +144,7 @@ class ImportReport:
             f"Lists: {lists.created} created, {lists.revived} in use again, {lists.emptied} without members; "
             f"memberships: +{lists.members_added} -{lists.members_removed}"
         )
+        lines += changes_to_text(self.list_changes, examples * 2)
         if self.without_account:
             lines.append(f"Related persons without account: {_counts(self.without_account)}")
         for kind, count in self.suspicious.items():
@@ -123,6 +152,13 @@ class ImportReport:
             shown = [finding for finding in self.findings if finding.kind == kind][:examples]
             lines += [f"  {finding.who}: {finding.what} — {finding.why}" for finding in shown]
         return "\n".join(lines)
+
+
+def changes_to_text(changes: Sequence[ListChange], most: int) -> list[str]:
+    """A line for each list, those that lose most first, and not more than `most` of them."""
+    ordered = sorted(changes, key=lambda change: (-change.went, -change.came, change.address))
+    lines = [f"  {one.address}: +{one.came} -{one.went} (had {one.before})" for one in ordered[:most]]
+    return [*lines, *([f"  … and {len(ordered) - most} lists more (--json has all)"] if len(ordered) > most else [])]
 
 
 def _counts(counts: Counter[str]) -> str:

@@ -19,6 +19,16 @@ ZONE = "ZONE"
 _PREFIX = {"COLLEGE": "clg", "LYCEE": "lyc"}
 
 
+def schools_before(connection: Connection, settings: ImportSettings) -> frozenset[int]:
+    """The schools of this source and academy whose last import was of an earlier school year."""
+    rows = select(school.c.school_id).where(
+        school.c.source == settings.source,
+        school.c.academy == settings.academy,
+        school.c.school_year < settings.school_year,
+    )
+    return frozenset(connection.scalars(rows))
+
+
 def sync_schools(connection: Connection, settings: ImportSettings, found: Mapping[str, School]) -> None:
     """Bring schools and cités up to date, and stage which key means which school."""
     known = {row["uai"]: row for row in connection.execute(select(school)).mappings()}

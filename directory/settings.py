@@ -17,7 +17,9 @@ class ImportSettings:
     `ent_domain` is the domain of people's addresses; schools' domains are `domains` (by UAI) or made below it.
     `school_year` is its first calendar year. `max_departures` is the share of a school's pupils and staff, between 0
     and 1, that may be missing from the set before it is taken for a broken one; `max_departures_new_year` replaces it
-    when the school year is later than that of the school's last import. `force` imports whatever is missing.
+    when the school year is later than that of the school's last import. `max_list_departures` is the share of the
+    memberships of a school's lists that may go at once, with `max_list_departures_new_year` in the same way. `force`
+    imports whatever is missing.
     """
 
     academy: str
@@ -28,4 +30,6 @@ class ImportSettings:
     domains: Mapping[str, str] = field(default_factory=dict)
     max_departures: float = 0.2
     max_departures_new_year: float = 0.6
+    max_list_departures: float = 0.5
+    max_list_departures_new_year: float = 0.95
     force: bool = False

@@ -134,6 +134,8 @@ class Directory(Section, frozen=True):
     aaf: Path | None = None
     max_departures: Share = 0.2
     max_departures_new_year: Share = 0.6
+    max_list_departures: Share = 0.5
+    max_list_departures_new_year: Share = 0.95
     domains: dict[str, str] = {}
     ldap: Ldap | None = None
 

@@ -26,6 +26,8 @@ def import_settings(directory: Directory, today: datetime.date, *, force: bool =
         domains=directory.domains,
         max_departures=directory.max_departures,
         max_departures_new_year=directory.max_departures_new_year,
+        max_list_departures=directory.max_list_departures,
+        max_list_departures_new_year=directory.max_list_departures_new_year,
         force=force,
     )
 

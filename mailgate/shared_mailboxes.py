@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
-from directory.local import TakenAddressError, add_person
+from directory.addresses import TakenAddressError
+from directory.local import add_person
 from directory.nomenclature import Profile
 from directory.queries import MEMBER_IDS
 from directory.report import ImportReport, Kind

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from certs import TlsUnusable
-from directory.local import TakenAddressError
+from directory.addresses import TakenAddressError
 from directory.model import DirectoryError
 from mailgate import migrations
 from mailgate.accounts import Accounts, AccountsError

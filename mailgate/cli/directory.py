@@ -43,7 +43,9 @@ def import_(
     *,
     ldap: Annotated[bool, typer.Option("--ldap", help="Read the live LDAP directory of the settings.")] = False,
     dry_run: DryRun = False,
-    force: Annotated[bool, typer.Option("--force", help="Accept that many people are missing.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Accept that many people are missing, or leave lists.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Import a complete set: all of it or, after an error, nothing. Leavers are suspended, never deleted."""

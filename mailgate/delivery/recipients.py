@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import and_, bindparam, or_, select
 
+from directory.addresses import lists_named
 from directory.schema import address, list_, list_member, person
 from imap.rights import Rights, parse_rights
 from mailgate.database import Statement, Tx
@@ -34,7 +35,7 @@ _LIST: Final = Statement(
         list_.c.school_id,
         list_.c.address,
         list_.c.label,
-    ).where(list_.c.address == bindparam("address"), list_.c.active.is_(True))
+    ).where(list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.active.is_(True))
 )
 _OWN: Final = Statement(select(address.c.address).where(address.c.person_id == bindparam("account_id")))
 _SENDS_AS: Final = Statement(

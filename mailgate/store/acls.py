@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, func, select
 
+from directory.addresses import lists_named
 from directory.nomenclature import Profile
 from directory.queries import MEMBER_IDS, WORKPLACES_OF_PERSON
 from directory.schema import ACTIVE, address, list_, person, school
@@ -75,7 +76,7 @@ _PROFILE: Final = Statement(select(person.c.profile).where(person.c.person_id ==
 _LIST: Final = Statement(
     select(list_.c.list_id, list_.c.audience, list_.c.kind, list_.c.target_id, list_.c.school_id, school.c.cite_id)
     .outerjoin(school, school.c.school_id == list_.c.school_id)
-    .where(list_.c.address == bindparam("address"))
+    .where(list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))))
 )
 _WORKPLACES: Final = Statement(WORKPLACES_OF_PERSON)
 _MEMBERS: Final = Statement(MEMBER_IDS)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, select
 
-from directory.local import TakenAddressError, add_person
+from directory.addresses import TakenAddressError
+from directory.local import add_person
 from directory.queries import LIST_BY_ADDRESS, PERSON_BY_ADDRESS, people
 from directory.report import Kind
 from directory.schema import address, metadata, person

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from directory import schema as directory
+from directory.list_schema import list_alias
 from imap.backend import Account
 from mailgate.database import Database
 from mailgate.database.open import async_engine
@@ -15,7 +16,7 @@ from mailgate.store.schema import metadata
 
 ACCOUNTS = range(1, 31)
 ASKED_OF_THE_DIRECTORY = [directory.cite, directory.school, directory.person, directory.address]
-ASKED_OF_THE_DIRECTORY += [directory.list_, directory.list_member]
+ASKED_OF_THE_DIRECTORY += [directory.list_, directory.list_member, list_alias]
 
 
 @pytest.fixture
