@@ -16,6 +16,8 @@ from imap.message import RenderedMessage, render
 
 INLINE_SIZE: Final = 256 * 1024
 """Above this many octets, hashing and rendering go to a thread."""
+_UNRELEASED: Final = 2047
+"""Octets that hashlib takes without releasing the interpreter, which the event loop would have to wait for again."""
 
 
 class FileOctets:
@@ -75,8 +77,9 @@ def _prepare(buffer: Buffer) -> Prepared:
 def content_key(buffer: Buffer) -> bytes:
     """The key under which a content is stored: BLAKE2b of 160 bits over its octets."""
     digest = hashlib.blake2b(digest_size=20)
-    for start in range(0, len(buffer), INLINE_SIZE):
-        digest.update(buffer[start : start + INLINE_SIZE])
+    step = INLINE_SIZE if len(buffer) > INLINE_SIZE else _UNRELEASED
+    for start in range(0, len(buffer), step):
+        digest.update(buffer[start : start + step])
     return digest.digest()
 
 
