@@ -94,7 +94,7 @@ class Account(Protocol):
         ...
 
     async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
-        """The entries of these UIDs, ordered by UID; those that are gone are left out."""
+        """The entries of these UIDs, each named once, ordered by UID; those that are gone are left out."""
         ...
 
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:

@@ -31,7 +31,7 @@ _CHUNK: Final = 500
 """Messages per look into the store."""
 _PREVIEWS: Final = 50
 """Messages whose previews are made at a time, each from 256 KiB at most."""
-_AHEAD: Final = 5_000
+_AHEAD: Final = 2_000
 """Messages whose entries are read at once when a command asks for many."""
 
 

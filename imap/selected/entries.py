@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import compress
 from typing import Final
 
@@ -11,6 +12,8 @@ from imap.backend import Entry
 
 _TYPES: Final = "qqq"
 """Internal dates, sizes, saving dates."""
+_make_entry: Final[Callable[[Iterable[object]], Entry]] = partial(tuple.__new__, Entry)
+"""`Entry._make` without its count of the fields."""
 
 
 class EntryColumns:
@@ -70,7 +73,7 @@ class EntryColumns:
             *(column[start:stop] for column in self._columns),
             strict=True,
         )
-        return list(map(Entry._make, compress(found, self._known[start:stop])))
+        return list(map(_make_entry, compress(found, self._known[start:stop])))
 
     def append(self, count: int) -> None:
         """So many messages more, of which nothing is known."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from itertools import repeat
 from typing import Final
 
 import zstandard
@@ -64,7 +66,6 @@ _WHOLE: Final = Statement(
     .where(member(body_chunk.c.message_id, "message_ids"))
     .order_by(body_chunk.c.message_id, body_chunk.c.chunk)
 )
-_NOTHING: Final = literal(b"", LargeBinary)
 _BEGINNING: Final = Statement(
     select(body_chunk.c.message_id, body_chunk.c.data).where(
         member(body_chunk.c.message_id, "message_ids"), body_chunk.c.chunk == 0
@@ -74,6 +75,8 @@ _KEEP_PREVIEW: Final = Statement(
     update(message).where(message.c.message_id == bindparam("id")).values(preview=bindparam("text"))
 )
 _RENDERED: dict[Rendering, Statement] = {}
+_make_rendered: Final[Callable[[Iterable[bytes]], Rendered]] = partial(tuple.__new__, Rendered)
+"""`Rendered._make` without its count of the fields: half the time."""
 
 
 async def write_message(tx: Tx, content: Prepared) -> None:
@@ -149,14 +152,19 @@ async def keep_previews(tx: Tx, previews: Mapping[bytes, bytes]) -> None:
 
 async def read_rendered(tx: Tx, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
     """The wire texts of these messages; those that are gone are left out."""
+    asked = [name for name in Rendered._fields if Rendering[name.upper()] in which]
     statement = _RENDERED.get(which)
     if statement is None:
-        asked = {rendering.name.lower() for rendering in which if rendering.name}
-        columns = [message.c[name] if name in asked else _NOTHING for name in Rendered._fields]
+        columns = [message.c[name] for name in asked]
         statement = Statement(select(message.c.message_id, *columns).where(member(message.c.message_id, "message_ids")))
         _RENDERED[which] = statement
     rows = await tx.all(statement, message_ids=message_ids)
-    return {row[0]: Rendered._make(row[1:]) for row in rows}
+    if not rows:
+        return {}
+    found, *texts = zip(*rows, strict=True)
+    of_name = dict(zip(asked, texts, strict=True))
+    rendered = zip(*(of_name.get(name) or repeat(b"") for name in Rendered._fields), strict=False)
+    return dict(zip(found, map(_make_rendered, rendered), strict=True))
 
 
 def _joined(chunks: Iterable[bytes]) -> bytes:

@@ -42,14 +42,18 @@ class RenderedCache:
 
     def add(self, rendered: Mapping[bytes, Rendered], which: Rendering) -> None:
         """Keep what was read; not where a preview is still to be made."""
+        if Rendering.PREVIEW in which:
+            rendered = {message_id: texts for message_id, texts in rendered.items() if texts.preview is not None}
+        columns = zip(Rendered._fields, zip(*rendered.values(), strict=True), strict=False)
+        lengths = (map(len, column) for name, column in columns if Rendering[name.upper()] in which)
         young = self._young.setdefault(which, {})
-        for message_id, texts in rendered.items():
-            octets = _OVERHEAD + sum(map(len, filter(None, texts)))
-            if octets > _LARGEST or message_id in young or texts.preview is None:
+        for (message_id, texts), *octets in zip(rendered.items(), *lengths, strict=True):
+            cost = _OVERHEAD + sum(octets)
+            if cost > _LARGEST or message_id in young:
                 continue
-            if self._octets + octets > self._generation_limit:
+            if self._octets + cost > self._generation_limit:
                 self._old, self._octets = self._young, 0
                 young = {}
                 self._young = {which: young}
             young[message_id] = texts
-            self._octets += octets
+            self._octets += cost

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -99,11 +100,18 @@ _log = union_all(
 ).subquery("log")
 _LOG: Final = Statement(select(_log).order_by(_log.c.kind, _log.c.uid))
 """All that `changes` tells the owner, in one statement: it needs no transaction."""
-_ENTRIES: Final = Statement(
-    select(entry.c.uid, entry.c.message_id, entry.c.internal_date, entry.c.size, entry.c.saved_at)
-    .where(*_of_mailbox, member(entry.c.uid, "uids", dense=True))
-    .order_by(entry.c.uid)
+_entries = select(entry.c.uid, entry.c.message_id, entry.c.internal_date, entry.c.size, entry.c.saved_at).where(
+    *_of_mailbox
 )
+_ENTRIES: Final = Statement(_entries.where(member(entry.c.uid, "uids", dense=True)).order_by(entry.c.uid))
+_ENTRIES_BETWEEN: Final = Statement(
+    _entries.where(entry.c.uid.between(bindparam("first"), bindparam("last"))).order_by(entry.c.uid)
+)
+"""Of UIDs that nearly follow each other: a range takes half the time of a look for each."""
+_DENSE: Final = 2
+"""A range of so many UIDs for each that is asked for is read whole."""
+_make_entry: Final[Callable[[Row], Entry]] = partial(tuple.__new__, Entry)
+"""`Entry._make` without its count of the fields."""
 _RECENT: Final = Statement(
     select(mailbox.c.recent_from)
     .where(mailbox.c.account_id == bindparam("account_id"), mailbox.c.mailbox_id == bindparam("mailbox_id"))
@@ -187,9 +195,17 @@ async def _changes_to_owner(tx: Tx, access: Access, ref: MailboxRef, since: int)
 
 
 async def entries(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int]) -> Sequence[Entry]:
-    """The entries of these UIDs, ordered by UID; those that are gone are left out."""
-    rows = await tx.all(_ENTRIES, account_id=account_id, mailbox_id=mailbox_id, uids=uids)
-    return list(map(Entry._make, rows))
+    """The entries of these UIDs, each named once, ordered by UID; those that are gone are left out."""
+    key = {"account_id": account_id, "mailbox_id": mailbox_id}
+    first, last = min(uids, default=0), max(uids, default=0)
+    if last - first < _DENSE * len(uids):
+        rows = await tx.all(_ENTRIES_BETWEEN, **key, first=first, last=last)
+        if len(rows) > len(uids):
+            wanted = frozenset(uids)
+            rows = [row for row in rows if row[0] in wanted]
+    else:
+        rows = await tx.all(_ENTRIES, **key, uids=uids)
+    return list(map(_make_entry, rows))
 
 
 async def claim_recent(tx: Tx, account_id: int, mailbox_id: int, uidnext: int) -> int:

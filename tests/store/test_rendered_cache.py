@@ -39,3 +39,16 @@ def test_a_giant_is_not_kept() -> None:
     cache = RenderedCache()
     cache.add({b"giant": texts(1_000_000)}, LISTING)
     assert cache.take([b"giant"], LISTING) == ({}, [b"giant"])
+
+
+def test_all_texts_of_a_message_count() -> None:
+    both = Rendering.ENVELOPE | Rendering.LISTING
+    cache = RenderedCache()
+    cache.add({b"giant": Rendered(envelope=b"x" * 40_000, listing=b"x" * 40_000), b"small": texts(0)}, both)
+    assert cache.take([b"giant", b"small"], both) == ({b"small": texts(0)}, [b"giant"])
+
+
+def test_a_preview_that_is_still_to_be_made_is_not_kept() -> None:
+    cache = RenderedCache()
+    cache.add({b"none": Rendered(preview=None), b"empty": Rendered()}, Rendering.PREVIEW)
+    assert cache.take([b"none", b"empty"], Rendering.PREVIEW) == ({b"empty": Rendered()}, [b"none"])
