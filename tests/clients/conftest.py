@@ -24,6 +24,7 @@ from tests.accounts.conftest import make_tables
 from tests.imap.conftest import talk
 from tests.imap.wire import Client
 from tests.smtp.conftest import Wire
+from tests.support.school import make_colleagues
 
 __all__ = ["talk"]
 
@@ -75,6 +76,7 @@ def make_people(connection: Connection) -> dict[str, int]:
         for address in PEOPLE
     }
     create_accounts(connection, list(people.values()), quota_limit=10 * 1024 * 1024)
+    make_colleagues(connection, people)
     return people
 
 

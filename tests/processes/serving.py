@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import imaplib
 import json
@@ -20,7 +21,9 @@ from typing import Any
 import psutil
 
 from certs import CertificateFiles, ensure_demo
+from mailgate.database.batch import batch_engine
 from tests.cli.command import Command, describe
+from tests.support.school import make_colleagues
 
 WITHIN = 30.0
 CSV = "address,label\nlea.pupil@ent.example.org,Léa Pupil\nmarc.teacher@ent.example.org,Marc Teacher\n"
@@ -63,6 +66,11 @@ class Serving:
         (self.folder / "accounts.csv").write_text(CSV, encoding="utf-8")
         made = self.command.good("account", "import", self.folder / "accounts.csv", "--json").json
         self.passwords = {one["address"]: one["password"] for one in made}
+        asyncio.run(self._make_colleagues())
+
+    async def _make_colleagues(self) -> None:
+        async with batch_engine(self.url) as engine, engine.begin() as connection:
+            await connection.run_sync(make_colleagues, self.passwords)
 
     @property
     def command(self) -> Command:
