@@ -6,6 +6,7 @@ Every refusal comes while the writer can still mend it, in words a parent unders
 from __future__ import annotations
 
 import datetime
+import os
 import secrets
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -116,6 +117,7 @@ class Submission(SmtpSignIn):
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),
             mailboxes=sum(len(parcel.account_ids) for parcel in parcels),
+            octets=len(prepared.header) + content.seek(0, os.SEEK_END) - prepared.body_offset,
         )  # fmt: skip
         return f"Delivered as {identity}"
 
