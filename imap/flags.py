@@ -6,7 +6,10 @@ is the keyword at index ``n`` of the mailbox's keyword table. ``\\Recent`` is a 
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 SEEN: Final = 1
@@ -33,3 +36,18 @@ def flag_names(mask: int, keywords: Sequence[str]) -> list[str]:
     if mask > SYSTEM_MASK:
         names += [name for index, name in enumerate(keywords) if mask >> (KEYWORD_SHIFT + index) & 1]
     return names
+
+
+def marks(flags: array[int], mask: int, *, there: bool) -> bytes:
+    """An octet for each message of a column of flags: 1 where it has the one flag of the mask (or has it not), else 0.
+
+    No object is made for each message. The mask 0 stands for a flag that nothing has.
+    """
+    octet, bit = divmod(max(mask.bit_length() - 1, 0), 8)
+    place = octet if sys.byteorder == "little" else flags.itemsize - 1 - octet
+    return flags.tobytes()[place :: flags.itemsize].translate(_table(bit if mask else None, there=there))
+
+
+@cache
+def _table(bit: int | None, *, there: bool) -> bytes:
+    return bytes((bit is not None and value >> bit & 1) == there for value in range(256))

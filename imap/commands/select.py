@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from imap.commands.folders import old_name
 from imap.commands.messages import chunks
 from imap.errors import BadCommand, NotPermitted
-from imap.flags import SEEN
 from imap.mailbox_tree import MailboxTree, list_line
 from imap.notifications import settle_messages, settle_selected, tell_selected
 from imap.objectid import mailbox_id
@@ -95,7 +94,7 @@ def _put_state(session: Session, view: View) -> None:
     session.put(b"* %d EXISTS\r\n" % view.count)
     if not session.rev2:
         session.put(b"* %d RECENT\r\n" % view.recent_count())
-        unseen = _first_unseen(view)
+        unseen = view.first_unseen()
         if unseen and not session.uidonly:
             session.note("First unseen", f"UNSEEN {unseen}")
     session.note("UIDs valid", f"UIDVALIDITY {mailbox.uidvalidity}")
@@ -109,11 +108,6 @@ async def _put_list(session: Session, command: Select) -> None:
     tree = MailboxTree(await session.account.mailboxes(), ())
     extended = b"" if command.given is None else old_name(session, command.given)
     session.put(list_line(command.name, tree.attributes(command.name), utf8=session.utf8, extended=extended))
-
-
-def _first_unseen(view: View) -> int:
-    """The first message without ``\\Seen``, 0 when all have it."""
-    return next((number for number, mask in enumerate(view.mailbox.flags[: view.count], 1) if not mask & SEEN), 0)
 
 
 async def _resynchronize(session: Session, view: View, known: QResyncParam) -> None:

@@ -7,17 +7,17 @@ stays in doubt until facts of a higher level are read. So each level is read for
 from __future__ import annotations
 
 import datetime
-import sys
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
+from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
 from imap.backend import Entry, TextKey, TextScope
 from imap.collation import fold
-from imap.flags import KEYWORD_SHIFT
+from imap.flags import KEYWORD_SHIFT, marks
 from imap.objectid import email_id
 from imap.parsing import search_keys as keys
 from imap.parsing.search_keys import SearchKey, When
@@ -30,6 +30,8 @@ from imap.search.words import words
 
 _DAY = 86_400
 _EPOCH = datetime.date(1970, 1, 1)
+_ENDLESS = 2**64
+_INTERNAL_DATE, _SIZE, _SAVED_AT = map(attrgetter, ("internal_date", "size", "saved_at"))
 
 EntryKey: TypeAlias = (
     keys.ReceivedDate
@@ -261,14 +263,10 @@ def _mask(flag: keys.HasFlag | keys.HasKeyword, view: SearchView) -> int:
 def _select_flag(mask: int, view: SearchView, *, there: bool) -> Select:
     """Messages that have the flag, or those that do not: of many, column by column and without an object for each."""
     flags = view.flags
-    octet, bit = divmod(max(mask.bit_length() - 1, 0), 8)
-    place = octet if sys.byteorder == "little" else flags.itemsize - 1 - octet
-    wanted = bytes((value >> bit & 1 if mask else 0) == there for value in range(256))
 
     def select(_: Facts, positions: Sequence[int]) -> Sequence[int]:
         if isinstance(positions, range):
-            column = flags[positions.start : positions.stop].tobytes()[place :: flags.itemsize]
-            return list(compress(positions, column.translate(wanted)))
+            return list(compress(positions, marks(flags[positions.start : positions.stop], mask, there=there)))
         return [position for position in positions if bool(flags[position] & mask) is there]
 
     return select
@@ -293,15 +291,13 @@ def _select_spans(spans: Sequence[range]) -> Select:
 def _select_entry(key: EntryKey) -> Select:
     match key:
         case keys.ReceivedDate(when, day):
-            return _select_days(when, day, lambda entry: entry.internal_date)
+            return _select_days(_INTERNAL_DATE, when, day)
         case keys.SavedDate(when, day):
-            return _select_days(when, day, lambda entry: entry.saved_at)
+            return _select_days(_SAVED_AT, when, day)
         case keys.OlderThan(seconds):
-            target = int(time.time()) - seconds
-            return lambda facts, positions: [p for p in positions if facts.entries[p].internal_date <= target]
+            return _select_values(_INTERNAL_DATE, stop=int(time.time()) - seconds + 1)
         case keys.YoungerThan(seconds):
-            target = int(time.time()) - seconds
-            return lambda facts, positions: [p for p in positions if facts.entries[p].internal_date >= target]
+            return _select_values(_INTERNAL_DATE, start=int(time.time()) - seconds)
         case keys.HasThreadId(identifier):
             return lambda facts, positions: [p for p in positions if facts.threads[p] == identifier]
         case keys.HasEmailId(identifier):
@@ -309,22 +305,31 @@ def _select_entry(key: EntryKey) -> Select:
                 p for p in positions if email_id(facts.entries[p].message_id) == identifier
             ]
         case keys.LargerThan(size):
-            return lambda facts, positions: [p for p in positions if facts.entries[p].size > size]
+            return _select_values(_SIZE, start=size + 1)
         case keys.SmallerThan(size):
-            return lambda facts, positions: [p for p in positions if facts.entries[p].size < size]
+            return _select_values(_SIZE, stop=size)
 
 
-def _select_days(when: When, day: datetime.date, moment: Callable[[Entry], int]) -> Select:
+def _select_days(moment: Callable[[Entry], int], when: When, day: datetime.date) -> Select:
     """Days as dates are shown, in UTC."""
     start = (day - _EPOCH).days * _DAY
     match when:
         case When.BEFORE:
-            return lambda facts, positions: [p for p in positions if moment(facts.entries[p]) < start]
+            return _select_values(moment, stop=start)
         case When.SINCE:
-            return lambda facts, positions: [p for p in positions if moment(facts.entries[p]) >= start]
+            return _select_values(moment, start=start)
         case When.ON:
-            stop = start + _DAY
-            return lambda facts, positions: [p for p in positions if start <= moment(facts.entries[p]) < stop]
+            return _select_values(moment, start=start, stop=start + _DAY)
+
+
+def _select_values(value: Callable[[Entry], int], *, start: int = -_ENDLESS, stop: int = _ENDLESS) -> Select:
+    """Messages with a value from ``start`` on, below ``stop``."""
+
+    def select(facts: Facts, positions: Sequence[int]) -> Sequence[int]:
+        values = map(value, map(facts.entries.__getitem__, positions))
+        return [position for position, found in zip(positions, values, strict=True) if start <= found < stop]
+
+    return select
 
 
 def _select_sent(when: When, day: int) -> Select:

@@ -33,7 +33,7 @@ _MOST_READ: Final = {Level.HEADER: (MAX_HEADER, 32 * _MIB), Level.CONTENT: (MAX_
 """Octets that are read of one message at most, and of a batch together."""
 _WHOLE: Final = 256 * 1024
 """A message up to this size is read whole, of a larger one only its text parts."""
-_IN_LOOP: Final = frozenset({Level.MEMORY, Level.INDEX, Level.SENT})
+_IN_LOOP: Final = frozenset({Level.MEMORY, Level.ENTRY, Level.INDEX, Level.SENT})
 _WORK_IN_LOOP: Final = 60_000
 """Messages times keys that are decided in the event loop: a few milliseconds. More goes to a thread."""
 _LISTING: Final = frozenset(name.lower() for name in LISTING_FIELDS)
@@ -157,16 +157,22 @@ class _Loader:
             yield present, Facts(level, batch, self.indexed, headers, texts, threads, sent)
 
     async def _sent_days(self, positions: Sequence[int]) -> dict[int, int]:
-        uids = self.view.uids
-        named = uids[positions.start : positions.stop] if isinstance(positions, range) else [uids[p] for p in positions]
-        days = dict(zip(positions, await self.source.sent_days(self.mailbox, named), strict=True))
+        days = dict(zip(positions, await self.source.sent_days(self.mailbox, self._uids(positions)), strict=True))
         return days if GONE not in days.values() else {p: day for p, day in days.items() if day != GONE}
 
-    async def _entries(self, positions: Sequence[int]) -> dict[int, Entry]:
+    def _uids(self, positions: Sequence[int]) -> Sequence[int]:
         uids = self.view.uids
-        by_uid = {uids[position]: position for position in positions}
-        entries = await self.source.entries(self.mailbox, list(by_uid))
-        return {by_uid[entry.uid]: entry for entry in entries}
+        if isinstance(positions, range):
+            return uids[positions.start : positions.stop]
+        return list(map(uids.__getitem__, positions))
+
+    async def _entries(self, positions: Sequence[int]) -> dict[int, Entry]:
+        uids = self._uids(positions)
+        entries = await self.source.entries(self.mailbox, uids)
+        if len(entries) == len(uids):
+            return dict(zip(positions, entries, strict=True))
+        position_of = dict(zip(uids, positions, strict=True))
+        return {position_of[entry.uid]: entry for entry in entries}
 
     async def _threads(self, entries: Mapping[int, Entry]) -> dict[int, str]:
         found = await self._rendered(entries, Rendering.THREAD_KEYS)

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from imap.flags import SEEN, marks
 from imap.parsing.sequence import SequenceSet
 from imap.selected.course import Course
 from imap.selected.mailbox import SharedMailbox
@@ -49,6 +50,8 @@ class Columns(NamedTuple):
         return self.only([index for index, changed in enumerate(self.modseqs) if changed > modseq])
 
 
+_SOME: Final = 8_192
+"""Messages whose flags are looked at in one go."""
 _NO_UIDS: Final[set[int]] = set()
 """An empty set of their own would cost all sessions 216 octets each; nothing is ever added to this one."""
 
@@ -206,6 +209,14 @@ class View:
             for r in self.recent
         )
         return sum(stop - start for start, stop in ends)
+
+    def first_unseen(self) -> int:
+        """The number of the first message without ``\\Seen``, 0 when all have it; while the view is in step."""
+        for start in range(0, self.count, _SOME):
+            found = marks(self.mailbox.flags[start : min(start + _SOME, self.count)], SEEN, there=False).find(1)
+            if found >= 0:
+                return start + found + 1
+        return 0
 
     def add_recent(self, uids: range) -> None:
         """These UIDs are this session's ``\\Recent`` ones from now on."""
