@@ -407,6 +407,9 @@ class Session:
             arrivals=arrivals and wanted.arrivals,
             flags=wanted.flags,
         )
+        if view.contexts is None and view.in_step and not view.vanished and not view.has_news(wants):
+            self.own_arrivals = _NOTHING
+            return
         style = self.style(uid=uid)
         known = view.last_uid
         if view.contexts is not None:

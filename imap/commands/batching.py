@@ -42,6 +42,8 @@ def following(session: Session, view: View, spans: Sequence[range]) -> Iterator[
     What is unusual is not among them, nor what comes after it: it is executed by itself, when it is its turn. Nor is
     anything where the news that end a command may make it fail.
     """
+    if not session.connection.reader.has_line:
+        return
     may_fail = view.contexts is not None or session.listener is not None or session.news.items
     if may_fail or sum(map(len, spans)) > _MESSAGES:
         return

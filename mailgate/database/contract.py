@@ -61,10 +61,11 @@ class Database(Protocol):
         """
         ...
 
-    async def write_alone(self, work: Work[T]) -> T:
+    async def write_alone(self, work: Work[T], *, brief: bool = True) -> T:
         """As `write` without `durable`, for a unit that on PostgreSQL makes a single statement, which commits by
         itself: one round trip. Such a unit must stand to be run again after it has committed, as happens when the
-        connection is lost.
+        connection is lost. One that is not `brief` is known to take more than a millisecond: SQLite does not try it in
+        the event loop.
         """
         ...
 

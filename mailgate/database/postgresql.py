@@ -114,7 +114,7 @@ class PostgresqlDatabase:
     async def write(self, work: Work[T], *, durable: bool = True) -> T:
         return await self._insist(self._write if durable else self._write_unsynced, work, self._pool)
 
-    async def write_alone(self, work: Work[T]) -> T:
+    async def write_alone(self, work: Work[T], *, brief: bool = True) -> T:
         return await self._insist(self._write_alone, work, self._lone)
 
     def listen(self, receive: Receive) -> Callable[[], None]:

@@ -100,8 +100,9 @@ class SqliteDatabase:
         result: T = await self._writer.run(work, durable=durable)
         return result
 
-    async def write_alone(self, work: Work[T]) -> T:
-        return await self.write(work, durable=False)
+    async def write_alone(self, work: Work[T], *, brief: bool = True) -> T:
+        result: T = await self._writer.run(work, durable=False, brief=brief)
+        return result
 
     def listen(self, receive: Receive) -> Callable[[], None]:
         return self._listeners.add(receive)

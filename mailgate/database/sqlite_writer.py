@@ -93,14 +93,14 @@ class Writer:
         self._thread.start()
         await self._opened
 
-    async def run(self, work: Work[Any], *, durable: bool = True) -> Any:  # noqa: ANN401 the caller knows the type
-        """Run `work` in the next group, or, if it need not be `durable`, at once when nothing else runs.
+    async def run(self, work: Work[Any], *, durable: bool = True, brief: bool = True) -> Any:  # noqa: ANN401 the caller knows the type
+        """Run `work` in the next group, or, if it is `brief` and need not be `durable`, at once when nothing else runs.
 
         Once begun it commits, even if the caller is cancelled meanwhile.
         """
         if self._closing:
             raise RuntimeError("the database is closed")
-        if not durable and not self._unsettled and self._using.acquire(blocking=False):
+        if brief and not durable and not self._unsettled and self._using.acquire(blocking=False):
             try:
                 return self._run_here(work)
             except _NotNow:

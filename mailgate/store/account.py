@@ -57,7 +57,7 @@ from mailgate.store.caches import Caches
 from mailgate.store.contents import prepare
 from mailgate.store.feed import Watchers
 from mailgate.store.flags import store_flags
-from mailgate.store.marking import OutOfDate, mark
+from mailgate.store.marking import OutOfDate, is_brief, mark
 from mailgate.store.search.finder import Finder
 
 log = structlog.stdlib.get_logger("mailgate.store")
@@ -262,7 +262,7 @@ class StoreAccount:
         if mailbox.account_id != self.account_id:
             return False
         try:
-            return await self._database.write_alone(lambda tx: mark(tx, mailbox, marking))
+            return await self._database.write_alone(lambda tx: mark(tx, mailbox, marking), brief=is_brief(marking))
         except OutOfDate:
             return False
         except DatabaseUnavailable as error:

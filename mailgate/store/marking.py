@@ -18,6 +18,8 @@ from mailgate.database.statement import member
 from mailgate.store.feed import announce
 from mailgate.store.schema import entry, mailbox
 
+_FEW: Final = 500
+
 
 class OutOfDate(Exception):
     """The caller's knowledge was not that of the database: nothing was written."""
@@ -96,6 +98,11 @@ _RANGE: Final = Statement(_entries(*_in_range))
 _LIST: Final = Statement(_entries(*_in_list))
 _ONE: Final = Statement(_entries(*_one))
 _SINCE: Final = Statement(select(func.count()).select_from(entry).where(*_here, entry.c.modseq > bindparam("since")))
+
+
+def is_brief(marking: Marking) -> bool:
+    """Whether SQLite writes it within a millisecond: it takes one for each thousand of messages."""
+    return len(marking.uids) <= _FEW
 
 
 async def mark(tx: Tx, ref: MailboxRef, marking: Marking) -> bool:

@@ -73,6 +73,14 @@ async def test_a_long_one_leaves_the_event_loop_on_sqlite(sqlite: Database) -> N
     assert len(await sqlite.read(ids)) == 200_000
 
 
+async def test_one_that_is_known_to_be_long_is_not_tried_in_the_event_loop_on_sqlite(sqlite: Database) -> None:
+    async def where(_: Tx) -> int:
+        return threading.get_ident()
+
+    assert await sqlite.write_alone(where) == threading.get_ident()
+    assert await sqlite.write_alone(where, brief=False) != threading.get_ident()
+
+
 async def test_one_waits_in_the_thread_while_another_process_writes(sqlite_url: str) -> None:
     await create_tables(sqlite_url)
     database = await open_database(sqlite_url)
