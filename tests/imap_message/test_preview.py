@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import quopri
+import random
 import time
 
 import pytest
@@ -115,3 +116,18 @@ def test_hostile_text_takes_no_time(piece: str, subtype: str) -> None:
     start = time.perf_counter()
     assert len(make_preview(message).decode()) <= MAX_PREVIEW
     assert time.perf_counter() - start < 1
+
+
+def test_what_follows_a_long_quotation_is_shown() -> None:
+    quotation = "> ce qui fut dit\n" * 200
+    assert make_preview(plain(quotation + "Merci.\n" * 3)) == b"Merci. Merci. Merci."
+    assert make_preview(plain("Bonjour,\n" + quotation + "merci. " * 500)).startswith(b"Bonjour, merci. merci.")
+
+
+def test_a_first_short_look_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(1)
+    pieces = ["> dit\n", "Il a dit :\n", "mot " * 40, "\n", "-- \n", "-" * 300 + "\n", " " * 500, "x" * 99, "é\n"]
+    texts = [plain("".join(chance.choices(pieces, k=chance.randrange(80)))) for _ in range(300)]
+    shown = [make_preview(text) for text in texts]
+    monkeypatch.setattr("imap.message.preview._READ", {b"plain": (16_384,), b"html": (65_536,)})
+    assert shown == [make_preview(text) for text in texts]

@@ -10,7 +10,9 @@ from imap.backend import Account
 from imap.errors import MailboxNotFound, MessageTooLarge, OverQuota, TooManyKeywords
 from imap.flags import DELETED, DRAFT, MAX_KEYWORDS, SEEN
 from mailgate.database import Database
-from mailgate.store import MailStore
+from mailgate.store import MailStore, messages
+from mailgate.store.contents import content_key
+from mailgate.store.search.queue import queue_length
 from tests.store.messages import message, new_message, own, rows, status, whole
 
 
@@ -59,6 +61,27 @@ async def test_the_quota_holds_against_appends_at_once(store: MailStore) -> None
     assert sum(isinstance(outcome, OverQuota) for outcome in outcomes) == 4
     quota = await account.quota()
     assert (quota.used, quota.limit, quota.messages) == (5 * size, 5 * size, 5)
+
+
+@pytest.mark.parametrize("size", [1000, 100_000])
+async def test_what_is_refused_leaves_nothing(database: Database, store: MailStore, size: int) -> None:
+    await store.create_accounts([(100, size)])
+    account = store.account(100, "")
+    for box, refused in ("INBOX", OverQuota), ("Nowhere", MailboxNotFound):
+        with pytest.raises(refused):
+            await account.append(box, [new_message(size=size + 1)])
+    key = content_key(message(size=size + 1))
+    assert await database.read(lambda tx: messages.read_chunks(tx, [key])) == {}
+    assert await database.read(queue_length) == 0
+
+
+async def test_what_arrived_is_told_as_the_log_has_it(alice: Account) -> None:
+    await alice.append("INBOX", [new_message("1", keywords=("a",))])
+    two = [new_message("2", flags=SEEN, keywords=("b",)), new_message("3")]
+    appended = await alice.append("INBOX", two)
+    changes = await alice.changes(own(alice), 2)
+    assert (appended.arrived, appended.keywords) == (changes.changed, changes.keywords)
+    assert {change.modseq for change in appended.arrived} == {changes.highestmodseq}
 
 
 async def test_delivery_goes_on_when_a_mailbox_is_full(store: MailStore) -> None:

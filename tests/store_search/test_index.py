@@ -206,3 +206,18 @@ async def test_a_started_indexer_hears_of_deliveries(database: Database, store: 
             await asyncio.sleep(0.05)
     await indexer.close()
     assert await indexed(alice, [key("avant"), key("après")]) == [{1}, {2}]
+
+
+async def test_deliveries_that_never_pause_are_indexed(
+    database: Database, store: MailStore, alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailgate.store.search.indexer._QUIET", 3600.0)
+    monkeypatch.setattr("mailgate.store.search.indexer._PATIENCE", 0.05)
+    indexer = Indexer(database)
+    await indexer.start()
+    await store.deliver(letter("avant"), [1])
+    async with asyncio.timeout(20):
+        while (await index_status(database)).indexed < 1:  # noqa: ASYNC110 nobody is told when a batch is done
+            await asyncio.sleep(0.01)
+    await indexer.close()
+    assert await indexed(alice, [key("avant")]) == [{1}]

@@ -140,9 +140,10 @@ class Indexer:
                 log.exception("indexing failed")
 
     async def _quiet(self) -> None:
+        """Wait until nothing was heard of for a while, or for long enough."""
         deadline = time.monotonic() + _PATIENCE
         pause = _QUIET * random.uniform(0.5, 1.5)  # noqa: S311 no secret
-        left = pause
+        left = min(pause, _PATIENCE)
         while left > 0:
             await asyncio.sleep(left)
             left = min(self._heard + pause, deadline) - time.monotonic()
