@@ -29,7 +29,6 @@ T = TypeVar("T")
 
 _THREADS = 4
 _ALLOWANCE = 0.002  # seconds that a read may take from the event loop
-_FIRST_ALLOWANCE = 0.01  # the same for a unit's first run, in which its statements are compiled
 _STEPS = 1000  # instructions of SQLite's machine between two looks at the clock: about 0.2 ms of rows
 _PATIENCE = 8, 256  # times that a slow unit goes to a thread before the event loop tries it again: first, and at most
 
@@ -55,7 +54,6 @@ class SqliteDatabase:
         self._deadline = math.inf
         self._late = False
         self._slow: dict[CodeType | None, tuple[int, int]] = {}  # turns left in a thread, and how many there were
-        self._known: set[CodeType | None] = set()  # units that ran before
         self._threads = ThreadPoolExecutor(_THREADS, "sqlite-reader")
         self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._closed = False
@@ -81,14 +79,13 @@ class SqliteDatabase:
         if turns:
             self._slow[code] = turns - 1, patience
         else:
-            deadline = time.monotonic() + (_ALLOWANCE if code in self._known else _FIRST_ALLOWANCE)
-            self._known.add(code)
+            start = time.monotonic()
             try:
-                return self._read_inline(work, deadline)
+                return self._read_inline(work, start + _ALLOWANCE)
             except _TooLong:
                 pass
             finally:
-                if time.monotonic() > deadline:
+                if time.monotonic() > start + _ALLOWANCE:
                     # doubled each time: once may be the machine's fault, not the unit's
                     patience = min(max(2 * patience, _PATIENCE[0]), _PATIENCE[1])
                     self._slow[code] = patience, patience
