@@ -29,11 +29,15 @@ class TlsUnusable(Exception):
 def server_context(files: CertificateFiles) -> ssl.SSLContext:
     """A context that serves this certificate: TLS 1.2 and 1.3, no compression, no renegotiation, no ALPN.
 
+    TLS 1.3 clients get no session tickets: to make and read them costs both sides more than to resume would save, and
+    their keys could not be changed while this runs.
+
     Raises:
         TlsUnusable: a file is missing or broken, or the two do not belong together.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.num_tickets = 0
     context.set_ciphers(TLS12_CIPHERS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     for path in (files.certificate, files.key):

@@ -38,8 +38,7 @@ async def select(session: Session, _tag: str, command: Select) -> Completion:
     if command.condstore or command.qresync is not None:
         session.enable_condstore()
     account = session.account
-    status = await account.mailbox(command.name)
-    view = await session.context.registry.open(account, status.ref, readonly=command.readonly)
+    view = await session.context.registry.select(account, command.name, readonly=command.readonly)
     session.view = view
     view.notify = session.push
     tell_selected(session)
@@ -112,6 +111,8 @@ async def _put_list(session: Session, command: Select) -> None:
 
 async def _resynchronize(session: Session, view: View, known: QResyncParam) -> None:
     """What happened since the client was last here (RFC 7162 3.2.5.1, 3.2.5.2)."""
+    if known.modseq >= view.mailbox.highestmodseq:
+        return
     uids = known.known_uids or SequenceSet(((1, max(view.mailbox.uidnext - 1, 1)),))
     changes = await session.account.changes(view.mailbox.ref, known.modseq)
     above = matched_uid(view, *known.seq_match) if known.seq_match is not None else 0

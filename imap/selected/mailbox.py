@@ -366,6 +366,11 @@ class SharedMailbox:
         self.recent_from = max(self.recent_from, uidnext)
         return claimed
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it reads news in the background, or has something to write down."""
+        return self._task is not None or self.recent_from > self._recent_kept
+
     async def keep_recent(self) -> None:
         """Write down what sessions announced as recent since they selected the mailbox."""
         if self.recent_from > self._recent_kept and not self.deleted:

@@ -18,15 +18,20 @@ _log = logging.getLogger(__name__)
 class _OwnerWatch:
     """One watch for all mailboxes of one owner that one account has selected."""
 
-    __slots__ = ("end", "mailboxes", "users")
+    __slots__ = ("end", "heard", "looks", "mailboxes", "users")
 
     def __init__(self, account: Account, owner: int) -> None:
         self.mailboxes: dict[int, SharedMailbox] = {}
         self.users = 0
         """How many views the mailboxes have; one that is gone may still have some when its number is selected again."""
+        self.looks = 0
+        """SELECT commands that look for a mailbox just now."""
+        self.heard = 0
+        """Hints until now."""
         self.end: Callable[[], None] = account.watch(owner, self._notify)
 
     def _notify(self, hint: Hint) -> None:
+        self.heard += 1
         ids = self.mailboxes.keys() if hint.mailbox_ids is None or hint.mailboxes_changed else hint.mailbox_ids
         for mailbox_id in tuple(ids):
             mailbox = self.mailboxes.get(mailbox_id)
@@ -43,12 +48,30 @@ class Registry:
         self._warm = WarmMailboxes()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self, account: Account, ref: MailboxRef, *, readonly: bool) -> View:
-        """Select: a view of the newest state; end it with `close`. Raises MailboxNotFound."""
+    async def select(self, account: Account, name: str, *, readonly: bool) -> View:
+        """Select by name: where the mailbox is in memory, by one look. Raises MailboxNotFound, NotPermitted."""
+        own = account.account_id
+        watch = self._watch(account, own)
+        watch.looks += 1
+        heard = watch.heard
+        try:
+            status = await account.mailbox(name)
+            # what happens after this look is heard of from before it: of one's own mailboxes alone
+            quiet = status.ref.account_id == own and watch.heard == heard
+            return await self.open(
+                account, status.ref, readonly=readonly, reached=status.highestmodseq if quiet else None
+            )
+        finally:
+            watch.looks -= 1
+            self._end_if_unused(watch, own, own)
+
+    async def open(self, account: Account, ref: MailboxRef, *, readonly: bool, reached: int | None = None) -> View:
+        """Select: a view of the newest state; end it with `close`. Raises MailboxNotFound.
+
+        The newest state has the modification sequence `reached`, if that is known, and no hint came since.
+        """
         owner, mailbox_id = ref
-        watch = self._watches.get((account.account_id, owner))
-        if watch is None:
-            watch = self._watches[account.account_id, owner] = _OwnerWatch(account, owner)
+        watch = self._watch(account, owner)
         mailbox = watch.mailboxes.get(mailbox_id)
         if mailbox is None or mailbox.deleted:
             mailbox = self._warm.take(account.account_id, ref) or SharedMailbox(account, ref)
@@ -57,7 +80,10 @@ class Registry:
         watch.users += 1
         mailbox.users += 1
         try:
-            await (mailbox.refresh() if mailbox.uidvalidity else mailbox.load())
+            if not mailbox.uidvalidity:
+                await mailbox.load()
+            elif reached is None or mailbox.highestmodseq < reached:
+                await mailbox.refresh()
         except BaseException:
             self._leave(mailbox)
             raise
@@ -65,6 +91,17 @@ class Registry:
             self._leave(mailbox)
             raise MailboxNotFound("The mailbox was deleted")
         return View(mailbox, readonly=readonly)
+
+    def _watch(self, account: Account, owner: int) -> _OwnerWatch:
+        watch = self._watches.get((account.account_id, owner))
+        if watch is None:
+            watch = self._watches[account.account_id, owner] = _OwnerWatch(account, owner)
+        return watch
+
+    def _end_if_unused(self, watch: _OwnerWatch, account_id: int, owner: int) -> None:
+        if not watch.users and not watch.looks:
+            watch.end()
+            del self._watches[account_id, owner]
 
     def close(self, view: View) -> None:
         """Unselect."""
@@ -82,10 +119,9 @@ class Registry:
         if watch.mailboxes[mailbox_id] is mailbox:
             del watch.mailboxes[mailbox_id]
         self._warm.keep(mailbox)
-        self._spawn(_retire(mailbox))
-        if not watch.users:
-            watch.end()
-            del self._watches[key]
+        if mailbox.is_unfinished:
+            self._spawn(_retire(mailbox))
+        self._end_if_unused(watch, *key)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

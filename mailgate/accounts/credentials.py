@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import Final
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from directory.schema import address
 from mailgate.accounts.app_passwords import AppPasswordKeys, fast_digest, subject_of
@@ -22,11 +22,12 @@ NOBODY: Final = -1
 LAST_USE_SECONDS: Final = 3600
 """The last use of an app password is written at most this often."""
 
-_BY_ADDRESS: Final = Statement(select(address.c.person_id).where(address.c.address == bindparam("address")))
+_of_address = select(address.c.person_id).where(address.c.address == bindparam("address")).scalar_subquery()
 
-# One account, one row for each app password, at least one row.
-_BY_ACCOUNT: Final = Statement(
+# One account, one row for each app password, at least one row; in one statement, which needs no transaction.
+_BY_ADDRESS: Final = Statement(
     select(
+        account.c.account_id,
         account.c.state,
         chosen_password.c.hash,
         app_password.c.password_id,
@@ -43,7 +44,7 @@ _BY_ACCOUNT: Final = Statement(
             and_(app_password.c.account_id == account.c.account_id, app_password.c.revoked_at.is_(None)),
         )
     )
-    .where(account.c.account_id == bindparam("account_id"))
+    .where(account.c.account_id == func.coalesce(_of_address, NOBODY))
     .order_by(app_password.c.password_id)
 )
 
@@ -100,16 +101,14 @@ async def look_up(database: Database, name: str) -> Credentials:
     """What the folded address `name` opens."""
 
     async def work(tx: Tx) -> Credentials:
-        found = await tx.one(_BY_ADDRESS, address=name)
-        account_id = NOBODY if found is None else int(found[0])
-        rows = await tx.all(_BY_ACCOUNT, account_id=account_id)
+        rows = await tx.all(_BY_ADDRESS, address=name)
         if not rows:
             return Credentials(name, None)
-        state, chosen_hash = rows[0][:2]
+        account_id, state, chosen_hash = rows[0][:3]
         app_passwords = tuple(
-            AppPassword(row[2], AppPasswordKeys(row[3], row[4], row[5], row[6], row[7]), row[8])
+            AppPassword(row[3], AppPasswordKeys(row[4], row[5], row[6], row[7], row[8]), row[9])
             for row in rows
-            if row[2] is not None
+            if row[3] is not None
         )
         return Credentials(name, account_id, state == "active", chosen_hash, app_passwords)
 

@@ -13,6 +13,8 @@ MAX_PASSWORD = 1024
 
 def prepare_username(text: str) -> str:
     """Fold an address: width, case and NFC (RFC 8265 3.3). Raises ValueError."""
+    if text.isascii() and text.isprintable() and " " not in text and 0 < len(text) <= MAX_USERNAME:
+        return text.lower()
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).lower())
     if not folded or len(folded.encode()) > MAX_USERNAME:
         raise ValueError("a user name has 1 to 254 octets")
@@ -25,6 +27,8 @@ def prepare_password(text: str) -> str:
     """NFC with every kind of space made U+0020, case kept (RFC 8265 4.2, OpaqueString). Raises ValueError."""
     if len(text) > MAX_PASSWORD:
         raise ValueError("a password has at most 1,024 octets")
+    if text and text.isascii() and text.isprintable():
+        return text
     spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in text)
     prepared = unicodedata.normalize("NFC", spaced)
     if not prepared or len(prepared.encode()) > MAX_PASSWORD:

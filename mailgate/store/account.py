@@ -49,6 +49,7 @@ from mailgate.store import (
     hierarchy,
     mailboxes,
     messages,
+    namespaces,
     sharing,
     snapshots,
 )
@@ -110,7 +111,14 @@ class StoreAccount:
 
     async def mailbox(self, name: str) -> MailboxStatus:
         """One mailbox. Raises MailboxNotFound, NotPermitted."""
-        return await self._read(lambda tx: sharing.status_at(tx, self.account_id, name, Rights.READ))
+
+        async def work(tx: Tx) -> MailboxStatus:
+            return await sharing.status_at(tx, self.account_id, name, Rights.READ)
+
+        async def own(tx: Tx) -> MailboxStatus:  # apart, since it is one statement
+            return await work(tx)
+
+        return await self._read(own if namespaces.parse(name) is None else work)
 
     async def my_rights(self, name: str) -> Rights:
         """What the person may do. Raises MailboxNotFound."""

@@ -68,8 +68,11 @@ def _whole(ordered: Subquery) -> dict[str, Statement]:
 
 _WHOLE: Final = _whole(_to_owner.order_by(entry.c.uid).subquery("log"))
 _WHOLE_TO_READER: Final = _whole(_to_reader.order_by(entry.c.uid).subquery("log"))
+# The second condition, always true, is about a column that the primary key does not hold: for any `since`, PostgreSQL
+# would else read the whole mailbox from that index alone, and not what changed from the index of sequences.
+_changed = (entry.c.modseq > bindparam("since"), entry.c.saved_at >= literal_column("0"))
 _changed_to_reader = union(
-    _to_reader.where(entry.c.modseq > bindparam("since")),
+    _to_reader.where(*_changed),
     _to_reader.where(
         seen_by.c.account_id == bindparam("account_id"),
         seen_by.c.mailbox_id == bindparam("mailbox_id"),
@@ -93,7 +96,7 @@ _log = union_all(
         mailbox.c.log_floor.label("modseq"),
         mailbox.c.keywords,
     ).where(mailbox.c.account_id == bindparam("account_id"), mailbox.c.mailbox_id == bindparam("mailbox_id")),
-    _to_owner.where(entry.c.modseq > bindparam("since")).with_only_columns(
+    _to_owner.where(*_changed).with_only_columns(
         literal_column(str(_CHANGED_ROW), Integer), entry.c.uid, entry.c.flags, entry.c.modseq, _no_text
     ),
     _vanished.with_only_columns(literal_column("2", Integer), tombstone.c.uid, _zero, _zero, _no_text),

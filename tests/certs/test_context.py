@@ -103,6 +103,15 @@ def test_so_it_is_on_uvloop(files: CertificateFiles) -> None:
         runner.run(asyncio.wait_for(take_over(ServerTls(files), files), 30))
 
 
+async def test_tls_1_3_hands_out_no_session_tickets(files: CertificateFiles) -> None:
+    async with echo_server(ServerTls(files)) as port:
+        client = await Client.connect(port, client_context(files))
+        await client.echo(b"tickets come with the first answer\r\n")
+        connection = client.writer.get_extra_info("ssl_object")
+        assert (connection.version(), connection.session.has_ticket) == ("TLSv1.3", False)
+        await client.close()
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imap.backend import Entry, MailboxRef
+from imap.backend import Entry, MailboxRef, MailboxStatus
 from imap.flags import DELETED, SEEN
 from imap.selected.entries import EntryColumns
 from imap.selected.mailbox import SharedMailbox
@@ -49,6 +49,40 @@ async def test_the_next_select_asks_only_what_changed(gateway: Gateway, account:
     assert await client.ok("FETCH 4 (UID FLAGS)") == [b"* 4 FETCH (UID 5 FLAGS (\\Seen))"]
     assert account.calls.get("snapshot", 0) == 0
     assert account.calls["entries"] == 1, "only the new message's"
+
+
+async def test_a_mailbox_in_which_nothing_happened_is_not_asked_for_changes(
+    gateway: Gateway, account: MemoryAccount
+) -> None:
+    fill(account, 3)
+    client = await gateway.client()
+    await client.ok("ENABLE QRESYNC")
+    await client.ok("EXAMINE INBOX")
+    lines = await client.ok("SELECT INBOX")
+    known = f"{account.find('INBOX').uidvalidity} {account.find('INBOX').highestmodseq}"
+    for command in ("SELECT INBOX", f"SELECT INBOX (QRESYNC ({known}))"):
+        account.calls.clear()
+        again = await client.ok(command)
+        assert [line for line in again if b"RECENT" not in line] == [line for line in lines if b"RECENT" not in line]
+        assert "changes" not in account.calls
+
+
+async def test_what_happens_while_the_mailbox_is_looked_up_is_not_missed(
+    gateway: Gateway, account: MemoryAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(account, 3)
+    client = await gateway.client()
+    await client.ok("SELECT INBOX")
+    await client.ok("UNSELECT")
+    look = account.mailbox
+
+    async def look_and_deliver(name: str) -> MailboxStatus:
+        status = await look(name)
+        account.deliver(b"Subject: just now\r\n\r\n")
+        return status
+
+    monkeypatch.setattr(account, "mailbox", look_and_deliver)
+    assert b"* 4 EXISTS" in await client.ok("SELECT INBOX")
 
 
 async def test_entries_are_asked_for_once(client: Client, account: MemoryAccount) -> None:
