@@ -18,8 +18,7 @@ from directory.report import ImportReport
 from directory.schema import class_, teaching_group
 from directory.schools import ZONE, schools_before, sync_schools
 from directory.settings import ImportSettings
-from directory.sql import lock
-from directory.staging import Stager, staging
+from directory.staging import Stager, work_tables
 from directory.structures import stage_levels, sync_disciplines, sync_nomenclatures, sync_school_levels, sync_taught
 
 Progress = Callable[[str, int], None]
@@ -49,19 +48,8 @@ def import_directory(
     started = time.monotonic()
     tell = progress or (lambda _step, _count: None)
     report = ImportReport(dry_run=dry_run)
-    lock(connection)
-    savepoint = connection.begin_nested()
-    try:
-        staging.create_all(connection, checkfirst=False)
+    with work_tables(connection, keep=not dry_run):
         _import(connection, records, settings, report, tell)
-        staging.drop_all(connection, checkfirst=False)
-    except BaseException:
-        savepoint.rollback()
-        raise
-    if dry_run:
-        savepoint.rollback()
-    else:
-        savepoint.commit()
     report.seconds = time.monotonic() - started
     return report
 

@@ -57,6 +57,9 @@ _wanted = temporary(
     Column("person_id", Id, primary_key=True, autoincrement=False),
 )
 
+TABLES = (_new, _wanted)
+"""What `refresh_lists` works with."""
+
 
 def refresh_lists(
     connection: Connection, report: ImportReport, limits: Limits | None = None, *, names: bool = False

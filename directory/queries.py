@@ -68,7 +68,7 @@ MEMBERS = (
 )
 """Members of `:list_id` with name, profile and address."""
 
-LISTS = (
+ALL_LISTS = (
     select(
         list_.c.list_id,
         list_.c.address,
@@ -79,9 +79,11 @@ LISTS = (
         select(func.count()).where(list_member.c.list_id == list_.c.list_id).scalar_subquery().label("members"),
     )
     .outerjoin(school, school.c.school_id == list_.c.school_id)
-    .where(list_.c.active)
     .order_by(list_.c.address)
 )
+"""Every list that there is, or was, with its number of members."""
+
+LISTS = ALL_LISTS.where(list_.c.active)
 """Every list in use, with its number of members."""
 
 LISTS_OF_PERSON = (

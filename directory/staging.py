@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +43,7 @@ from directory.names import local_part, shown
 from directory.nomenclature import PROFILE_OF_SDET, SDET_OF_FUNCTION, VOID_FUNCTION, sdet_of_staff
 from directory.report import ImportReport, Kind
 from directory.schema import Id, new_id
+from directory.sql import lock
 
 _BATCH = 2_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -53,6 +55,26 @@ staging = MetaData()
 def temporary(name: str, *columns: Column[Any] | Index) -> Table:
     """A table that lives as long as the transaction at most."""
     return Table(name, staging, *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+
+
+@contextmanager
+def work_tables(connection: Connection, tables: Sequence[Table] | None = None, *, keep: bool) -> Iterator[None]:
+    """Temporary tables, all or some, while the lock of the directory is held; after an error, and unless `keep`, all
+    that was written meanwhile is taken back.
+    """
+    lock(connection)
+    savepoint = connection.begin_nested()
+    try:
+        staging.create_all(connection, tables, checkfirst=False)
+        yield
+        staging.drop_all(connection, tables, checkfirst=False)
+    except BaseException:
+        savepoint.rollback()
+        raise
+    if keep:
+        savepoint.commit()
+    else:
+        savepoint.rollback()
 
 
 def _seq() -> Column[int]:

@@ -21,6 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from certs import TlsUnusable
 from directory.addresses import TakenAddressError
+from directory.list_expression import ExpressionError
+from directory.list_graph import ListError
+from directory.list_settings import ListSettingError
 from directory.model import DirectoryError
 from mailgate import migrations
 from mailgate.accounts import Accounts, AccountsError
@@ -67,6 +70,9 @@ _OPERATOR_ERRORS: tuple[tuple[type[Exception], ExitCode], ...] = (
     (DatabaseError, ExitCode.FAILED),
     (AccountsError, ExitCode.FAILED),
     (SharedMailboxError, ExitCode.FAILED),
+    (ListError, ExitCode.FAILED),
+    (ExpressionError, ExitCode.FAILED),
+    (ListSettingError, ExitCode.FAILED),
     (SchoolError, ExitCode.FAILED),
     (TakenAddressError, ExitCode.FAILED),
     (CommandFailed, ExitCode.FAILED),

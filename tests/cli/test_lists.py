@@ -75,4 +75,4 @@ def test_why_tells_teachers_from_head_teachers(academy: Command) -> None:
 
 def test_an_unknown_list_is_one_line(either: Command) -> None:
     line = either.refused(1, "list", "members", f"6eme-z.parents@{COLLEGE}")
-    assert line == f"there is no list 6eme-z.parents@{COLLEGE}; `mailgate list show` lists them"
+    assert line == f"there is no list 6eme-z.parents@{COLLEGE}; `mailgate list show --all` lists them"
