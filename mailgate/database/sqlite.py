@@ -130,8 +130,10 @@ class SqliteDatabase:
         return result
 
     def _is_late(self) -> bool:
-        self._late = self._late or time.monotonic() > self._deadline
-        return self._late
+        """Whether to interrupt: never what ends the transaction, which has no deadline."""
+        late = time.monotonic() > self._deadline
+        self._late = self._late or late
+        return late
 
     def _read_in_thread(self, work: Work[T]) -> T:
         try:
