@@ -116,21 +116,18 @@ class SqliteDatabase:
 
     def _read_inline(self, work: Work[T], deadline: float) -> T:
         self._late = False
-        self._deadline = deadline
         try:
-            result = self._snapshot(self._inline, work)
+            result = self._snapshot(self._inline, work, deadline)
         except Exception:
             if self._late:
                 raise _TooLong from None
             raise
-        finally:
-            self._deadline = math.inf
         if self._late:  # the unit took the interruption for an answer
             raise _TooLong
         return result
 
     def _is_late(self) -> bool:
-        """Whether to interrupt: never what ends the transaction, which has no deadline."""
+        """Whether to interrupt: never what begins and ends the transaction, which has no deadline."""
         late = time.monotonic() > self._deadline
         self._late = self._late or late
         return late
@@ -145,13 +142,16 @@ class SqliteDatabase:
         finally:
             self._idle.put(connection)
 
-    def _snapshot(self, connection: sqlite3.Connection, work: Work[T]) -> T:
+    def _snapshot(self, connection: sqlite3.Connection, work: Work[T], deadline: float | None = None) -> T:
         try:
             connection.execute("BEGIN")
             try:
+                if deadline is not None:
+                    self._deadline = deadline
                 return run_without_waiting(work(SqliteTx(connection, None)))
             finally:
-                self._deadline = math.inf
+                if deadline is not None:
+                    self._deadline = math.inf
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:

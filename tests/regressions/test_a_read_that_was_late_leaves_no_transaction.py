@@ -29,7 +29,7 @@ async def test_the_next_reads_are_answered(tmp_path: Path) -> None:
     try:
         for _ in range(ROLLBACKS):
             with pytest.raises(_TooLong):
-                database._read_inline(long, deadline=0.0)  # noqa: SLF001 - over from the beginning
+                database._read_inline(long, deadline=0.0)  # over from the beginning
         assert await database.read(lambda tx: tx.one(SHORT)) == (1,)
     finally:
         await database.close()
