@@ -112,8 +112,9 @@ class Gateway:
             catalogue=ImapTexts(settings.gateway.language),
             hostname=settings.gateway.hostname,
         )
+        handler = Submission(database, store, accounts, settings)
         submission = SubmissionServer(
-            Submission(database, store, accounts, settings),
+            handler,
             self._tls.context,
             hostname=settings.gateway.hostname,
             limits=smtp.limits.Limits(
@@ -129,6 +130,7 @@ class Gateway:
         self._background = [
             asyncio.create_task(repeat(settings.tls.reload_interval, self._reload_tls)),
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, store.maintain)),
+            asyncio.create_task(repeat(MAINTENANCE_INTERVAL, handler.maintain)),
         ]
         log.info(
             "serving",

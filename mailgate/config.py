@@ -10,6 +10,7 @@ import datetime
 import os
 import re
 import tomllib
+import zoneinfo
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -43,8 +44,20 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Gateway(Section, frozen=True):
     hostname: str = "localhost"
     language: Literal["fr", "en"] = "fr"
+    time_zone: str = "Europe/Paris"
     workers: NonNegative = 0
     stop_grace: Seconds = 20.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a time zone that the system does not know."""
+        self.zone()
+
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """In which people read times."""
+        try:
+            return zoneinfo.ZoneInfo(self.time_zone)
+        except (zoneinfo.ZoneInfoNotFoundError, OSError) as error:
+            raise ValueError(f"{self.time_zone!r} is no time zone of this system") from error
 
 
 class Database(Section, frozen=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 
 class SmtpError(Exception):
@@ -62,7 +62,7 @@ class Recipient:
     address: str
     notify: frozenset[str] = frozenset()
     original: str | None = None
-    resolved: object = None
+    resolved: Any = None
     """What the application found it to be at `rcpt_to`, for its own use at `deliver`."""
 
 
@@ -80,6 +80,8 @@ class Envelope:
     dsn_return: str | None = None
     envelope_id: str | None = None
     recipients: list[Recipient] = field(default_factory=list)
+    application: Any = None
+    """What the application wants to remember of this transaction; the engine never looks at it."""
 
 
 class SubmissionHandler(Protocol):

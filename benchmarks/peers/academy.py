@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 PUPILS_PER_CLASS = 30
+UAI = "0131001T"
 _SCHOOL = "5001"
 _MEF = "10010012110"
 
@@ -38,8 +39,8 @@ def write_academy(folder: Path, parents: int) -> None:
 def _school(classes: Sequence[str]) -> str:
     attributes = {
         "ENTStructureJointure": [_SCHOOL],
-        "ENTStructureUAI": ["0131001T"],
-        "ENTEtablissementUAI": ["0131001T"],
+        "ENTStructureUAI": [UAI],
+        "ENTEtablissementUAI": [UAI],
         "ENTStructureSIREN": ["19131310015001"],
         "ENTStructureNomCourant": ["CLG-BANC D ESSAI-ac-EXEMPLE"],
         "ENTStructureTypeStruct": ["COLLEGE"],

@@ -24,6 +24,7 @@ from mailgate.cli import (
     search,
     serve,
     shared,
+    stop,
 )
 from mailgate.cli.context import Context, fail, operator_error
 
@@ -46,6 +47,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(directory.app, name="directory")
 app.add_typer(lists.app, name="list")
 app.add_typer(policy.app, name="policy")
+app.add_typer(stop.app, name="stop")
 app.add_typer(school.app, name="school")
 app.add_typer(account.app, name="account")
 app.add_typer(search.app, name="search")

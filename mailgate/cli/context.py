@@ -30,8 +30,9 @@ from mailgate.accounts import Accounts, AccountsError
 from mailgate.config import ConfigError, Settings, load
 from mailgate.database import BadDatabaseUrl, Database, DatabaseError, open_database
 from mailgate.database.batch import batch_engine
-from mailgate.database.open import sqlite_file
+from mailgate.database.open import IMMEDIATE, sqlite_file
 from mailgate.policy.schools import SchoolError
+from mailgate.policy.stops import StopError
 from mailgate.shared_mailboxes import SharedMailboxError
 from mailgate.workers import WorkerFailedError
 
@@ -74,6 +75,7 @@ _OPERATOR_ERRORS: tuple[tuple[type[Exception], ExitCode], ...] = (
     (ExpressionError, ExitCode.FAILED),
     (ListSettingError, ExitCode.FAILED),
     (SchoolError, ExitCode.FAILED),
+    (StopError, ExitCode.FAILED),
     (TakenAddressError, ExitCode.FAILED),
     (CommandFailed, ExitCode.FAILED),
     (WorkerFailedError, ExitCode.FAILED),
@@ -134,18 +136,20 @@ async def accounts(settings: Settings) -> AsyncIterator[Accounts]:
             care.close()
 
 
-async def in_transaction(settings: Settings, work: Callable[[Connection], T], *, upgrade: bool = False) -> T:
+async def in_transaction(
+    settings: Settings, work: Callable[[Connection], T], *, upgrade: bool = False, writes: bool = False
+) -> T:
     """Run batch work over one SQLAlchemy connection, all or nothing.
 
     `upgrade` makes the database's schema or brings it up to date first; without it one that is not there, or older,
-    is an error.
+    is an error. `writes` is for work that reads before it writes, beside a gateway that writes too.
     """
     async with batch_engine(settings.database.url, create=upgrade) as engine:
         if upgrade:
             await migrations.upgrade(engine)
         else:
             await _require_schema(engine)
-        async with engine.begin() as connection:
+        async with engine.execution_options(**{IMMEDIATE: writes}).begin() as connection:
             return await connection.run_sync(work)
 
 

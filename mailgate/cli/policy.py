@@ -11,6 +11,7 @@ import typer
 from sqlalchemy import BigInteger, Connection, bindparam, select
 
 from directory.schema import school
+from mailgate.cli import limits
 from mailgate.cli.context import (
     CommandFailed,
     Json,
@@ -29,12 +30,14 @@ from mailgate.delivery import recipients
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
 from mailgate.policy import cells, matrix
 from mailgate.policy.audit import record
-from mailgate.policy.explaining import sentence
+from mailgate.policy.explaining import sentence, stop_sentence
 from mailgate.policy.matrix import Cell, Cells, Decision, Scope, Verdict, default_cells, describe
 from mailgate.policy.schools import school_id_of
+from mailgate.policy.stops import Stop, stop_of
 from mailgate.policy.writing import OutsideTarget, Target, may_write
 
 app = typer.Typer(help="Who may write to whom.", no_args_is_help=True)
+app.add_typer(limits.app, name="limits")
 
 School = Annotated[str, typer.Argument(metavar="SCHOOL", help="UAI of the school.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")]
@@ -135,25 +138,37 @@ def explain(
     json: Json = False,
 ) -> None:
     """Say whether one may write to another, and by which rule."""
-    decision, uai = run(_explain(settings_of(context), sender, to))
+    settings = settings_of(context)
+    decision, uai, stop = run(_explain(settings, sender, to))
     if json:
         found = {"from": decision.writer, "to": decision.recipient, "scope": decision.scope, "school": uai}
-        print_json({"verdict": decision.verdict, **found, "changed_by_school": decision.overridden})
-    else:
-        console.print(sentence(decision, uai))
+        held = None if stop is None else {"id": str(stop.stop_id), "effect": stop.verdict, "ends_at": stop.ends_at}
+        print_json({"verdict": decision.verdict, **found, "changed_by_school": decision.overridden, "stop": held})
+        return
+    console.print(sentence(decision, uai))
+    if stop is not None:
+        console.print(stop_sentence(stop, settings.gateway.zone()))
 
 
-async def _explain(settings: Settings, sender: str, to: str) -> tuple[Decision, str | None]:
-    async def work(tx: Tx) -> tuple[Decision, str | None]:
+async def _explain(settings: Settings, sender: str, to: str) -> tuple[Decision, str | None, Stop | None]:
+    async def work(tx: Tx) -> tuple[Decision, str | None, Stop | None]:
         writer = await recipients.resolve(tx, sender)
         if not isinstance(writer, PersonRecipient):
             raise CommandFailed(f"nobody has the address {sender}")
         decision = await may_write(tx, writer.account_id, await _target(tx, settings, to))
         row = None if decision.school_id is None else await tx.one(_UAI, school=decision.school_id)
-        return decision, row[0] if row else None
+        return decision, row[0] if row else None, await _stop(tx, writer.account_id, to)
 
     async with database(settings) as opened:
         return await opened.read(work)
+
+
+async def _stop(tx: Tx, sender: int, to: str) -> Stop | None:
+    found = await recipients.resolve(tx, to)
+    if not isinstance(found, ListRecipient):
+        return await stop_of(tx, sender)
+    schools = [] if found.target.school_id is None else [found.target.school_id]
+    return await stop_of(tx, sender, lists=[found.list_id], list_schools=schools)
 
 
 async def _target(tx: Tx, settings: Settings, to: str) -> Target:
@@ -177,7 +192,7 @@ def _change(settings: Settings, uai: str, wanted: Wanted, *, dry_run: bool, json
             record(connection, "policy set", uai.upper(), f"{describe(cell)}: {verdict or _DEFAULT}")
         return [(cell, own.get(cell), verdict) for cell, verdict in changed.items()]
 
-    changes = _do(settings, work, dry_run=dry_run)
+    changes = run(rehearse(settings, work) if dry_run else in_transaction(settings, work, writes=True))
     rows = [(describe(cell), before or _DEFAULT, after or _DEFAULT) for cell, before, after in changes]
     if json:
         print_json([dict(zip(("cell", "before", "after"), row, strict=True)) for row in rows])
@@ -185,5 +200,5 @@ def _change(settings: Settings, uai: str, wanted: Wanted, *, dry_run: bool, json
         print_table("Cell", "Before", "After", rows=rows)
 
 
-def _do(settings: Settings, work: Callable[[Connection], T], *, dry_run: bool = False) -> T:
-    return run(rehearse(settings, work) if dry_run else in_transaction(settings, work))
+def _do(settings: Settings, work: Callable[[Connection], T]) -> T:
+    return run(in_transaction(settings, work))

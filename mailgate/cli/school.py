@@ -45,4 +45,4 @@ def set_(
         schools.change(connection, schools.school_id_of(connection, uai), name, value)
         record(connection, "school set", uai.upper(), f"{name}: {'default' if value is None else value}")
 
-    run(in_transaction(settings_of(context), work))
+    run(in_transaction(settings_of(context), work, writes=True))

@@ -23,6 +23,10 @@ from mailgate.database.sqlite_connection import PRAGMAS
 _FORMS = "use sqlite:////absolute/path/mailgate.db or postgresql://user:password@host:5432/name"
 _DRIVER = re.compile(r"^(postgres(?:ql)?|sqlite)\+[a-z0-9]+(?=:)")
 _OLDEST_SQLITE = (3, 38, 0)  # the ->> operator
+IMMEDIATE = "mailgate_immediate"
+"""Execution option of a SQLAlchemy engine: transactions that will write, on SQLite, wait at their begin for who writes.
+Else one that has read is refused ("locked") when it comes to write, should another have written meanwhile.
+"""
 BUSY_SECONDS = 30.0
 """The longest wait for another process that writes the SQLite file, unless told otherwise."""
 
@@ -90,7 +94,8 @@ def _prepare(connection: AsyncAdapt_aiosqlite_connection, _: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    immediate = connection.get_execution_options().get(IMMEDIATE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 def _without_driver(url: str) -> str:

@@ -19,6 +19,7 @@ from mailgate.accounts.smtp_sign_in import SmtpSignIn
 from mailgate.config import Settings
 from mailgate.database import Database, Tx
 from mailgate.delivery import posting, recipients
+from mailgate.delivery.brakes import Brakes
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
 from mailgate.i18n import ascii_only, translator
@@ -43,6 +44,7 @@ class Submission(SmtpSignIn):
         self._store = store
         self._directory = settings.directory
         self._hostname = settings.gateway.hostname
+        self._brakes = Brakes(database, settings.gateway)
         self._language = settings.gateway.language
         self._translate = translator(settings.gateway.language)
 
@@ -56,29 +58,35 @@ class Submission(SmtpSignIn):
         if envelope.mail_from and recipients.fold(envelope.mail_from) not in await self._senders(envelope):
             await self._refuse_shared(envelope.mail_from)
             raise self._refusal(550, "5.7.1", _("Please send from an address of your own."))
+        await self._brakes.begin(envelope)
 
     async def rcpt_to(self, envelope: Envelope, recipient: Recipient) -> None:
-        """The recipient exists, can take mail, and this person may write to it."""
+        """The recipient exists, can take mail, and this person may write to it, and so much."""
         found = await self._database.read(lambda tx: recipients.resolve(tx, recipient.address))
         recipient.resolved = found
         match found:
             case PersonRecipient(open=False):
                 raise self._refusal(550, "5.2.1", _("This mailbox is closed: the person has left."))
             case PersonRecipient(account_id=account_id, target=target):
-                await self._check_policy(envelope, target)
+                await self._check_policy(envelope, target, found)
                 quota = await self._store.account(account_id, recipient.address).quota()
                 if quota.limit and quota.used + envelope.declared_size > quota.limit:
                     raise self._refusal(452, "4.2.2", _("This mailbox is full. Please try again later."))
+                await self._brakes.admit(envelope, found)
             case ListRecipient(target=target):
-                await self._check_policy(envelope, target)
+                await self._check_policy(envelope, target, found)
+                await self._brakes.admit(envelope, found)
             case None if self._directory.holds(recipient.address):
                 raise self._refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
             case None:
-                await self._check_policy(envelope, OutsideTarget())
+                await self._check_policy(envelope, OutsideTarget(), None)
                 raise self._refusal(550, "5.7.1", _("Messages cannot be sent outside the school network."))
 
-    async def _check_policy(self, envelope: Envelope, target: Target) -> None:
-        """Refuse what the communication policy refuses, in the language of the school whose rule it is."""
+    async def _check_policy(
+        self, envelope: Envelope, target: Target, found: PersonRecipient | ListRecipient | None
+    ) -> None:
+        """Refuse what a stop or the communication policy refuses, in the language of the school whose rule it is."""
+        stop = await self._brakes.verdict(envelope, found)
 
         async def work(tx: Tx) -> tuple[Decision, SchoolSettings]:
             decision = await may_write(tx, envelope.sender.account_id, target)
@@ -91,9 +99,12 @@ class Submission(SmtpSignIn):
             raise SmtpError(550, "5.7.1", ascii_only(words.refusal(decision, default_cells(), translate)))
         if decision.verdict is Verdict.MODERATE:
             raise SmtpError(550, "5.7.1", ascii_only(translate(_("Messages to this list must be approved first."))))
+        if stop is not None:
+            raise self._brakes.moderated(envelope, stop)
 
     async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
         """Store the message once and one row for each person it reaches; committed when this returns."""
+        self._brakes.check_content(envelope, content)
         identity = secrets.token_hex(8)
         now = datetime.datetime.now(datetime.UTC)
         trace = received(envelope, hostname=self._hostname, identity=identity, when=now)
@@ -113,13 +124,18 @@ class Submission(SmtpSignIn):
             parcels = await self._database.read(lambda tx: copies.parcels(tx, people, lists, sent_as))
             if not any(parcel.account_ids for parcel in parcels):
                 raise self._refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
-            await self._store.deliver_all(parcels)
+            reached = sum(len(parcel.account_ids) for parcel in parcels)
+            await self._store.deliver_all(parcels, first=self._brakes.guard(envelope, reached))
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),
-            mailboxes=sum(len(parcel.account_ids) for parcel in parcels),
+            mailboxes=reached,
             octets=len(prepared.header) + content.seek(0, os.SEEK_END) - prepared.body_offset,
         )  # fmt: skip
         return f"Delivered as {identity}"
+
+    async def maintain(self) -> None:
+        """The daily upkeep: forget what was sent long ago."""
+        await self._brakes.forget()
 
     def _check_posting(self, header: bytes, to: ListRecipient) -> None:
         if posting.has_passed(header, to.address):

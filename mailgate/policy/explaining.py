@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Final
 
 from mailgate.policy.matrix import Decision, Scope, Verdict
+from mailgate.policy.stops import Stop
 
 _DONE: Final = {
     Verdict.ALLOW: "may write",
@@ -31,3 +33,12 @@ def sentence(decision: Decision, uai: str | None) -> str:
         return f"{pair}: they have nothing in common for which there is a rule."
     rule = f"the rule of school {uai}" if decision.overridden else "the shipped matrix"
     return f"{pair} {_COMMON[decision.scope]}, by {rule} (scope {decision.scope})."
+
+
+def stop_sentence(stop: Stop, zone: datetime.tzinfo) -> str:
+    """That a stop holds, whatever the matrix says."""
+    until = datetime.datetime.fromtimestamp(stop.ends_at, zone).strftime("%Y-%m-%d %H:%M")
+    done = (
+        "such messages are refused" if stop.verdict is Verdict.REFUSE else "such messages need approval, if they pass"
+    )
+    return f"Stop {stop.stop_id} holds until {until}: {done}."

@@ -1,0 +1,209 @@
+"""What holds a message back that the matrix would let pass: limits of sending, and the emergency stop.
+
+At MAIL FROM and RCPT TO the writer is told while the message can still be mended; what counts is the last look, in the
+transaction that delivers.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO, Final, TypeAlias
+
+from sqlalchemy import BigInteger, bindparam, func, literal, select
+
+from directory.schema import list_member
+from mailgate.config import Gateway
+from mailgate.database import Database, Statement, Tx
+from mailgate.database.contract import Work
+from mailgate.delivery.recipients import ListRecipient, PersonRecipient, reached
+from mailgate.i18n import ascii_only, translator
+from mailgate.policy.allowance import Window, opens_at, used, with_message
+from mailgate.policy.limits import MB
+from mailgate.policy.matrix import Verdict
+from mailgate.policy.sending import Standing, forget_old, held_window, keep, standing_of
+from mailgate.policy.stops import Stop, keep_out, now, stop_of
+from smtp.handler import Envelope, SmtpError
+
+_few = (
+    select(literal(1).label("one"))
+    .where(list_member.c.list_id == bindparam("list_id", type_=BigInteger))
+    .limit(bindparam("most", type_=BigInteger))
+    .subquery("few")
+)
+_MEMBERS_UP_TO: Final = Statement(select(func.count()).select_from(_few))
+
+
+Found: TypeAlias = PersonRecipient | ListRecipient | None
+"""What an address stands for."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """What is known of a message under way."""
+
+    standing: Standing
+    reach: int = 0
+    """Mailboxes that the recipients so far reach, at the most: who is on two lists may be counted twice."""
+
+
+class Brakes:
+    """Limits and stops for the messages of one gateway process."""
+
+    def __init__(self, database: Database, settings: Gateway) -> None:
+        self._database = database
+        self._language = settings.language
+        self._zone = settings.zone()
+
+    async def begin(self, envelope: Envelope) -> None:
+        """MAIL FROM: refuse who is stopped, has sent enough for this hour, or announces a message that is too large."""
+        sender = envelope.sender.account_id
+
+        async def work(tx: Tx) -> tuple[Standing, Stop | None]:
+            return await standing_of(tx, sender), await stop_of(tx, sender)
+
+        standing, stop = await self._database.read(work)
+        if stop is not None and stop.verdict is Verdict.REFUSE:
+            raise self._stopped(standing, stop)
+        self._check_size(standing, envelope.declared_size)
+        self._check_hour(standing, standing.window, 451, recipients=1)
+        envelope.application = _Course(standing)
+
+    async def verdict(self, envelope: Envelope, found: Found) -> Stop | None:
+        """RCPT TO: the stop that sends this recipient's copy to a moderator. Raises SmtpError for one that refuses."""
+        stop = await self._database.read(_look(envelope, [found]))
+        if stop is not None and stop.verdict is Verdict.REFUSE:
+            raise self._stopped(_course(envelope).standing, stop)
+        return stop
+
+    async def admit(self, envelope: Envelope, found: PersonRecipient | ListRecipient) -> None:
+        """RCPT TO, when nothing else refuses it: count the recipient."""
+        course = _course(envelope)
+        most = course.standing.limits.recipients_per_message
+        if most is not None and len(envelope.recipients) >= most:
+            text = _("A message may have {limit} recipients. Please write to fewer people, or to a list.")
+            raise self._refusal(course.standing, 550, "5.5.3", text, limit=str(most))
+        hourly = course.standing.limits.recipients_per_hour
+        if hourly is not None:
+            reach = course.reach + await self._members_up_to(found, hourly)
+            if used(course.standing.window, now()).recipients + reach > hourly:
+                reach = await self._database.read(_counting([*_resolved(envelope), found]))
+            self._check_hour(course.standing, course.standing.window, 452, recipients=reach)
+            course.reach = reach
+
+    async def _members_up_to(self, found: PersonRecipient | ListRecipient, hourly: int) -> int:
+        if isinstance(found, PersonRecipient):
+            return 1
+        list_id = found.list_id
+        row = await self._database.read(lambda tx: tx.one(_MEMBERS_UP_TO, list_id=list_id, most=hourly + 1))
+        return int(row[0]) if row else 0
+
+    def check_content(self, envelope: Envelope, content: IO[bytes]) -> None:
+        """The end of the data: refuse what is too large, and leave `content` rewound."""
+        size = content.seek(0, os.SEEK_END)
+        content.seek(0)
+        self._check_size(_course(envelope).standing, size)
+
+    def guard(self, envelope: Envelope, mailboxes: int) -> Work[None]:
+        """What the delivering transaction does first: look at stops and limits once more, and count the message.
+
+        A delivery that is undone counts nothing, and no stop begins between this look and the commit.
+        """
+        course = _course(envelope)
+        sender = envelope.sender.account_id
+
+        async def work(tx: Tx) -> None:
+            await keep_out(tx)
+            if stop := await _look(envelope, _resolved(envelope))(tx):
+                raise self._stopped(course.standing, stop)
+            if course.standing.limits.uncounted:
+                return
+            at = now()
+            window = await held_window(tx, sender, at)
+            self._check_hour(course.standing, window, 451, recipients=mailboxes)
+            await keep(tx, sender, with_message(window, at, mailboxes))
+
+        return work
+
+    async def forget(self) -> None:
+        """The daily upkeep: what was sent long ago."""
+        await forget_old(self._database, now())
+
+    def moderated(self, envelope: Envelope, stop: Stop) -> SmtpError:
+        """The answer to a message that a moderator would have to approve."""
+        return self._stopped(_course(envelope).standing, stop)
+
+    def _stopped(self, standing: Standing, stop: Stop) -> SmtpError:
+        """Permanent, so that nothing that was written during a stop goes out by itself when it ends."""
+        reason = stop.reason(standing.language or self._language)
+        otherwise = {
+            Verdict.REFUSE: _("Sending is suspended for the moment. You can still read your messages."),
+            Verdict.MODERATE: _("Messages must be approved first for the moment."),
+        }
+        if reason:
+            return SmtpError(550, "5.7.1", ascii_only(reason))
+        return self._refusal(standing, 550, "5.7.1", otherwise[stop.verdict])
+
+    def _check_size(self, standing: Standing, size: int) -> None:
+        most = standing.limits.message_size
+        if most is not None and size > most:
+            text = _("Your messages may have {limit} MB, attachments included.")
+            raise self._refusal(standing, 552, "5.3.4", text, limit=f"{most / MB:g}")
+
+    def _check_hour(self, standing: Standing, window: Window, code: int, *, recipients: int) -> None:
+        """Refuse one more message to so many: for now, with the time when it may be sent, or for ever."""
+        moment, hourly = now(), standing.limits.hourly
+        at = opens_at(window, hourly, moment, recipients=recipients)
+        if at == moment:
+            return
+        if hourly.messages is not None and used(window, moment).messages >= hourly.messages:
+            text, limit = _("Only {limit} messages an hour may be sent."), str(hourly.messages)
+        else:
+            text = _("Only {limit} recipients an hour are possible, with all of each list.")
+            limit = str(hourly.recipients)
+        refusal = self._refusal(standing, 550, "5.7.1", text, limit=limit)
+        if at is not None:
+            clock = datetime.datetime.fromtimestamp(at, self._zone).strftime("%H:%M")
+            more = self._refusal(standing, code, "4.7.1", _("You can send this message at {time}."), time=clock)
+            refusal = SmtpError(code, "4.7.1", f"{refusal.text} {more.text}")
+        raise refusal
+
+    def _refusal(self, standing: Standing, code: int, status: str, text: str, **values: str) -> SmtpError:
+        translate = translator(standing.language or self._language)
+        return SmtpError(code, status, ascii_only(translate(text).format(**values)))
+
+
+def _resolved(envelope: Envelope) -> list[Found]:
+    return [recipient.resolved for recipient in envelope.recipients]
+
+
+def _look(envelope: Envelope, found: Sequence[Found]) -> Work[Stop | None]:
+    """The unit of work that looks for a stop of this message to these recipients."""
+    sender = envelope.sender.account_id
+    lists = [one for one in found if isinstance(one, ListRecipient)]
+    ids = [one.list_id for one in lists]
+    schools = [one.target.school_id for one in lists if one.target.school_id is not None]
+    return lambda tx: stop_of(tx, sender, lists=ids, list_schools=schools)
+
+
+def _counting(found: Sequence[Found]) -> Work[int]:
+    """The unit of work that counts the mailboxes behind these recipients, each once."""
+    people = [one.account_id for one in found if isinstance(one, PersonRecipient)]
+    lists = [one.list_id for one in found if isinstance(one, ListRecipient)]
+
+    async def work(tx: Tx) -> int:
+        return sum(map(len, (await reached(tx, people, lists)).values()))
+
+    return work
+
+
+def _course(envelope: Envelope) -> _Course:
+    course: _Course = envelope.application
+    return course
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text

@@ -1,0 +1,96 @@
+"""Who sends: profile, language, limits, and what was sent in the last hour; counted in the delivering transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import BigInteger, Text, and_, bindparam, delete, select, true, update
+
+from directory.schema import person
+from directory.ties import schools_of
+from mailgate.database import Database, Statement, Tx
+from mailgate.database.statement import insert
+from mailgate.i18n import Language
+from mailgate.policy import allowance
+from mailgate.policy.allowance import HOUR, Window
+from mailgate.policy.limits import Limit, Limits, effective
+from mailgate.policy.schema import school_limit, school_setting, sending
+
+_sender = bindparam("sender", type_=BigInteger)
+_schools = schools_of(_sender).subquery("own_school")
+_STANDING: Final = Statement(
+    select(
+        person.c.profile,
+        sending.c.sent,
+        _schools.c.school_id,
+        school_setting.c.value,
+        school_limit.c.name,
+        school_limit.c.value,
+    )
+    .select_from(person)
+    .outerjoin(sending, sending.c.account_id == person.c.person_id)
+    .outerjoin(_schools, true())
+    .outerjoin(
+        school_limit,
+        and_(school_limit.c.school_id == _schools.c.school_id, school_limit.c.profile == person.c.profile),
+    )
+    .outerjoin(
+        school_setting,
+        and_(school_setting.c.school_id == _schools.c.school_id, school_setting.c.name == "language"),
+    )
+    .where(person.c.person_id == _sender)
+)
+_NONE_YET: Final = allowance.encode({})
+_HOLD: Final = Statement(
+    insert(sending)
+    .values(account_id=_sender, sent=_NONE_YET, last_at=bindparam("now", type_=BigInteger))
+    .on_conflict_do_update(index_elements=["account_id"], set_={"last_at": bindparam("now", type_=BigInteger)})
+    .returning(sending.c.sent)
+)
+_KEEP: Final = Statement(
+    update(sending).where(sending.c.account_id == _sender).values(sent=bindparam("window", type_=Text))
+)
+_FORGET: Final = Statement(delete(sending).where(sending.c.last_at < bindparam("before", type_=BigInteger)))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the policy knows of a sender when a message begins."""
+
+    profile: str
+    language: Language | None
+    """That of the sender's school, where it has set one."""
+    limits: Limits
+    window: Window
+
+
+async def standing_of(tx: Tx, sender: int) -> Standing:
+    """Look a sender up, in one statement. Raises LookupError when there is no such person."""
+    rows = await tx.all(_STANDING, sender=sender)
+    if not rows:
+        raise LookupError(f"no person {sender}")
+    profile, sent = rows[0][:2]
+    changed: dict[int, dict[str, Limit]] = {}
+    for _, _, school_id, _, name, value in rows:
+        if school_id is not None:
+            changed.setdefault(school_id, {}).update({name: value} if name else {})
+    languages = {row[3] for row in rows if row[3]}
+    language: Language | None = "fr" if "fr" in languages else "en" if languages else None
+    return Standing(profile, language, effective(profile, changed.values()), allowance.decode(sent or _NONE_YET))
+
+
+async def held_window(tx: Tx, sender: int, now: int) -> Window:
+    """What the sender sent, held until the transaction ends: nobody else counts for this sender meanwhile."""
+    [row] = await tx.all(_HOLD, sender=sender, now=now)
+    return allowance.decode(row[0])
+
+
+async def keep(tx: Tx, sender: int, window: Window) -> None:
+    """Note a window that was held."""
+    await tx.run(_KEEP, sender=sender, window=allowance.encode(window))
+
+
+async def forget_old(database: Database, now: int) -> int:
+    """Delete what nobody asks for any more; the number of senders is the answer."""
+    return await database.write(lambda tx: tx.run(_FORGET, before=now - 2 * HOUR))

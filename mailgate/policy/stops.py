@@ -1,0 +1,226 @@
+"""The graded emergency stop: sending is stopped, or goes to a moderator, while reading stays open.
+
+A stop names what it concerns: people of a profile, a school (who belongs to it, and its lists), a list, an account;
+with several of these, what meets all; with none, everybody. It is read by an indexed statement each time, never
+kept in memory, so it holds on every node from the moment it is committed; and it ends by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import BigInteger, Connection, and_, bindparam, func, insert, or_, select, update
+
+from directory.list_schema import list_alias
+from directory.nomenclature import Profile
+from directory.schema import address, list_, new_id, person, school
+from directory.ties import schools_of
+from mailgate.database import Statement, Tx
+from mailgate.database.statement import member
+from mailgate.i18n import Language
+from mailgate.policy.matrix import Verdict
+from mailgate.policy.schema import stop
+from mailgate.policy.schools import school_id_of
+
+REASON_LIMIT: Final = 300
+"""Letters of a reason: it is one line of an SMTP reply."""
+PROFILES: Final = tuple(profile.value for profile in Profile if profile is not Profile.SHARED)
+EFFECTS: Final = (Verdict.REFUSE, Verdict.MODERATE)
+
+_LOCK: Final = 0x73746F70  # any number that no other advisory lock of mailgate has
+_sender = bindparam("sender", type_=BigInteger)
+_profile = select(person.c.profile).where(person.c.person_id == _sender).scalar_subquery()
+_FOUND: Final = ("stop_id", "effect", "school_id", "reason_fr", "reason_en", "ends_at")
+_HOLDING: Final = Statement(
+    select(*(stop.c[name] for name in _FOUND)).where(
+        stop.c.ends_at > bindparam("now", type_=BigInteger),
+        or_(stop.c.account_id.is_(None), stop.c.account_id == _sender),
+        or_(stop.c.profile.is_(None), stop.c.profile == _profile),
+        or_(stop.c.list_id.is_(None), member(stop.c.list_id, "lists")),
+        or_(
+            stop.c.school_id.is_(None),
+            stop.c.school_id.in_(select(schools_of(_sender).subquery().c.school_id)),
+            and_(stop.c.list_id.is_(None), member(stop.c.school_id, "list_schools")),
+        ),
+    )
+)
+_SHARE: Final = Statement(select(func.pg_advisory_xact_lock_shared(_LOCK)))
+
+
+class StopError(ValueError):
+    """A stop that cannot be made or lifted: why."""
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """A stop that concerns a message."""
+
+    stop_id: int
+    verdict: Verdict
+    school_id: int | None
+    reason_fr: str
+    reason_en: str
+    ends_at: int
+
+    def reason(self, language: Language) -> str:
+        """What the administrator wrote for senders, in this language if there is such a text; may be empty."""
+        one, other = (self.reason_fr, self.reason_en) if language == "fr" else (self.reason_en, self.reason_fr)
+        return one or other
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A stop to be made, in the words of an administrator: UAI, addresses."""
+
+    verdict: Verdict
+    ends_at: int
+    profile: str | None = None
+    school: str | None = None
+    list_: str | None = None
+    account: str | None = None
+    reason_fr: str = ""
+    reason_en: str = ""
+
+
+class StopView(msgspec.Struct, frozen=True):
+    """A stop as an administrator sees it; times are seconds since the epoch, UTC."""
+
+    id: str
+    effect: Verdict
+    profile: str | None
+    school: str | None
+    list: str | None
+    account: str | None
+    reason_fr: str
+    reason_en: str
+    made_at: int
+    ends_at: int
+
+    @property
+    def subject(self) -> str:
+        """What it concerns, in a few words."""
+        named = (("profile", self.profile), ("school", self.school), ("list", self.list), ("account", self.account))
+        return ", ".join(f"{word} {value}" for word, value in named if value) or "everybody"
+
+
+async def stop_of(
+    tx: Tx, sender: int, *, lists: Collection[int] = (), list_schools: Collection[int] = ()
+) -> Stop | None:
+    """The strictest stop that concerns a message from this person to these lists, of these schools."""
+    rows = await tx.all(_HOLDING, sender=sender, now=now(), lists=lists, list_schools=list_schools)
+    found = [Stop(row[0], Verdict(row[1]), *row[2:]) for row in rows]
+    return min(found, key=lambda one: (EFFECTS.index(one.verdict), -one.ends_at), default=None)
+
+
+async def keep_out(tx: Tx) -> None:
+    """Let no stop begin until this transaction has ended, so that `stop_of` holds until its commit.
+
+    SQLite needs nothing: it lets one transaction write at a time.
+    """
+    if tx.engine == "postgresql":
+        await tx.all(_SHARE)
+
+
+def begin(connection: Connection) -> None:
+    """Wait for the deliveries under way, and let no other begin before this transaction has ended.
+
+    SQLite needs nothing: it lets one transaction write at a time.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
+def add(connection: Connection, wanted: Wanted) -> StopView:
+    """Make a stop; call `begin` first. Raises StopError, SchoolError."""
+    at = now()
+    if wanted.ends_at <= at:
+        raise StopError("a stop ends in the future")
+    if wanted.profile is not None and wanted.profile not in PROFILES:
+        raise StopError(f"{wanted.profile!r} is no profile; use one of {', '.join(PROFILES)}")
+    row = {
+        "stop_id": new_id(),
+        "effect": wanted.verdict,
+        "profile": wanted.profile,
+        "school_id": None if wanted.school is None else school_id_of(connection, wanted.school),
+        "list_id": None if wanted.list_ is None else _list_id(connection, wanted.list_),
+        "account_id": None if wanted.account is None else _person_id(connection, wanted.account),
+        "reason_fr": _checked(wanted.reason_fr),
+        "reason_en": _checked(wanted.reason_en),
+        "made_at": at,
+        "ends_at": wanted.ends_at,
+    }
+    connection.execute(insert(stop).values(row))
+    return _views(connection, stop.c.stop_id == row["stop_id"])[0]
+
+
+def lift(connection: Connection, stop_id: str | None) -> list[StopView]:
+    """End a stop now, or (None) all that hold; give those that held. Raises StopError when there is no such."""
+    at = now()
+    holds = stop.c.ends_at > at
+    if stop_id is not None:
+        holds = and_(holds, stop.c.stop_id == (int(stop_id) if stop_id.isdecimal() else 0))
+    found = _views(connection, holds)
+    if stop_id is not None and not found:
+        raise StopError(f"no stop {stop_id} holds; `mailgate stop list` shows them")
+    connection.execute(update(stop).where(holds).values(ends_at=at))
+    return found
+
+
+def all_stops(connection: Connection, *, past: bool = False) -> list[StopView]:
+    """Those that hold, and with `past` those that ended, in the order in which they were made."""
+    at = now()
+    return _views(connection, stop.c.stop_id != 0 if past else stop.c.ends_at > at)
+
+
+def _views(connection: Connection, condition: Any) -> list[StopView]:  # noqa: ANN401 - an SQL condition
+    of_account = and_(address.c.person_id == stop.c.account_id, address.c.is_primary)
+    rows = connection.execute(
+        select(
+            stop.c.stop_id,
+            stop.c.effect,
+            stop.c.profile,
+            school.c.uai,
+            list_.c.address,
+            address.c.address,
+            *(stop.c[name] for name in ("reason_fr", "reason_en", "made_at", "ends_at")),
+        )
+        .outerjoin(school, school.c.school_id == stop.c.school_id)
+        .outerjoin(list_, list_.c.list_id == stop.c.list_id)
+        .outerjoin(address, of_account)
+        .where(condition)
+        .order_by(stop.c.made_at, stop.c.stop_id)
+    )
+    return [StopView(str(row[0]), Verdict(row[1]), *row[2:]) for row in rows]
+
+
+def _list_id(connection: Connection, text: str) -> int:
+    folded = text.strip().lower()
+    by_alias = select(list_alias.c.list_id).where(list_alias.c.address == folded)
+    found: int | None = connection.scalar(
+        select(list_.c.list_id).where(or_(list_.c.address == folded, list_.c.list_id.in_(by_alias)))
+    )
+    if found is None:
+        raise StopError(f"there is no list {text}; `mailgate list show` lists them")
+    return found
+
+
+def _person_id(connection: Connection, text: str) -> int:
+    found: int | None = connection.scalar(select(address.c.person_id).where(address.c.address == text.strip().lower()))
+    if found is None:
+        raise StopError(f"nobody has the address {text}")
+    return found
+
+
+def _checked(reason: str) -> str:
+    line = " ".join(reason.split())
+    if len(line) > REASON_LIMIT:
+        raise StopError(f"a reason has {REASON_LIMIT} letters at most")
+    if not line.isprintable():
+        raise StopError("a reason is one line of text")
+    return line
+
+
+def now() -> int:
+    """The moment, as stops have it: seconds since the epoch, UTC."""
+    return int(time.time())
