@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import IO
 
@@ -75,8 +75,10 @@ class Submission(SmtpSignIn):
                 await self._brakes.admit(envelope, found)
             case ListRecipient(target=target):
                 await self._check_policy(envelope, target, found)
+                await self._check_size([found], envelope.declared_size)
                 await self._brakes.admit(envelope, found)
             case None if self._directory.holds(recipient.address):
+                await self._refuse_closed(recipient.address)
                 raise self._refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
             case None:
                 await self._check_policy(envelope, OutsideTarget(), None)
@@ -102,6 +104,27 @@ class Submission(SmtpSignIn):
         if stop is not None:
             raise self._brakes.moderated(envelope, stop)
 
+    async def _refuse_closed(self, address: str) -> None:
+        closed = await self._database.read(lambda tx: recipients.closed_list(tx, address))
+        if closed is not None:
+            translate = await self._words_of(closed.school_id)
+            raise SmtpError(550, "5.7.1", ascii_only(translate(_("This list is closed: it takes no more messages."))))
+
+    async def _check_size(self, lists: Sequence[ListRecipient], octets: int) -> None:
+        """Refuse what is larger than one of the lists takes."""
+        limits = await self._database.read(lambda tx: recipients.size_limits(tx, [one.list_id for one in lists]))
+        for one in lists:
+            limit = limits.get(one.list_id, 0)
+            if limit and octets > limit:
+                translate = await self._words_of(one.target.school_id)
+                text = translate(_("Messages to {address} may have {limit} KB, attachments included."))
+                raise SmtpError(552, "5.3.4", ascii_only(text.format(address=one.address, limit=limit // 1024)))
+
+    async def _words_of(self, school_id: int | None) -> Callable[[str], str]:
+        """The translator of a school's language."""
+        school = await self._database.read(lambda tx: settings_of(tx, school_id))
+        return translator(school.language or self._language)
+
     async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
         """Store the message once and one row for each person it reaches; committed when this returns."""
         self._brakes.check_content(envelope, content)
@@ -117,6 +140,7 @@ class Submission(SmtpSignIn):
         )
         sent_as = await self._check_authors(envelope, prepared.authors, prepared.sender)
         people, lists = _sorted_out(envelope)
+        await self._check_size(lists, content.seek(0, os.SEEK_END))
         for one in lists:
             self._check_posting(prepared.header, one)
         with ExitStack() as stack:

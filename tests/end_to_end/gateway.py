@@ -135,6 +135,19 @@ class Gateway:
         with self.smtp(sender) as client:
             client.send_message(message, sender.address, recipients)
 
+    def command(self, *words: str) -> str:
+        """What another command of `mailgate` answers on this gateway's database. Raises AssertionError if it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "mailgate", "--config", str(self.state / "mailgate.toml"), *words],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            cwd=self.cwd,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def by_profile(self, profile: str) -> list[Person]:
         """Everybody of a profile; those of one school, who may write to each other, come first."""
         found = [person for person in self.people.values() if person.profile == profile]
