@@ -27,7 +27,7 @@ from mailgate.policy import words
 from mailgate.policy.matrix import Decision, Verdict, default_cells
 from mailgate.policy.schools import SchoolSettings, settings_of
 from mailgate.policy.writing import OutsideTarget, Target, may_write
-from mailgate.store import MailStore
+from mailgate.store import Dispatch, MailStore
 from smtp.handler import Envelope, Recipient, SmtpError
 from smtp.message import prepare
 from smtp.trace import received
@@ -139,6 +139,10 @@ class Submission(SmtpSignIn):
             now=now,
         )
         sent_as = await self._check_authors(envelope, prepared.authors, prepared.sender)
+        dispatch = Dispatch(
+            identity, envelope.sender.account_id, sent_as or envelope.sender.account_id,
+            author=prepared.authors[0], internet_id=prepared.message_id, at=int(now.timestamp()),
+        )  # fmt: skip
         people, lists = _sorted_out(envelope)
         await self._check_size(lists, content.seek(0, os.SEEK_END))
         for one in lists:
@@ -149,7 +153,7 @@ class Submission(SmtpSignIn):
             if not any(parcel.account_ids for parcel in parcels):
                 raise self._refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
             reached = sum(len(parcel.account_ids) for parcel in parcels)
-            await self._store.deliver_all(parcels, first=self._brakes.guard(envelope, reached))
+            await self._store.deliver_all(parcels, first=self._brakes.guard(envelope, reached), dispatch=dispatch)
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),
             mailboxes=reached,
