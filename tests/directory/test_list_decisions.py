@@ -265,9 +265,11 @@ def test_a_closed_list_keeps_its_members_and_takes_no_mail(school: Connection) -
         list_definitions.close(school, find(school, whole(name)), ADMIN)
         with pytest.raises(ListError, match="is closed already"):
             list_definitions.close(school, find(school, whole(name)), ADMIN)
+    closed = {whole("ape"), whole("6a.parents")}
     take(school, _school())
+    assert not closed & {row.address for row in school.execute(LISTS)}
     adjust(school, "add", "6a.parents", PROF)
-    assert not {whole("ape"), whole("6a.parents")} & {row.address for row in school.execute(LISTS)}
+    assert not closed & {row.address for row in school.execute(LISTS)}
     assert all_members(school)["ape"] == {5, 11}
     for name in ("ape", "6a.parents"):
         list_definitions.reopen(school, find(school, whole(name)))
