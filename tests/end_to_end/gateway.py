@@ -18,6 +18,8 @@ from email.utils import make_msgid
 from pathlib import Path
 from typing import Any
 
+from tests.cli.command import Command
+
 READY_WITHIN = 120
 
 
@@ -137,16 +139,7 @@ class Gateway:
 
     def command(self, *words: str) -> str:
         """What another command of `mailgate` answers on this gateway's database. Raises AssertionError if it fails."""
-        done = subprocess.run(
-            [sys.executable, "-m", "mailgate", "--config", str(self.state / "mailgate.toml"), *words],
-            capture_output=True,
-            text=True,
-            env=self.environment,
-            cwd=self.cwd,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return Command(self.state).good(*words).out
 
     def by_profile(self, profile: str) -> list[Person]:
         """Everybody of a profile; those of one school, who may write to each other, come first."""
