@@ -24,13 +24,18 @@ from mailgate.database import open_database
 from mailgate.delivery.submission import Submission
 from mailgate.i18n import ImapTexts
 from mailgate.listeners import Endpoint, bind_all, parse_endpoint, rebind
+from mailgate.moderation.deciding import Moderation
+from mailgate.moderation.links import Service
 from mailgate.store import MailStore
 from mailgate.store.search.indexer import Indexer
+from mailgate.web.pages import application
+from mailgate.web.server import WebServer
 from smtp.server import SubmissionServer
 
 log = structlog.stdlib.get_logger("mailgate")
 
 MAINTENANCE_INTERVAL = 24 * 3600.0
+_HTTPS = 443
 
 
 @dataclass(slots=True)
@@ -41,6 +46,7 @@ class Sockets:
     imap_starttls: list[socket.socket] = field(default_factory=list)
     smtp: list[socket.socket] = field(default_factory=list)
     smtp_starttls: list[socket.socket] = field(default_factory=list)
+    web: list[socket.socket] = field(default_factory=list)
 
     @classmethod
     def bound(cls, settings: Settings) -> Sockets:
@@ -54,7 +60,7 @@ class Sockets:
         return Sockets(*([rebind(sock) for sock in kind] for kind in self._kinds()))
 
     def _kinds(self) -> tuple[list[socket.socket], ...]:
-        return self.imap, self.imap_starttls, self.smtp, self.smtp_starttls
+        return self.imap, self.imap_starttls, self.smtp, self.smtp_starttls, self.web
 
 
 def _endpoints(key: str, texts: Sequence[str]) -> list[Endpoint]:
@@ -95,7 +101,6 @@ class Gateway:
             database,
             append_limit=settings.imap.max_message_size,
             server_annotations=settings.imap.server_annotations(),
-            sent_history=settings.smtp.sent_history_days * 86_400,
         )
         await store.start()
         self._parts.push_async_callback(store.close)
@@ -105,6 +110,8 @@ class Gateway:
         accounts = Accounts(database)
         self._parts.callback(accounts.close)
 
+        service = Service(settings.directory.domain, settings.gateway.hostname, base_url(settings, sockets.web))
+        moderation = Moderation(database, store, service)
         imap_server = ImapServer(
             ImapSignIn(accounts, store.account),
             ssl_context=self._tls.context,
@@ -113,7 +120,7 @@ class Gateway:
             catalogue=ImapTexts(settings.gateway.language),
             hostname=settings.gateway.hostname,
         )
-        handler = Submission(database, store, accounts, settings)
+        handler = Submission(database, store, accounts, settings, moderation)
         submission = SubmissionServer(
             handler,
             self._tls.context,
@@ -122,21 +129,28 @@ class Gateway:
                 message_size=settings.smtp.max_message_size, recipients=settings.smtp.max_recipients
             ),
         )
-        # Both at once: neither takes new clients while the other lets its own finish.
-        self._parts.push_async_callback(lambda: asyncio.gather(imap_server.stop(grace), submission.stop(grace)))
+        web = WebServer(application(moderation, settings.gateway.language), self._tls.context)
+        # All at once: none takes new clients while the others let their own finish.
+        self._parts.push_async_callback(
+            lambda: asyncio.gather(imap_server.stop(grace), submission.stop(grace), web.stop(grace))
+        )
         await imap_server.start(sockets.imap, starttls=sockets.imap_starttls)
         await submission.start(sockets.smtp)
         await submission.start(sockets.smtp_starttls, starttls=True)
+        await web.start(sockets.web)
 
         self._background = [
             asyncio.create_task(repeat(settings.tls.reload_interval, self._reload_tls)),
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, store.maintain)),
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, handler.maintain)),
+            asyncio.create_task(repeat(MAINTENANCE_INTERVAL, moderation.forget)),
+            asyncio.create_task(repeat(settings.moderation.interval, moderation.look_at_the_clock)),
         ]
         log.info(
             "serving",
             imap=names(sockets.imap + sockets.imap_starttls),
             smtp=names(sockets.smtp + sockets.smtp_starttls),
+            web=names(sockets.web),
         )
 
     def reload(self) -> None:
@@ -164,7 +178,15 @@ def names(sockets: Sequence[socket.socket]) -> list[str]:
     return [str(Endpoint(*sock.getsockname()[:2])) for sock in sockets]
 
 
-async def repeat(interval: float, work: Callable[[], Awaitable[None]]) -> None:
+def base_url(settings: Settings, sockets: Sequence[socket.socket]) -> str:
+    """Where people find the pages; empty when there are none."""
+    if not sockets:
+        return ""
+    port = sockets[0].getsockname()[1]
+    return settings.web.url or f"https://{settings.gateway.hostname}{'' if port == _HTTPS else f':{port}'}"
+
+
+async def repeat(interval: float, work: Callable[[], Awaitable[object]]) -> None:
     """Do `work` every `interval` seconds for ever; a failure is logged and does not end it."""
     while True:
         await asyncio.sleep(interval)

@@ -124,7 +124,6 @@ class Smtp(Section, frozen=True):
     listen_starttls: tuple[str, ...] = ()
     max_message_size: Positive = 50 * 1024 * 1024
     max_recipients: Positive = 500
-    sent_history_days: Positive = 400
 
 
 class Accounts(Section, frozen=True):
@@ -171,6 +170,16 @@ class Shared(Section, frozen=True):
     class_teams: bool = False
 
 
+class Moderation(Section, frozen=True):
+    expiry: Annotated[int, Meta(ge=60, le=30 * 86_400)] = 72 * 3600
+    interval: Seconds = 10.0
+
+
+class Web(Section, frozen=True):
+    listen: tuple[str, ...] = ()
+    url: Annotated[str, Meta(pattern=r"^(https://[!-~]+[!-.0-~])?$")] = ""
+
+
 class Log(Section, frozen=True):
     format: Literal["json", "text"] = "json"
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -187,6 +196,8 @@ class Settings(Section, frozen=True):
     accounts: Accounts = Accounts()
     directory: Directory = Directory()
     shared: Shared = Shared()
+    moderation: Moderation = Moderation()
+    web: Web = Web()
     log: Log = Log()
 
     def listeners(self) -> dict[str, tuple[str, ...]]:
@@ -196,6 +207,7 @@ class Settings(Section, frozen=True):
             "imap.listen_starttls": self.imap.listen_starttls,
             "smtp.listen": self.smtp.listen,
             "smtp.listen_starttls": self.smtp.listen_starttls,
+            "web.listen": self.web.listen,
         }
 
 

@@ -64,6 +64,8 @@ class Recipient:
     original: str | None = None
     resolved: Any = None
     """What the application found it to be at `rcpt_to`, for its own use at `deliver`."""
+    text: str = "Recipient OK"
+    """What the client is told after ``250``."""
 
 
 @dataclass(slots=True)

@@ -209,7 +209,7 @@ class Session(Connection):
             self._refused_recipients = True
             raise
         envelope.recipients.append(recipient)
-        self._reply(250, "2.1.5", "Recipient OK")
+        self._reply(250, "2.1.5", recipient.text)
 
     # The message
 

@@ -4,7 +4,7 @@ from imap.message.binary import IDENTITY, UnknownEncodingError, decode_part, par
 from imap.message.header import decode_field, filter_header
 from imap.message.keys import SortKeys, ThreadKeys
 from imap.message.parts import Part, PartTable, SectionText
-from imap.message.preview import make_preview
+from imap.message.preview import make_preview, readable_text
 from imap.message.rendered import LISTING_FIELDS, RenderedMessage, render
 from imap.message.scanner import Content
 from imap.message.text import search_texts
@@ -25,6 +25,7 @@ __all__ = [
     "filter_header",
     "make_preview",
     "part_decoder",
+    "readable_text",
     "render",
     "search_texts",
 ]

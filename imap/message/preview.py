@@ -36,6 +36,8 @@ _INLINE_TAG: Final = re.compile(
     r"</?(?:a|abbr|b|big|code|em|font|i|mark|s|small|span|strong|sub|sup|u|wbr)(?:\s[^<>]*)?/?>", re.IGNORECASE
 )
 _TAG: Final = re.compile(r"<[^<>]*>")
+_NEW_LINE: Final = re.compile(r"<(?:br|/p|/div|/li|/tr|/h[1-6])\b[^<>]*>", re.IGNORECASE)
+_EMPTY_LINES: Final = re.compile(r"\n{3,}")
 _HIDDEN: Final = re.compile(r"<!--|<(head|style|script|title|blockquote)\b[^<>]*>?", re.IGNORECASE)
 _HIDDEN_END: Final = {
     name: re.compile(rf"</{name}\b[^<>]*>?" if name else "-->", re.IGNORECASE)
@@ -54,6 +56,21 @@ def preview(root: Node, content: Content) -> bytes:
         if shown := _of_part(node, content):
             return shown.encode("utf-8", "replace")
     return b""
+
+
+def readable_text(content: Content, limit: int) -> str:
+    """The beginning of what a person reads in a message, line by line, at most `limit` characters. Never raises."""
+    for node in islice(_candidates(scan(content)), _TRIED):
+        subtype = node.content_type.subtype.lower()
+        most = _READ[subtype][-1]
+        cut = node.body_end - node.body_start > most
+        text = _decoded(node, bytes(content[node.body_start : min(node.body_end, node.body_start + most)]), cut=cut)
+        if subtype == b"html":
+            text = _unescaped(_visible(_NEW_LINE.sub("\n", text), quoted=True))
+        lines = (_BLANK.sub(" ", _INVISIBLE.sub("", line)).strip() for line in text.splitlines())
+        if shown := _EMPTY_LINES.sub("\n\n", "\n".join(lines)).strip():
+            return shown[:limit]
+    return ""
 
 
 def _of_part(node: Node, content: Content) -> str:

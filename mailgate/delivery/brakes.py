@@ -18,7 +18,7 @@ from directory.schema import list_member
 from mailgate.config import Gateway
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.contract import Work
-from mailgate.delivery.recipients import ListRecipient, PersonRecipient, reached
+from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient, reached
 from mailgate.i18n import ascii_only, translator
 from mailgate.policy.allowance import Window, opens_at, used, with_message
 from mailgate.policy.limits import MB
@@ -116,7 +116,7 @@ class Brakes:
 
         async def work(tx: Tx) -> None:
             await keep_out(tx)
-            if stop := await _look(envelope, _resolved(envelope))(tx):
+            if stop := await self._stop_now(tx, envelope):
                 raise self._stopped(course.standing, stop)
             if course.standing.limits.uncounted:
                 return
@@ -127,13 +127,17 @@ class Brakes:
 
         return work
 
+    async def _stop_now(self, tx: Tx, envelope: Envelope) -> Stop | None:
+        """What refuses the message, or would have it approved for a recipient who is to get it at once."""
+        stop = await _look(envelope, _resolved(envelope))(tx)
+        if stop is None or stop.verdict is Verdict.REFUSE:
+            return stop
+        at_once = [one.resolved for one in envelope.recipients if not isinstance(one.resolved, Moderated)]
+        return await _look(envelope, at_once)(tx) if at_once else None
+
     async def forget(self) -> None:
         """The daily upkeep: what was sent long ago."""
         await forget_old(self._database, now())
-
-    def moderated(self, envelope: Envelope, stop: Stop) -> SmtpError:
-        """The answer to a message that a moderator would have to approve."""
-        return self._stopped(_course(envelope).standing, stop)
 
     def _stopped(self, standing: Standing, stop: Stop) -> SmtpError:
         """Permanent, so that nothing that was written during a stop goes out by itself when it ends."""
@@ -176,7 +180,8 @@ class Brakes:
 
 
 def _resolved(envelope: Envelope) -> list[Found]:
-    return [recipient.resolved for recipient in envelope.recipients]
+    found = [recipient.resolved for recipient in envelope.recipients]
+    return [one.found if isinstance(one, Moderated) else one for one in found]
 
 
 def _look(envelope: Envelope, found: Sequence[Found]) -> Work[Stop | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -45,8 +46,15 @@ class Copies:
             if reached[one.list_id]:
                 settings = from_row(await tx.one(_SETTINGS, list_id=one.list_id))
                 posted = as_posted(self.message, PostedTo(one.address, one.label, settings))
-                parcels.append(Parcel(self._spooled(posted), reached[one.list_id], list_id=one.list_id))
+                parcels.append(Parcel(self._spooled(posted), reached[one.list_id]))
         return parcels
+
+    def whole(self) -> tuple[IO[bytes], int]:
+        """The message as it is, rewound, and its octets."""
+        spool = self._spooled(self.message)
+        size = spool.seek(0, os.SEEK_END)
+        spool.seek(0)
+        return spool, size
 
     def _spooled(self, message: Prepared) -> IO[bytes]:
         spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_MEMORY)  # noqa: SIM115 - the stack closes it

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from directory.addresses import lists_named
 from directory.list_schema import list_setting
@@ -36,17 +36,10 @@ _LIST: Final = Statement(
         list_.c.school_id,
         list_.c.address,
         list_.c.label,
-    ).where(list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.active.is_(True))
-)
-_CLOSED: Final = Statement(
-    select(list_.c.school_id).where(
-        list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.closed_at.is_not(None)
+        func.coalesce(list_setting.c.hold_minutes, 0),
     )
-)
-_SIZE_LIMITS: Final = Statement(
-    select(list_setting.c.list_id, list_setting.c.size_limit).where(
-        member(list_setting.c.list_id, "lists"), list_setting.c.size_limit > 0
-    )
+    .outerjoin(list_setting, list_setting.c.list_id == list_.c.list_id)
+    .where(list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.active.is_(True))
 )
 _OWN: Final = Statement(select(address.c.address).where(address.c.person_id == bindparam("account_id")))
 _SENDS_AS: Final = Statement(
@@ -98,13 +91,18 @@ class ListRecipient:
     target: ListTarget
     address: str
     label: str
+    hold_minutes: int = 0
+    """How long a message waits so that its writer can take it back."""
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedList:
-    """A list that takes no messages any more; of no school for a cité."""
+class Moderated:
+    """A recipient whose copy somebody is to approve, by the rule of a school or a stop (`reason`)."""
 
+    found: PersonRecipient | ListRecipient
+    address: str
     school_id: int | None
+    reason: str
 
 
 def fold(text: str) -> str:
@@ -118,21 +116,10 @@ async def resolve(tx: Tx, text: str) -> PersonRecipient | ListRecipient | None:
     if row := await tx.one(_PERSON, address=folded):
         return PersonRecipient(row[0], row[1] == "active", PersonTarget(row[0], row[2]))
     if row := await tx.one(_LIST, address=folded):
-        list_id, kind, audience, target_id, school_id, name, label = row
-        target = ListTarget(kind, target_id, school_id, list_key(kind, audience), list_id)
-        return ListRecipient(list_id, target, name, label)
+        list_id, kind, audience, target_id, school_id, name, label, hold_minutes = row
+        target = ListTarget(kind, target_id, school_id, list_key(kind, audience))
+        return ListRecipient(list_id, target, name, label, hold_minutes)
     return None
-
-
-async def closed_list(tx: Tx, text: str) -> ClosedList | None:
-    """The list of this address that somebody closed, or None."""
-    row = await tx.one(_CLOSED, address=fold(text))
-    return ClosedList(row[0]) if row else None
-
-
-async def size_limits(tx: Tx, lists: Sequence[int]) -> dict[int, int]:
-    """How many octets a message to these lists may have, by list, for those that say so."""
-    return dict(map(tuple, await tx.all(_SIZE_LIMITS, lists=lists))) if lists else {}
 
 
 async def reached(tx: Tx, accounts: Sequence[int], lists: Sequence[int]) -> dict[int, frozenset[int]]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import datetime
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import IO
 
 import structlog
@@ -18,16 +19,22 @@ from mailgate.accounts import Accounts
 from mailgate.accounts.smtp_sign_in import SmtpSignIn
 from mailgate.config import Settings
 from mailgate.database import Database, Tx
+from mailgate.database.contract import Work
 from mailgate.delivery import posting, recipients
-from mailgate.delivery.brakes import Brakes
+from mailgate.delivery.brakes import Brakes, Found
 from mailgate.delivery.copies import Copies
-from mailgate.delivery.recipients import ListRecipient, PersonRecipient
+from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
 from mailgate.i18n import ascii_only, translator
+from mailgate.moderation.by_mail import DecisionsByMail
+from mailgate.moderation.deciding import Moderation, Ticket
+from mailgate.moderation.holding import Holding, Message
+from mailgate.moderation.moderators import moderators_of
+from mailgate.moderation.wording import Writer
 from mailgate.policy import words
 from mailgate.policy.matrix import Decision, Verdict, default_cells
 from mailgate.policy.schools import SchoolSettings, settings_of
-from mailgate.policy.writing import OutsideTarget, Target, may_write
-from mailgate.store import Dispatch, MailStore
+from mailgate.policy.writing import OutsideTarget, may_write
+from mailgate.store import MailStore
 from smtp.handler import Envelope, Recipient, SmtpError
 from smtp.message import prepare
 from smtp.trace import received
@@ -38,8 +45,13 @@ log = structlog.stdlib.get_logger("mailgate.delivery")
 class Submission(SmtpSignIn):
     """`smtp.handler.SubmissionHandler` over the directory and the store."""
 
-    def __init__(self, database: Database, store: MailStore, accounts: Accounts, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, store: MailStore, accounts: Accounts, settings: Settings, moderation: Moderation
+    ) -> None:
         super().__init__(accounts)
+        language, service = settings.gateway.language, moderation.service
+        self._decisions = DecisionsByMail(moderation, service, language)
+        self._holding = Holding(database, service, language=language, expiry=settings.moderation.expiry)
         self._database = database
         self._store = store
         self._directory = settings.directory
@@ -62,33 +74,37 @@ class Submission(SmtpSignIn):
 
     async def rcpt_to(self, envelope: Envelope, recipient: Recipient) -> None:
         """The recipient exists, can take mail, and this person may write to it, and so much."""
+        if self._decisions.is_for(recipient.address):
+            recipient.resolved = await self._decisions.rcpt_to(envelope, recipient.address)
+            return
+        if any(isinstance(one.resolved, Ticket) for one in envelope.recipients):
+            raise self._refusal(550, "5.7.1", _("Please send a decision alone, to nobody else."))
         found = await self._database.read(lambda tx: recipients.resolve(tx, recipient.address))
         recipient.resolved = found
         match found:
             case PersonRecipient(open=False):
                 raise self._refusal(550, "5.2.1", _("This mailbox is closed: the person has left."))
-            case PersonRecipient(account_id=account_id, target=target):
-                await self._check_policy(envelope, target, found)
+            case PersonRecipient(account_id=account_id):
+                await self._check_policy(envelope, recipient, found)
                 quota = await self._store.account(account_id, recipient.address).quota()
                 if quota.limit and quota.used + envelope.declared_size > quota.limit:
                     raise self._refusal(452, "4.2.2", _("This mailbox is full. Please try again later."))
                 await self._brakes.admit(envelope, found)
-            case ListRecipient(target=target):
-                await self._check_policy(envelope, target, found)
-                await self._check_size([found], envelope.declared_size)
+            case ListRecipient():
+                await self._check_policy(envelope, recipient, found)
                 await self._brakes.admit(envelope, found)
             case None if self._directory.holds(recipient.address):
-                await self._refuse_closed(recipient.address)
                 raise self._refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
             case None:
-                await self._check_policy(envelope, OutsideTarget(), None)
+                await self._check_policy(envelope, recipient, None)
                 raise self._refusal(550, "5.7.1", _("Messages cannot be sent outside the school network."))
 
-    async def _check_policy(
-        self, envelope: Envelope, target: Target, found: PersonRecipient | ListRecipient | None
-    ) -> None:
-        """Refuse what a stop or the communication policy refuses, in the language of the school whose rule it is."""
+    async def _check_policy(self, envelope: Envelope, recipient: Recipient, found: Found) -> None:
+        """Refuse what a stop or the communication policy refuses, in the language of the school whose rule it is, and
+        note in `recipient` what somebody must approve first.
+        """
         stop = await self._brakes.verdict(envelope, found)
+        target = OutsideTarget() if found is None else found.target
 
         async def work(tx: Tx) -> tuple[Decision, SchoolSettings]:
             decision = await may_write(tx, envelope.sender.account_id, target)
@@ -96,37 +112,44 @@ class Submission(SmtpSignIn):
             return decision, await settings_of(tx, decision.school_id if refused else None)
 
         decision, school = await self._database.read(work)
-        translate = translator(school.language or self._language)
+        language = school.language or self._language
         if decision.verdict is Verdict.REFUSE:
-            raise SmtpError(550, "5.7.1", ascii_only(words.refusal(decision, default_cells(), translate)))
+            raise SmtpError(550, "5.7.1", ascii_only(words.refusal(decision, default_cells(), translator(language))))
+        if found is None:
+            return
         if decision.verdict is Verdict.MODERATE:
-            raise SmtpError(550, "5.7.1", ascii_only(translate(_("Messages to this list must be approved first."))))
-        if stop is not None:
-            raise self._brakes.moderated(envelope, stop)
+            await self._moderate(envelope, recipient, found, decision.school_id, "policy", Writer(language))
+        elif stop is not None:
+            await self._moderate(envelope, recipient, found, decision.school_id, "stop", Writer(language))
+            if reason := stop.reason(language):
+                recipient.text = f"{ascii_only(reason)} {recipient.text}"
+        elif isinstance(found, ListRecipient) and found.hold_minutes:
+            recipient.text = ascii_only(Writer(self._language).at_the_door(minutes=found.hold_minutes))
 
-    async def _refuse_closed(self, address: str) -> None:
-        closed = await self._database.read(lambda tx: recipients.closed_list(tx, address))
-        if closed is not None:
-            translate = await self._words_of(closed.school_id)
-            raise SmtpError(550, "5.7.1", ascii_only(translate(_("This list is closed: it takes no more messages."))))
-
-    async def _check_size(self, lists: Sequence[ListRecipient], octets: int) -> None:
-        """Refuse what is larger than one of the lists takes."""
-        limits = await self._database.read(lambda tx: recipients.size_limits(tx, [one.list_id for one in lists]))
-        for one in lists:
-            limit = limits.get(one.list_id, 0)
-            if limit and octets > limit:
-                translate = await self._words_of(one.target.school_id)
-                text = translate(_("Messages to {address} may have {limit} KB, attachments included."))
-                raise SmtpError(552, "5.3.4", ascii_only(text.format(address=one.address, limit=limit // 1024)))
-
-    async def _words_of(self, school_id: int | None) -> Callable[[str], str]:
-        """The translator of a school's language."""
-        school = await self._database.read(lambda tx: settings_of(tx, school_id))
-        return translator(school.language or self._language)
+    async def _moderate(
+        self,
+        envelope: Envelope,
+        recipient: Recipient,
+        found: PersonRecipient | ListRecipient,
+        school_id: int | None,
+        reason: str,
+        writer: Writer,
+    ) -> None:
+        """Have somebody approve this recipient's copy. Raises SmtpError when there is nobody who could."""
+        sender = envelope.sender.account_id
+        if not await self._database.read(lambda tx: moderators_of(tx, sender, found.target, _number(found), school_id)):
+            text = _("This message would have to be approved first, and nobody can do so at the moment.")
+            raise SmtpError(550, "5.7.1", ascii_only(writer.translate(text)))
+        recipient.resolved = Moderated(found, recipients.fold(recipient.address), school_id, reason)
+        recipient.text = ascii_only(writer.at_the_door())
 
     async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
-        """Store the message once and one row for each person it reaches; committed when this returns."""
+        """Store the message once and one row for each person it reaches; committed when this returns.
+
+        What is to wait is held in the same transaction.
+        """
+        if isinstance(ticket := envelope.recipients[0].resolved, Ticket):
+            return await self._decisions.deliver(ticket, content)
         self._brakes.check_content(envelope, content)
         identity = secrets.token_hex(8)
         now = datetime.datetime.now(datetime.UTC)
@@ -139,33 +162,38 @@ class Submission(SmtpSignIn):
             now=now,
         )
         sent_as = await self._check_authors(envelope, prepared.authors, prepared.sender)
-        dispatch = Dispatch(
-            identity, envelope.sender.account_id, sent_as or envelope.sender.account_id,
-            author=prepared.authors[0], internet_id=prepared.message_id, at=int(now.timestamp()),
-        )  # fmt: skip
-        people, lists = _sorted_out(envelope)
-        await self._check_size(lists, content.seek(0, os.SEEK_END))
-        for one in lists:
+        to = _sorted_out(envelope)
+        for one in (*to.lists, *to.held):
             self._check_posting(prepared.header, one)
         with ExitStack() as stack:
             copies = Copies(prepared, content, stack)
-            parcels = await self._database.read(lambda tx: copies.parcels(tx, people, lists, sent_as))
-            if not any(parcel.account_ids for parcel in parcels):
-                raise self._refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
+            parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, sent_as))
             reached = sum(len(parcel.account_ids) for parcel in parcels)
-            await self._store.deliver_all(parcels, first=self._brakes.guard(envelope, reached), dispatch=dispatch)
+            if not reached and not to.held:
+                raise self._refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
+            first = self._brakes.guard(envelope, reached)
+            if to.held:
+                message = Message(prepared, *copies.whole())
+                held = await self._holding.hold(envelope, message, to.held, (to.people, to.lists), stack)
+                parcels += held.parcels
+                first = _both(self._brakes.guard(envelope, reached + held.reach), held.write)
+            await self._store.deliver_all(parcels, first=first)
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),
-            mailboxes=reached,
+            mailboxes=reached, held=len(to.held),
             octets=len(prepared.header) + content.seek(0, os.SEEK_END) - prepared.body_offset,
         )  # fmt: skip
-        return f"Delivered as {identity}"
+        return f"Accepted as {identity}" if to.held else f"Delivered as {identity}"
 
     async def maintain(self) -> None:
         """The daily upkeep: forget what was sent long ago."""
         await self._brakes.forget()
 
-    def _check_posting(self, header: bytes, to: ListRecipient) -> None:
+    def _check_posting(self, header: bytes, to: Moderated | ListRecipient) -> None:
+        if isinstance(to, Moderated):
+            if isinstance(to.found, ListRecipient):
+                self._check_posting(header, to.found)
+            return
         if posting.has_passed(header, to.address):
             raise self._refusal(554, "5.4.6", _("This message has been through this list before."))
         if posting.is_automatic_reply(header):
@@ -199,11 +227,47 @@ class Submission(SmtpSignIn):
         return await self._database.read(work)
 
 
-def _sorted_out(envelope: Envelope) -> tuple[list[int], list[ListRecipient]]:
-    """The accounts of people, and lists, each once."""
-    found = [recipient.resolved for recipient in envelope.recipients]
-    lists = {one.list_id: one for one in found if isinstance(one, ListRecipient)}
-    return [one.account_id for one in found if isinstance(one, PersonRecipient)], list(lists.values())
+@dataclass(slots=True)
+class _SortedOut:
+    """The recipients of a message, each once."""
+
+    people: list[int] = field(default_factory=list)
+    lists: list[ListRecipient] = field(default_factory=list)
+    held: list[Moderated | ListRecipient] = field(default_factory=list)
+    """Those whose copy waits: for a moderator, or for the minutes of a list."""
+
+
+def _sorted_out(envelope: Envelope) -> _SortedOut:
+    to = _SortedOut()
+    seen = set()
+    for recipient in envelope.recipients:
+        found = recipient.resolved
+        if not isinstance(found, PersonRecipient | ListRecipient | Moderated):
+            continue
+        number = _number(found.found if isinstance(found, Moderated) else found)
+        if number in seen:
+            continue
+        seen.add(number)
+        match found:
+            case PersonRecipient(account_id=account_id):
+                to.people.append(account_id)
+            case ListRecipient(hold_minutes=0):
+                to.lists.append(found)
+            case _:
+                to.held.append(found)
+    return to
+
+
+def _both(one: Work[None], other: Work[None]) -> Work[None]:
+    async def work(tx: Tx) -> None:
+        await one(tx)
+        await other(tx)
+
+    return work
+
+
+def _number(found: PersonRecipient | ListRecipient) -> int:
+    return found.list_id if isinstance(found, ListRecipient) else found.account_id
 
 
 def _(text: str) -> str:

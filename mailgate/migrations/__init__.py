@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import directory.list_schema
 import directory.schema
 import mailgate.accounts.schema
+import mailgate.moderation.schema
 import mailgate.policy.audit
 import mailgate.policy.schema
 import mailgate.store.schema
@@ -28,6 +29,7 @@ METADATA: tuple[MetaData, ...] = (
     mailgate.transfer.schema.metadata,
     mailgate.policy.audit.metadata,
     mailgate.policy.schema.metadata,
+    mailgate.moderation.schema.metadata,
 )
 """Every table of the application, by the part that owns it."""
 

@@ -265,8 +265,8 @@ def test_a_stop_for_a_list_leaves_all_other_recipients(gateway: Gateway, command
             b"5.7.1 L'envoi de messages est suspendu pour le moment. Vous pouvez toujours lire vos messages.",
         )
         assert client.rcpt(f"6eme-b.parents@{DOMAIN}") == (
-            550,
-            b"5.7.1 Pour le moment, les messages doivent d'abord etre approuves.",
+            250,
+            b"2.1.5 Message accepte ; il sera relu avant d'etre distribue.",
         )
         assert client.rcpt(sender.address)[0] == 250
 
@@ -278,4 +278,5 @@ def test_what_the_matrix_refuses_stays_refused_under_moderation(gateway: Gateway
         client.ehlo()
         assert client.mail(pupil.address)[0] == 250
         assert client.rcpt(f"direction@{DOMAIN}")[1] != b"5.7.1 " + ON_THE_WIRE
-        assert client.rcpt(pupil.address) == (550, b"5.7.1 " + ON_THE_WIRE)
+        answer = b"2.1.5 %s Message accepte ; il sera relu avant d'etre distribue." % ON_THE_WIRE
+        assert client.rcpt(pupil.address) == (250, answer)

@@ -140,6 +140,10 @@ class Serving:
         return self._address("smtp", 1)
 
     @property
+    def web(self) -> tuple[str, int]:
+        return self._address("web", 0)
+
+    @property
     def listeners(self) -> list[tuple[str, int]]:
         return [self.imaps, self.imap_starttls, self.smtps, self.smtp_starttls]
 

@@ -1,0 +1,1 @@
+"""Messages that wait: for a moderator, or for the minutes in which their writer may take them back."""

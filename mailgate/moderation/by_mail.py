@@ -1,0 +1,95 @@
+"""Decisions by a message: its recipient is a token's address, its writer the token's owner, nobody else.
+
+A decision answers at RCPT TO when it cannot be made, and at the end of the data when it was.
+"""
+
+from __future__ import annotations
+
+from typing import IO, Final
+
+from imap.message import readable_text
+from mailgate.i18n import Language, ascii_only
+from mailgate.moderation.deciding import MAX_WORDS, DecidedError, Moderation, Ticket, UndeliverableError
+from mailgate.moderation.held import OPEN, State
+from mailgate.moderation.links import Service
+from mailgate.moderation.tokens import Action
+from mailgate.moderation.wording import Writer
+from smtp.handler import Envelope, SmtpError
+from smtp.message import fields, read_header
+
+_READ: Final = 256 * 1024
+"""Octets of a message that are looked through for words to the writer."""
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text
+
+
+class DecisionsByMail:
+    """What the submission server does with the addresses of `Service`."""
+
+    def __init__(self, moderation: Moderation, service: Service, language: Language) -> None:
+        self._moderation = moderation
+        self._service = service
+        self._language = language
+
+    def is_for(self, address: str) -> bool:
+        """Whether an address is one of the service's."""
+        return self._service.token_in(address) is not None
+
+    async def rcpt_to(self, envelope: Envelope, address: str) -> Ticket:
+        """The decision that this person may make by writing there. Raises SmtpError."""
+        ticket = await self._moderation.ticket(self._service.token_in(address) or "")
+        writer = Writer(ticket.held.language if ticket else self._language)
+        if ticket is None:
+            raise _refusal(writer, _("To decide about a message, please use one of the links in the notice about it."))
+        if ticket.decider.account_id != envelope.sender.account_id:
+            raise _refusal(writer, _("Only the person who got the notice may decide with its links."))
+        if ticket.held.state not in OPEN:
+            raise _refusal(writer, writer.became(ticket.held))
+        if envelope.recipients:
+            raise _refusal(writer, _("Please send a decision alone, to nobody else."))
+        return ticket
+
+    async def deliver(self, ticket: Ticket, content: IO[bytes]) -> str:
+        """Decide; give the text after ``250``. Raises SmtpError."""
+        writer = Writer(ticket.held.language)
+        if _is_automatic(content):
+            raise _refusal(writer, _("Automatic answers decide nothing."))
+        try:
+            held = await self._moderation.use(ticket, _words(content) if ticket.action is Action.REFUSE else "")
+        except DecidedError as error:
+            raise _refusal(writer, writer.became(error.held)) from None
+        except UndeliverableError as error:
+            raise _refusal(writer, writer.undeliverable(stopped=error.stopped)) from None
+        done = {
+            State.APPROVED: _("Approved: the message is delivered."),
+            State.REFUSED: _("Refused: the message is not delivered, and its writer is told."),
+            State.CANCELLED: _("Taken back: the message is not delivered."),
+        }[held.state]
+        return ascii_only(writer.say(done))
+
+
+def _refusal(writer: Writer, text: str) -> SmtpError:
+    return SmtpError(550, "5.7.1", ascii_only(writer.translate(text)))
+
+
+def _is_automatic(content: IO[bytes]) -> bool:
+    """Whether a program wrote it (RFC 3834 section 5)."""
+    return any(
+        name == b"auto-submitted" and not value.strip().lower().startswith(b"no")
+        for name, value, _ in fields(read_header(content).block)
+    )
+
+
+def _words(content: IO[bytes]) -> str:
+    """What a person wrote, without what they quoted and without a signature."""
+    content.seek(0)
+    kept: list[str] = []
+    for line in readable_text(content.read(_READ), 4 * MAX_WORDS).splitlines():
+        if line == "--":
+            break
+        if not line.startswith(">"):
+            kept.append(line)
+    return "\n".join(kept).strip()[:MAX_WORDS]

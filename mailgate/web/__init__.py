@@ -1,0 +1,1 @@
+"""Pages over HTTPS: those of links that people get by mail."""

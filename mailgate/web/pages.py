@@ -1,0 +1,188 @@
+"""The pages on which a link of moderation is used: a GET shows, only a POST decides.
+
+Programs that look at links before people do open them with GET; nothing comes of it. Nothing on a page is fetched from
+elsewhere, and what a stranger wrote is text and never markup.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from typing import Final
+from urllib.parse import parse_qs
+
+import structlog
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from mailgate.i18n import Language
+from mailgate.moderation.deciding import DecidedError, Moderation, Ticket, UndeliverableError
+from mailgate.moderation.held import OPEN
+from mailgate.moderation.links import PATH
+from mailgate.moderation.tokens import Action
+from mailgate.moderation.wording import Writer
+
+log = structlog.stdlib.get_logger("mailgate.web")
+
+MAX_FORM: Final = 16 * 1024
+"""Octets of a form."""
+_STYLE: Final = resources.files("mailgate.web").joinpath("templates", "style.css").read_text(encoding="utf-8")
+_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_HEADERS: Final = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_TEMPLATES: Final = Environment(
+    loader=PackageLoader("mailgate.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text
+
+
+def application(moderation: Moderation, language: Language) -> Starlette:
+    """The pages; `language` is for who asks for none."""
+    pages = _Pages(moderation, language)
+    return Starlette(
+        routes=[
+            Route(PATH + "{token:str}", _safely(pages.show), methods=["GET"]),
+            Route(PATH + "{token:str}", _safely(pages.decide), methods=["POST"]),
+        ],
+        exception_handlers={404: pages.unknown, 405: pages.unknown},
+    )
+
+
+def _safely(handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    async def handler(request: Request) -> Response:
+        try:
+            return await handle(request)
+        except Exception as error:
+            log.error("page failed", error=type(error).__name__)  # noqa: TRY400 - a traceback may hold a message
+            return Response(status_code=500, headers=_HEADERS)
+
+    return handler
+
+
+class _Pages:
+    def __init__(self, moderation: Moderation, language: Language) -> None:
+        self._moderation = moderation
+        self._language = language
+
+    async def show(self, request: Request) -> Response:
+        ticket = await self._moderation.ticket(request.path_params["token"])
+        if ticket is None:
+            return self._unknown(request)
+        writer = self._writer(request, ticket)
+        if ticket.held.state not in OPEN:
+            return self._said(writer, writer.became(ticket.held), ticket)
+        return self._page(
+            "decide.html",
+            writer,
+            title=writer.say(_("A message waits for you") if ticket.slot else _("Your message waits")),
+            facts=writer.facts(ticket.held),
+            preview=await self._moderation.preview(ticket.held),
+            forms=await self._forms(writer, ticket),
+            until=writer.say(_("Decide by {time}."), time=writer.time(ticket.held.expires_at)) if ticket.slot else "",
+            more=writer.say(_("The whole message is attached to the notice that you got.")) if ticket.slot else "",
+        )
+
+    async def decide(self, request: Request) -> Response:
+        ticket = await self._moderation.ticket(request.path_params["token"])
+        if ticket is None:
+            return self._unknown(request)
+        writer = self._writer(request, ticket)
+        form = await _form(request)
+        if form is None:
+            return self._said(writer, writer.say(_("What you wrote is too long.")), ticket, status=413)
+        try:
+            await self._moderation.use(ticket, form.get("words", ""))
+        except DecidedError as error:
+            return self._said(writer, writer.became(error.held), ticket, status=409)
+        except UndeliverableError as error:
+            return self._said(writer, writer.undeliverable(stopped=error.stopped), ticket, status=409)
+        # A page that is loaded again asks to decide again: the answer is a page that only shows.
+        return RedirectResponse(request.url.path, status_code=303, headers=_HEADERS)
+
+    async def unknown(self, request: Request, _: Exception) -> Response:
+        """Whatever else is asked for."""
+        return self._unknown(request)
+
+    async def _forms(self, writer: Writer, ticket: Ticket) -> list[dict[str, str | bool]]:
+        """The ways to decide; that of the link stands first."""
+        texts = {
+            Action.APPROVE: writer.say(_("Approve")),
+            Action.REFUSE: writer.say(_("Refuse")),
+            Action.CANCEL: writer.say(_("Take back")),
+        }
+        offered = [Action.APPROVE, Action.REFUSE] if ticket.slot else [Action.CANCEL]
+        words = writer.say(_("A word to the writer, if you like"))
+        return [
+            {
+                "action": PATH + await self._moderation.token(ticket, action),
+                "name": action.value,
+                "text": texts[action],
+                "words": words if action is Action.REFUSE else "",
+            }
+            for action in sorted(offered, key=lambda action: action is not ticket.action)
+        ]
+
+    def _said(self, writer: Writer, text: str, ticket: Ticket, *, status: int = 200) -> Response:
+        return self._page("said.html", writer, status, title=text, facts=writer.facts(ticket.held)[:3])
+
+    def _unknown(self, request: Request) -> Response:
+        writer = self._writer(request, None)
+        title = writer.say(_("This link leads nowhere. It may be incomplete, or too old."))
+        return self._page("said.html", writer, 404, title=title, facts=[])
+
+    def _writer(self, request: Request, ticket: Ticket | None) -> Writer:
+        wanted = preferred(request.headers.get("accept-language", ""))
+        return Writer(wanted or (ticket.held.language if ticket else self._language))
+
+    def _page(self, name: str, writer: Writer, status: int = 200, **values: object) -> Response:
+        page = _TEMPLATES.get_template(name).render(language=writer.language, style=_STYLE, **values)
+        return HTMLResponse(page, status, _HEADERS)
+
+
+async def _form(request: Request) -> dict[str, str] | None:
+    """The fields of a form, the first of each name; None when it is too long."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_FORM:
+            return None
+    try:
+        found = parse_qs(body.decode("ascii"), max_num_fields=10)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in found.items()}
+
+
+def preferred(accepted: str) -> Language | None:
+    """The language that a browser likes best of ours (RFC 9110 section 12.5.4)."""
+    best: tuple[float, Language] | None = None
+    for item in accepted.lower()[:500].split(","):
+        name, _, weight = item.partition(";")
+        try:
+            liked = float(weight.partition("q=")[2] or 1)
+        except ValueError:
+            continue
+        for language in ("fr", "en"):
+            if name.strip().partition("-")[0] == language and liked > (best[0] if best else 0):
+                best = liked, language
+    return best[1] if best else None

@@ -1,0 +1,231 @@
+"""A message that somebody is to approve: held, told, decided by mail or on a page, delivered or not, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.school import DOMAIN, PARENTS, Refused, School, mail_to, members, page_of, text_of
+from tests.processes.serving import Serving
+from tests.support.postgresql import PostgresqlServer
+
+SERVICE = "moderation@ent.example.org"
+WRITER, READER, *REST = members(PARENTS)[:6]
+DIRECTION = members(f"direction@{DOMAIN}")
+TEACHER = next(one for one in members(f"6eme-a.profs@{DOMAIN}"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def school(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgresql_server: PostgresqlServer
+) -> Iterator[School]:
+    """One for the module: each test writes under a subject of its own."""
+    yield from running(request.param, tmp_path_factory.mktemp("school"), postgresql_server)
+
+
+def running(store: str, folder: Path, server: PostgresqlServer, **moderation: float) -> Iterator[School]:
+    url = server.create_database() if store == "postgresql" else f"sqlite:///{folder}/mailgate.db"
+    settings: dict[str, dict[str, Any]] = {
+        "web": {"listen": ["127.0.0.1:0"]},
+        "moderation": {"interval": 0.2, **moderation},
+        "directory": {"domain": "ent.example.org"},
+    }
+    made = School(Serving(folder, url, 2 if store == "postgresql" else 1, settings))
+    made.prepare([WRITER, READER, *REST, *DIRECTION, TEACHER])
+    # One writer tries more in these tests than a parent may send in an hour.
+    made.sql("INSERT INTO school_limit SELECT school_id, 'relative', 'messages_per_hour', NULL FROM school")
+    made.sql("INSERT INTO school_limit SELECT school_id, 'relative', 'recipients_per_hour', NULL FROM school")
+    try:
+        made.serving.start()
+        yield made
+    finally:
+        made.serving.end()
+
+
+def test_a_parent_writes_to_the_parents_and_the_head_approves_by_reply(school: School) -> None:
+    answer = school.write(WRITER, PARENTS, "Un goûter", "Qui apporte un gâteau ?\n")
+    assert answer == "2.1.5 Message accepte ; il sera relu avant d'etre distribue."
+    assert school.has(READER, "Un goûter") == 0
+    notice = school.notice(DIRECTION[0], "Un goûter")
+    assert notice["Subject"] == "À approuver : Un goûter"
+    assert SERVICE in notice["From"]
+    assert notice["Auto-Submitted"] == "auto-generated"
+    assert notice["List-Id"] == f"<{PARENTS.replace('@', '.')}>"
+    assert f"Boîtes qui le recevraient : {len(members(PARENTS))}" in text_of(notice)
+    [attached] = list(notice.iter_attachments())
+    original = attached.get_payload(0)
+    assert isinstance(original, EmailMessage)
+    assert (original["From"], original["Subject"]) == (WRITER, "Un goûter")
+    to, subject = mail_to(notice, "approve")
+    assert school.write(DIRECTION[0], to, subject) == "2.1.5 Recipient OK"
+    for reader in (READER, *REST):
+        assert school.has(reader, "Un goûter") == 1
+    [copy] = [one for one in school.letters(READER, "Un goûter") if one["Subject"] == "Un goûter"]
+    assert copy["From"] == WRITER
+    assert PARENTS.replace("@", ".") in copy["List-Id"]
+
+
+def test_nobody_but_the_moderators_is_told_before_a_decision(school: School) -> None:
+    school.write(WRITER, PARENTS, "Discret")
+    assert [one["Subject"] for one in school.letters(READER, "Discret")] == []
+    assert [one["Subject"] for one in school.letters(WRITER, "Discret")] == ["En attente d’approbation : Discret"]
+    with school.serving.imap(READER) as client:
+        client.select("INBOX")
+        assert client.search(None, "SUBJECT", "Discret")[1] == [b""]
+
+
+def test_a_refusal_reaches_the_writer_in_the_moderators_words(school: School) -> None:
+    school.write(WRITER, PARENTS, "Une pétition")
+    to, subject = mail_to(school.notice(DIRECTION[0], "Une pétition"), "refuse")
+    school.write(DIRECTION[0], to, subject, "Parlons-en d’abord.\n\n> Qui signe ?\n-- \nLa direction\n")
+    [told] = [one for one in school.letters(WRITER, "Une pétition") if one["Subject"].startswith("Non distribué")]
+    assert "Parlons-en d’abord." in text_of(told)
+    assert "Qui signe" not in text_of(told)
+    assert "La direction\n" not in text_of(told)
+    assert school.has(READER, "Une pétition") == 0
+
+
+def test_a_page_shows_and_only_a_post_decides(school: School) -> None:
+    school.write(WRITER, PARENTS, "Sur la page <b>", "<script>alert(1)</script> Bonjour\n")
+    notice = school.notice(DIRECTION[0], "Sur la page")
+    url = page_of(notice, "approve")
+    for _ in range(2):
+        page = school.open(url)
+        assert page.status == 200
+    assert "Sur la page &lt;b&gt;" in page.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; Bonjour" in page.text
+    assert "Approuver" in page.text
+    assert "Approve" in school.open(url, language="en-GB,fr;q=0.5").text
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["content-security-policy"].startswith("default-src 'none';")
+    assert school.has(READER, "Sur la page <b>") == 0
+    done = school.open(page.form("approve"), {})
+    assert done.status == 303
+    assert "a approuvé ce message" in school.open(done.headers["location"]).text
+    assert school.has(READER, "Sur la page <b>") == 1
+    again = school.open(page.form("refuse"), {"words": "Non"})
+    assert again.status == 409
+    assert "a approuvé ce message" in again.text
+    assert school.has(WRITER, "Non distribué : Sur la page <b>") == 0
+
+
+def test_a_second_decision_hears_who_was_first(school: School) -> None:
+    school.write(WRITER, PARENTS, "Deux fois")
+    notice = school.notice(DIRECTION[0], "Deux fois")
+    school.write(DIRECTION[0], *mail_to(notice, "approve"))
+    with pytest.raises(Refused, match="a approuve ce message le") as refused:
+        school.write(DIRECTION[0], *mail_to(notice, "refuse"))
+    assert refused.value.code == 550
+
+
+def test_two_moderators_at_once_deliver_one_message(school: School) -> None:
+    delegate(school, PARENTS, [TEACHER, REST[0]], "moderate")
+    try:
+        school.write(WRITER, PARENTS, "En même temps")
+        assert school.letters(DIRECTION[0], "En même temps") == []
+        ways = [(one, *mail_to(school.notice(one, "En même temps"), "approve")) for one in (TEACHER, REST[0])]
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(lambda way: attempt(school, *way), ways))
+        assert sorted(answers) == [250, 550]
+        assert school.has(READER, "En même temps") == 1
+        loser = ways[answers.index(550)][0]
+        winner = ways[answers.index(250)][0]
+        assert school.has(loser, "Décidé : En même temps") == 1
+        assert school.has(winner, "Décidé : En même temps") == 0
+    finally:
+        delegate(school, PARENTS, [], "moderate")
+
+
+def attempt(school: School, sender: str, to: str, subject: str) -> int:
+    try:
+        school.write(sender, to, subject)
+    except Refused as error:
+        return error.code
+    return 250
+
+
+def delegate(school: School, address: str, people: list[str], role: str) -> None:
+    """Make these the delegates of a list."""
+
+    school.sql("DELETE FROM list_delegate")
+    for one in people:
+        school.sql(
+            "INSERT INTO list_delegate (list_id, grantee, grantee_id, role, actor, at) "
+            "SELECT list.list_id, 'person', address.person_id, :role, 'test', 0 "
+            "FROM list, address WHERE list.address = :list AND address.address = :person",
+            role=role,
+            list=address,
+            person=one,
+        )
+
+
+def test_only_the_owner_of_a_token_decides_by_mail(school: School) -> None:
+    school.write(WRITER, PARENTS, "Le lien d’une autre")
+    to, subject = mail_to(school.notice(DIRECTION[0], "Le lien d’une autre"), "approve")
+    with pytest.raises(Refused, match="Seule la personne qui a recu l'avis"):
+        school.write(WRITER, to, subject)
+    local, at, domain = to.rpartition("@")
+    for forged in (local.replace("approve", "refuse"), local[:20] + "aaaa" + local[24:], "moderation", "moderation+x"):
+        with pytest.raises(Refused, match="l'un des liens"):
+            school.write(DIRECTION[0], forged + at + domain, subject)
+    assert school.has(READER, "Le lien d’une autre") == 0
+
+
+def test_a_forged_page_leads_nowhere(school: School) -> None:
+    assert school.open("/moderation/" + "a" * 40 + "-approve").status == 404
+    assert school.open("/moderation/" + "a" * 40 + "-approve", {}).status == 404
+    assert school.open("/").status == 404
+    school.write(WRITER, PARENTS, "Page forgée")
+    url = page_of(school.notice(DIRECTION[0], "Page forgée"), "refuse")
+    assert school.open(url.replace("-refuse", "-approve"), {}).status == 404
+    assert school.has(READER, "Page forgée") == 0
+
+
+def test_an_automatic_answer_decides_nothing(school: School) -> None:
+    school.write(WRITER, PARENTS, "En vacances")
+    to, subject = mail_to(school.notice(DIRECTION[0], "En vacances"), "approve")
+    with pytest.raises(Refused, match="automatique"):
+        school.write(DIRECTION[0], to, subject, Auto_Submitted="auto-replied")
+    assert school.has(READER, "En vacances") == 0
+
+
+def test_a_decision_goes_alone(school: School) -> None:
+    school.write(WRITER, PARENTS, "Seule")
+    to, subject = mail_to(school.notice(DIRECTION[0], "Seule"), "approve")
+    for recipients in ([to, TEACHER], [TEACHER, to]):
+        with pytest.raises(Refused, match="envoyer une decision seule"):
+            school.write(DIRECTION[0], recipients, subject)
+
+
+def test_the_writer_takes_a_message_back(school: School) -> None:
+    school.write(WRITER, PARENTS, "Tout compte fait")
+    confirmation = school.notice(WRITER, "Tout compte fait")
+    school.write(WRITER, *mail_to(confirmation, "cancel"))
+    with pytest.raises(Refused, match="a repris ce message"):
+        school.write(DIRECTION[0], *mail_to(school.notice(DIRECTION[0], "Tout compte fait"), "approve"))
+    assert school.has(READER, "Tout compte fait") == 0
+
+
+def test_the_direct_recipients_have_it_at_once_and_nobody_twice(school: School) -> None:
+    school.write(WRITER, [TEACHER, READER, PARENTS], "Aux deux")
+    assert school.has(TEACHER, "Aux deux") == 1
+    assert school.has(READER, "Aux deux") == 1
+    assert school.has(REST[0], "Aux deux") == 0
+    school.write(DIRECTION[0], *mail_to(school.notice(DIRECTION[0], "Aux deux"), "approve"))
+    assert [school.has(one, "Aux deux") for one in (READER, *REST)] == [1] * (1 + len(REST))
+
+
+def test_a_held_message_survives_a_kill(tmp_path: Path, postgresql_server: PostgresqlServer) -> None:
+    for school in running("sqlite", tmp_path, postgresql_server):
+        school.write(WRITER, PARENTS, "Avant la panne")
+        school.serving.end()
+        school.serving.start()
+        assert school.has(READER, "Avant la panne") == 0
+        school.write(DIRECTION[0], *mail_to(school.notice(DIRECTION[0], "Avant la panne"), "approve"))
+        assert school.has(READER, "Avant la panne") == 1
