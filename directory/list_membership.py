@@ -63,6 +63,11 @@ def made_by_people(connection: Connection) -> list[int]:
     return list(connection.scalars(select(list_.c.list_id).where(list_.c.kind.in_((MANUAL, RULE)))))
 
 
+def adjusting(connection: Connection, person_id: int) -> list[int]:
+    """The lists that somebody added a person to, or excluded a person from."""
+    return list(connection.scalars(select(list_adjustment.c.list_id).where(list_adjustment.c.person_id == person_id)))
+
+
 def follow(connection: Connection, changed: Iterable[int], *, names: bool = True) -> list[ListChange]:
     """Compute lists of which something changed, then those made of them, as far as members come or go.
 

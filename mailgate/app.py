@@ -101,6 +101,7 @@ class Gateway:
             database,
             append_limit=settings.imap.max_message_size,
             server_annotations=settings.imap.server_annotations(),
+            sent_history=settings.smtp.sent_history_days * 86_400,
         )
         await store.start()
         self._parts.push_async_callback(store.close)

@@ -124,6 +124,7 @@ class Smtp(Section, frozen=True):
     listen_starttls: tuple[str, ...] = ()
     max_message_size: Positive = 50 * 1024 * 1024
     max_recipients: Positive = 500
+    sent_history_days: Positive = 400
 
 
 class Accounts(Section, frozen=True):

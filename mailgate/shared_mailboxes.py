@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
 from directory.addresses import TakenAddressError
+from directory.list_membership import adjusting, follow
 from directory.local import add_person
 from directory.nomenclature import Profile
 from directory.queries import MEMBER_IDS
@@ -208,6 +209,7 @@ def remove(connection: Connection, account_id: int) -> None:
         connection.execute(delete(table).where(table.c.account_id == account_id))
     connection.execute(update(person).where(person.c.person_id == account_id).values(state=LEFT))
     set_state(connection, [account_id], "suspended")
+    follow(connection, adjusting(connection, account_id), names=False)
     _announce(connection, account_id)
 
 

@@ -46,7 +46,7 @@ class Copies:
             if reached[one.list_id]:
                 settings = from_row(await tx.one(_SETTINGS, list_id=one.list_id))
                 posted = as_posted(self.message, PostedTo(one.address, one.label, settings))
-                parcels.append(Parcel(self._spooled(posted), reached[one.list_id]))
+                parcels.append(Parcel(self._spooled(posted), reached[one.list_id], list_id=one.list_id))
         return parcels
 
     def whole(self) -> tuple[IO[bytes], int]:

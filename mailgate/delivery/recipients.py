@@ -41,6 +41,16 @@ _LIST: Final = Statement(
     .outerjoin(list_setting, list_setting.c.list_id == list_.c.list_id)
     .where(list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.active.is_(True))
 )
+_CLOSED: Final = Statement(
+    select(list_.c.school_id).where(
+        list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.closed_at.is_not(None)
+    )
+)
+_SIZE_LIMITS: Final = Statement(
+    select(list_setting.c.list_id, list_setting.c.size_limit).where(
+        member(list_setting.c.list_id, "lists"), list_setting.c.size_limit > 0
+    )
+)
 _OWN: Final = Statement(select(address.c.address).where(address.c.person_id == bindparam("account_id")))
 _SENDS_AS: Final = Statement(
     select(address.c.address, acl.c.account_id, acl.c.negative, acl.c.rights)
@@ -105,6 +115,13 @@ class Moderated:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ClosedList:
+    """A list that takes no messages any more; of no school for a cité."""
+
+    school_id: int | None
+
+
 def fold(text: str) -> str:
     """An address as it is kept and compared: addresses here are lower case."""
     return text.strip().lower()
@@ -117,9 +134,20 @@ async def resolve(tx: Tx, text: str) -> PersonRecipient | ListRecipient | None:
         return PersonRecipient(row[0], row[1] == "active", PersonTarget(row[0], row[2]))
     if row := await tx.one(_LIST, address=folded):
         list_id, kind, audience, target_id, school_id, name, label, hold_minutes = row
-        target = ListTarget(kind, target_id, school_id, list_key(kind, audience))
+        target = ListTarget(kind, target_id, school_id, list_key(kind, audience), list_id)
         return ListRecipient(list_id, target, name, label, hold_minutes)
     return None
+
+
+async def closed_list(tx: Tx, text: str) -> ClosedList | None:
+    """The list of this address that somebody closed, or None."""
+    row = await tx.one(_CLOSED, address=fold(text))
+    return ClosedList(row[0]) if row else None
+
+
+async def size_limits(tx: Tx, lists: Sequence[int]) -> dict[int, int]:
+    """How many octets a message to these lists may have, by list, for those that say so."""
+    return dict(map(tuple, await tx.all(_SIZE_LIMITS, lists=lists))) if lists else {}
 
 
 async def reached(tx: Tx, accounts: Sequence[int], lists: Sequence[int]) -> dict[int, frozenset[int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import IO
@@ -34,7 +34,7 @@ from mailgate.policy import words
 from mailgate.policy.matrix import Decision, Verdict, default_cells
 from mailgate.policy.schools import SchoolSettings, settings_of
 from mailgate.policy.writing import OutsideTarget, may_write
-from mailgate.store import MailStore
+from mailgate.store import Dispatch, MailStore
 from smtp.handler import Envelope, Recipient, SmtpError
 from smtp.message import prepare
 from smtp.trace import received
@@ -92,8 +92,10 @@ class Submission(SmtpSignIn):
                 await self._brakes.admit(envelope, found)
             case ListRecipient():
                 await self._check_policy(envelope, recipient, found)
+                await self._check_size([found], envelope.declared_size)
                 await self._brakes.admit(envelope, found)
             case None if self._directory.holds(recipient.address):
+                await self._refuse_closed(recipient.address)
                 raise self._refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
             case None:
                 await self._check_policy(envelope, recipient, None)
@@ -143,6 +145,27 @@ class Submission(SmtpSignIn):
         recipient.resolved = Moderated(found, recipients.fold(recipient.address), school_id, reason)
         recipient.text = ascii_only(writer.at_the_door())
 
+    async def _refuse_closed(self, address: str) -> None:
+        closed = await self._database.read(lambda tx: recipients.closed_list(tx, address))
+        if closed is not None:
+            translate = await self._words_of(closed.school_id)
+            raise SmtpError(550, "5.7.1", ascii_only(translate(_("This list is closed: it takes no more messages."))))
+
+    async def _check_size(self, lists: Sequence[ListRecipient], octets: int) -> None:
+        """Refuse what is larger than one of the lists takes."""
+        limits = await self._database.read(lambda tx: recipients.size_limits(tx, [one.list_id for one in lists]))
+        for one in lists:
+            limit = limits.get(one.list_id, 0)
+            if limit and octets > limit:
+                translate = await self._words_of(one.target.school_id)
+                text = translate(_("Messages to {address} may have {limit} KB, attachments included."))
+                raise SmtpError(552, "5.3.4", ascii_only(text.format(address=one.address, limit=limit // 1024)))
+
+    async def _words_of(self, school_id: int | None) -> Callable[[str], str]:
+        """The translator of a school's language."""
+        school = await self._database.read(lambda tx: settings_of(tx, school_id))
+        return translator(school.language or self._language)
+
     async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
         """Store the message once and one row for each person it reaches; committed when this returns.
 
@@ -162,7 +185,12 @@ class Submission(SmtpSignIn):
             now=now,
         )
         sent_as = await self._check_authors(envelope, prepared.authors, prepared.sender)
+        dispatch = Dispatch(
+            identity, envelope.sender.account_id, sent_as or envelope.sender.account_id,
+            author=prepared.authors[0], internet_id=prepared.message_id, at=int(now.timestamp()),
+        )  # fmt: skip
         to = _sorted_out(envelope)
+        await self._check_size(to.all_lists, content.seek(0, os.SEEK_END))
         for one in (*to.lists, *to.held):
             self._check_posting(prepared.header, one)
         with ExitStack() as stack:
@@ -177,7 +205,7 @@ class Submission(SmtpSignIn):
                 held = await self._holding.hold(envelope, message, to.held, (to.people, to.lists), stack)
                 parcels += held.parcels
                 first = _both(self._brakes.guard(envelope, reached + held.reach), held.write)
-            await self._store.deliver_all(parcels, first=first)
+            await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),
             mailboxes=reached, held=len(to.held),
@@ -235,6 +263,12 @@ class _SortedOut:
     lists: list[ListRecipient] = field(default_factory=list)
     held: list[Moderated | ListRecipient] = field(default_factory=list)
     """Those whose copy waits: for a moderator, or for the minutes of a list."""
+
+    @property
+    def all_lists(self) -> list[ListRecipient]:
+        """The lists, whether their copies wait or not."""
+        waiting = [one.found if isinstance(one, Moderated) else one for one in self.held]
+        return [*self.lists, *(one for one in waiting if isinstance(one, ListRecipient))]
 
 
 def _sorted_out(envelope: Envelope) -> _SortedOut:

@@ -250,7 +250,7 @@ class Moderation:
         def letter(letter: Letter, accounts: frozenset[int], to: str) -> None:
             content = write(letter, self.service, after, to)
             stack.enter_context(content)
-            parcels.append(Parcel(content, accounts))
+            parcels.append(Parcel(content, accounts, list_id=None))
 
         asked = await self._database.read(lambda tx: table.moderators_in(tx, before.held_id))
         others = frozenset(one.account_id for one in asked) - {by.account_id}

@@ -167,7 +167,7 @@ class Holding:
         def parcel(letter: Letter, account_id: int, to: str, original: IO[bytes] | None = None) -> None:
             content = write(letter, self._service, held, to, original)
             stack.enter_context(content)
-            parcels.append(Parcel(content, frozenset([account_id])))
+            parcels.append(Parcel(content, frozenset([account_id]), list_id=None))
 
         for slot, one in enumerate(moderators, 1):
             approve, refuse = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Final
 
+from directory.list_settings import Posting
 from mailgate.policy.matrix import Decision, Scope, Verdict
 from mailgate.policy.stops import Stop
 
@@ -22,10 +23,17 @@ _COMMON: Final = {
     Scope.SAME_CITE: "of their own cité scolaire",
     Scope.ANYONE: "wherever they are",
 }
+_POSTING: Final = {
+    Posting.MEMBERS: "the list is set to take messages from its members alone",
+    Posting.MANAGERS: "the list is set to take messages from those who manage it alone",
+    Posting.STAFF: "the list is set to take messages from the school's staff alone",
+}
 
 
 def sentence(decision: Decision, uai: str | None) -> str:
     """What decides: the cell, and whether a school or the shipped matrix has it."""
+    if decision.posting is not Posting.POLICY:
+        return f"{decision.writer} {_DONE[decision.verdict]} to this list: {_POSTING[decision.posting]}."
     pair = f"{decision.writer} {_DONE[decision.verdict]} to {decision.recipient}"
     if decision.scope is None:
         if decision.verdict is Verdict.ALLOW:

@@ -19,6 +19,7 @@ from typing import Annotated, Final, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from directory.list_settings import Posting
 from directory.membership import FACTS, OF_CITE, UNIONS
 from directory.nomenclature import Profile
 
@@ -84,7 +85,10 @@ class Relation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict and the cell that it comes from; without a scope, no cell says anything."""
+    """A verdict and the cell that it comes from; without a scope, no cell says anything.
+
+    `posting` is what a list says of itself when that decides, not the matrix.
+    """
 
     verdict: Verdict
     writer: str
@@ -92,6 +96,7 @@ class Decision:
     scope: Scope | None
     school_id: int | None
     overridden: bool
+    posting: Posting = Posting.POLICY
 
 
 def decide(cells: Cells, writer: str, recipient: str, relations: Iterable[Relation]) -> Decision:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from directory.list_settings import Posting
 from directory.nomenclature import Profile
 from mailgate.policy.matrix import LISTS, OUTSIDE, Cells, Decision, Scope, Verdict
 
@@ -45,10 +46,19 @@ _ONLY: Final = {
     Scope.SAME_CITE: _("Messages {writers} {recipients} are accepted only within the same school."),
 }
 _NEVER: Final = _("Messages {writers} {recipients} are not accepted here. The school can tell you more.")
+_POSTING: Final = {
+    Posting.MEMBERS: _("Only members of this list may write to it."),
+    Posting.MANAGERS: _("Only those who manage this list may write to it."),
+    Posting.STAFF: _("Only the school's staff may write to this list."),
+}
 
 
 def refusal(decision: Decision, cells: Cells, translate: Callable[[str], str]) -> str:
-    """What the writer may do instead: the widest scope in which the matrix lets such messages pass."""
+    """What the writer may do instead: the widest scope in which the matrix lets such messages pass, or whom the list
+    takes messages from.
+    """
+    if decision.posting is not Posting.POLICY:
+        return translate(_POSTING[decision.posting])
     writers = translate(_WRITERS[decision.writer])
     recipients = translate(_LIST if decision.recipient in LISTS else _RECIPIENTS[decision.recipient])
     sentence = _NEVER

@@ -4,6 +4,7 @@ schools concerned (`directory.ties`, `mailgate.policy.matrix`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -17,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    exists,
     func,
     literal_column,
     null,
@@ -26,14 +28,19 @@ from sqlalchemy import (
 )
 
 from directory import ties
-from directory.schema import person, school
+from directory.list_delegates import HAS_ROLE, Role
+from directory.list_schema import list_setting
+from directory.list_settings import Posting
+from directory.schema import list_member, person, school
 from mailgate.database import Statement, Tx
 from mailgate.policy.matrix import OUTSIDE, Decision, Relation, Scope, Verdict, decide, default_cells
+from mailgate.policy.profiles import STAFF
 from mailgate.policy.schema import policy_cell
 
 _sender = bindparam("sender", type_=BigInteger)
 _recipient = bindparam("recipient", type_=BigInteger)
 _school = bindparam("school", type_=BigInteger)
+_list = bindparam("list", type_=BigInteger)
 _to = bindparam("to", type_=Text)
 _no_school = cast(null(), BigInteger).label("school_id")
 _anyone = literal_column(f"'{Scope.ANYONE}'", Text).label("scope")
@@ -51,7 +58,7 @@ def _scope(kind: ColumnElement[str]) -> Label[str]:
     return case(*((kind == tie, literal_column(f"'{scope}'", Text)) for tie, scope in _SCOPES.items())).label("scope")
 
 
-def _with_cells(relations: CompoundSelect[Any]) -> Statement:
+def _with_cells(relations: CompoundSelect[Any], *more: ColumnElement[Any]) -> Statement:
     """Relations with the writer's profile and what the school of each set for that cell."""
     found = relations.subquery("relation")
     changed = and_(
@@ -61,7 +68,7 @@ def _with_cells(relations: CompoundSelect[Any]) -> Statement:
         policy_cell.c.scope == found.c.scope,
     )
     return Statement(
-        select(person.c.profile, found.c.scope, found.c.school_id, policy_cell.c.verdict)
+        select(person.c.profile, found.c.scope, found.c.school_id, policy_cell.c.verdict, *more)
         .select_from(found)
         .join(person, person.c.person_id == _sender)
         .outerjoin(policy_cell, changed)
@@ -104,8 +111,16 @@ def _outward() -> CompoundSelect[Any]:
 
 
 _RELATIONS_TO_PERSON: Final = _with_cells(_to_person())
-_RELATIONS_TO_LIST: Final = _with_cells(_to_list())
+_RELATIONS_TO_LIST: Final = _with_cells(
+    _to_list(), select(list_setting.c.posting).where(list_setting.c.list_id == _list).scalar_subquery()
+)
 _RELATIONS_OUTWARD: Final = _with_cells(_outward())
+_IS_MEMBER: Final = Statement(
+    select(literal_column("1")).where(
+        exists().where(list_member.c.list_id == _list, list_member.c.person_id == _sender)
+    )
+)
+_HAS_ROLE: Final = Statement(HAS_ROLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +139,7 @@ class ListTarget:
     target_id: int
     school_id: int | None
     key: str
+    list_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +155,15 @@ Target: TypeAlias = PersonTarget | ListTarget | OutsideTarget
 async def may_write(tx: Tx, sender: int, target: Target) -> Decision:
     """What the policy says of a message from this person. Everybody may write to oneself.
 
-    Raises LookupError when there is no such sender.
+    A list that says who may post (`directory.list_settings.Posting`) is not subject to the matrix. Raises LookupError
+    when there is no such sender.
     """
     match target:
         case PersonTarget(person_id):
             rows = await tx.all(_RELATIONS_TO_PERSON, sender=sender, recipient=person_id, to=target.key)
         case ListTarget(kind, target_id, school_id):
-            rows = await tx.all(
-                _RELATIONS_TO_LIST, sender=sender, kind=kind, target=target_id, school=school_id, to=target.key
-            )
+            here = {"kind": kind, "target": target_id, "school": school_id, "to": target.key, "list": target.list_id}
+            rows = await tx.all(_RELATIONS_TO_LIST, sender=sender, **here)
         case OutsideTarget():
             rows = await tx.all(_RELATIONS_OUTWARD, sender=sender, to=target.key)
     if not rows:
@@ -155,8 +171,25 @@ async def may_write(tx: Tx, sender: int, target: Target) -> Decision:
     writer = rows[0][0]
     if isinstance(target, PersonTarget) and target.person_id == sender:
         return Decision(Verdict.ALLOW, writer, target.key, None, None, overridden=False)
-    relations = [
-        Relation(Scope(scope), school_id, Verdict(verdict) if verdict else None)
-        for _, scope, school_id, verdict in rows
-    ]
+    relations = [Relation(Scope(row[1]), row[2], Verdict(row[3]) if row[3] else None) for row in rows]
+    posting = Posting(rows[0][4] or Posting.POLICY) if isinstance(target, ListTarget) else Posting.POLICY
+    if isinstance(target, ListTarget) and posting is not Posting.POLICY:
+        return await _by_list(tx, sender, target, posting, writer, relations)
     return decide(default_cells(), writer, target.key, relations)
+
+
+async def _by_list(
+    tx: Tx, sender: int, to: ListTarget, posting: Posting, writer: str, relations: Sequence[Relation]
+) -> Decision:
+    """What a list says that lets only its members, its managers, or staff of its school or cité, post."""
+    match posting:
+        case Posting.MEMBERS:
+            may = await tx.one(_IS_MEMBER, list=to.list_id, sender=sender) is not None
+        case Posting.MANAGERS:
+            row = await tx.one(_HAS_ROLE, list_id=to.list_id, person_id=sender, role=Role.MANAGE.value)
+            may = row is not None and row[0] > 0
+        case _:
+            wider = {Scope.ANYONE} if to.school_id is None else {Scope.ANYONE, Scope.SAME_CITE}
+            may = writer in STAFF and any(relation.scope not in wider for relation in relations)
+    verdict = Verdict.ALLOW if may else Verdict.REFUSE
+    return Decision(verdict, writer, to.key, None, to.school_id, overridden=False, posting=posting)

@@ -7,6 +7,7 @@ change only under its row lock, so that the order of modification sequences is t
 
 from mailgate.store.contents import Content
 from mailgate.store.delivery import AccountNotFound
+from mailgate.store.dispatches import Dispatch
 from mailgate.store.mailstore import MailStore, Parcel
 
-__all__ = ["AccountNotFound", "Content", "MailStore", "Parcel"]
+__all__ = ["AccountNotFound", "Content", "Dispatch", "MailStore", "Parcel"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
+from mailgate.store.collector import GONE
 from mailgate.store.content_cache import ContentCache
 from mailgate.store.rendered_cache import RenderedCache
 
@@ -13,3 +15,17 @@ class Caches(NamedTuple):
 
     texts: RenderedCache
     contents: ContentCache
+
+    def forget(self, contents: Collection[bytes] | None) -> None:
+        """Keep nothing of these contents; None: of any."""
+        self.texts.forget(contents)
+        self.contents.forget(contents)
+
+    def receive(self, payload: str | None) -> None:
+        """Take one notification of the database; None says that some were missed."""
+        if payload is None:
+            self.forget(None)
+            return
+        topic, _, contents = payload.partition(" ")
+        if topic == GONE:
+            self.forget([bytes.fromhex(content) for content in contents.split()])

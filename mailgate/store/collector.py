@@ -8,6 +8,7 @@ so the deletion looks at ``stored_at`` again under that lock. (A copy needs an e
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from functools import partial
 from typing import Final
 
@@ -20,6 +21,10 @@ from mailgate.store.search.queue import forget
 
 GRACE: Final = 24 * 3600
 """Seconds between the last copy's end and the content's: far above the longest transaction, and a reader's patience."""
+GONE: Final = "gone"
+"""The topic of the notification that names contents which are to be forgotten at once, in hexadecimal."""
+_TOLD_AT_ONCE: Final = 150
+_EVER: Final = 2**62
 _BATCH: Final = 20_000
 _DELETE_BATCH: Final = 200
 
@@ -46,7 +51,7 @@ _FORGET: Final = Statement(
 async def collect(database: Database, *, grace: int = GRACE, now: int | None = None) -> int:
     """Delete contents whose last copy ended more than `grace` seconds ago; give their number.
 
-    One pass reads all entries once for each 20,000 candidates: run it when people sleep.
+    One pass looks 20,000 candidates up in the index of entries by content: run it when people sleep.
     """
     cutoff = (int(time.time()) if now is None else now) - grace
     collected = 0
@@ -81,3 +86,26 @@ async def _delete(tx: Tx, candidates: list[bytes], cutoff: int) -> int:
 async def _forget(tx: Tx, candidates: list[bytes], cutoff: int) -> None:
     """Strike candidates off, except where an account let go of another copy meanwhile."""
     await tx.run(_FORGET, candidates=candidates, cutoff=cutoff)
+
+
+async def collect_now(database: Database, contents: Collection[bytes]) -> list[bytes]:
+    """Delete those of these contents that no mailbox holds, without a grace; give them, and tell every process.
+
+    A delivery of the same octets locks the message's row before it enters mailboxes: it either was first, and is seen
+    here, or waits for this and stores the content again.
+    """
+    return await database.write(partial(_delete_unheld, contents=sorted(contents)))
+
+
+async def _delete_unheld(tx: Tx, contents: list[bytes]) -> list[bytes]:
+    there = [row[0] for row in await tx.all(_LOCK, candidates=contents, cutoff=_EVER)]
+    held = {row[0] for row in await tx.all(_HELD, candidates=there)} if there else set()
+    gone = [content for content in there if content not in held]
+    if gone:
+        await tx.run(_DELETE_CHUNKS, gone=gone)
+        await tx.run(_DELETE_MESSAGES, gone=gone)
+        await forget(tx, gone)
+        await tx.run(_FORGET, candidates=gone, cutoff=_EVER)
+        for start in range(0, len(gone), _TOLD_AT_ONCE):
+            await tx.notify(" ".join([GONE, *(content.hex() for content in gone[start : start + _TOLD_AT_ONCE])]))
+    return gone

@@ -37,3 +37,8 @@ class ContentCache:
                 self._octets += len(content)
         while self._octets > self._limit:
             self._octets -= len(kept.pop(next(iter(kept))))
+
+    def forget(self, message_ids: Collection[bytes] | None) -> None:
+        """Keep nothing of these contents; None: of any."""
+        for message_id in list(self._kept) if message_ids is None else message_ids:
+            self._octets -= len(self._kept.pop(message_id, b""))

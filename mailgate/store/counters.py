@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import BigInteger, bindparam, or_, select, tuple_, update
 
 from imap.backend import MailboxRef
 from imap.errors import MailboxNotFound
 from imap.flags import DELETED, SEEN
 from mailgate.database import Row, Statement, Tx
+from mailgate.database.statement import rows
 from mailgate.store import keywords
 from mailgate.store.schema import account, mailbox
 
@@ -93,6 +94,13 @@ _COLUMNS = (
     mailbox.c.keywords,
 )
 _OF_ACCOUNT = select(*_COLUMNS).where(mailbox.c.account_id == bindparam("account_id"))
+_wanted = rows("wanted", account_id=BigInteger, mailbox_id=BigInteger)
+_LOCK_MANY: Final = Statement(
+    select(*_COLUMNS)
+    .where(tuple_(mailbox.c.account_id, mailbox.c.mailbox_id).in_(select(_wanted)))
+    .order_by(mailbox.c.account_id, mailbox.c.mailbox_id)
+    .with_for_update()
+)
 _LOCK_BY_ID: Final = Statement(_OF_ACCOUNT.where(mailbox.c.mailbox_id == bindparam("mailbox_id")).with_for_update())
 _LOCK_BY_NAME: Final = Statement(_OF_ACCOUNT.where(mailbox.c.name == bindparam("name")).with_for_update())
 _LOCK_WITH_ACCOUNT: Final = Statement(
@@ -137,6 +145,11 @@ async def lock_mailbox(tx: Tx, account_id: int, mailbox_id: int) -> MailboxRow:
     return _found(await tx.one(_LOCK_BY_ID, account_id=account_id, mailbox_id=mailbox_id))
 
 
+async def lock_many(tx: Tx, refs: Collection[MailboxRef]) -> list[MailboxRow]:
+    """Lock mailboxes of any accounts, in the order that all writers keep; those that are gone are left out."""
+    return [_found(row) for row in await tx.all(_LOCK_MANY, wanted=refs)]
+
+
 async def lock_named(tx: Tx, account_id: int, name: str) -> MailboxRow:
     """Lock one mailbox. Raises MailboxNotFound."""
     return _found(await tx.one(_LOCK_BY_NAME, account_id=account_id, name=name))
@@ -153,9 +166,9 @@ async def lock_with_account(tx: Tx, account_id: int, name: str) -> tuple[int, Ma
 
 async def lock_pair(tx: Tx, account_id: int, mailbox_id: int, name: str) -> tuple[MailboxRow, MailboxRow]:
     """Lock a source by its id and a target by its name, which may be the same one. Raises MailboxNotFound."""
-    rows = [_found(row) for row in await tx.all(_LOCK_PAIR, account_id=account_id, mailbox_id=mailbox_id, name=name)]
-    source = next((row for row in rows if row.mailbox_id == mailbox_id), None)
-    target = next((row for row in rows if row.name == name), None)
+    pair = [_found(row) for row in await tx.all(_LOCK_PAIR, account_id=account_id, mailbox_id=mailbox_id, name=name)]
+    source = next((row for row in pair if row.mailbox_id == mailbox_id), None)
+    target = next((row for row in pair if row.name == name), None)
     if source is None or target is None:
         raise MailboxNotFound("No such mailbox")
     return source, target

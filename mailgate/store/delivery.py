@@ -65,6 +65,8 @@ class PreparedParcel:
     content: Prepared
     account_ids: frozenset[int]
     sent_copy_for: int | None
+    list_id: int | None = 0
+    """As `mailgate.store.Parcel` has it."""
 
 
 async def deliver(tx: Tx, parcels: Sequence[PreparedParcel], internal_date: int | None) -> None:

@@ -10,11 +10,12 @@ from typing import Final
 
 from imap.backend import Account
 from mailgate.database import Database, Tx
-from mailgate.store import collector, delivery, maintenance, provisioning
+from mailgate.store import collector, delivery, dispatches, maintenance, provisioning
 from mailgate.store.account import StoreAccount
 from mailgate.store.caches import Caches
 from mailgate.store.content_cache import ContentCache
 from mailgate.store.contents import Content, prepare
+from mailgate.store.dispatches import Dispatch
 from mailgate.store.feed import Watchers
 from mailgate.store.rendered_cache import RenderedCache
 from mailgate.store.search.finder import Finder
@@ -32,6 +33,8 @@ class Parcel:
     content: Content
     account_ids: frozenset[int]
     sent_copy_for: int | None = None
+    list_id: int | None = 0
+    """The list that the copies go to, 0 for people named; None: no copy of what is sent, but a notice about it."""
 
 
 class MailStore:
@@ -43,9 +46,13 @@ class MailStore:
         *,
         append_limit: int = APPEND_LIMIT,
         server_annotations: Mapping[str, bytes] | None = None,
+        sent_history: int = dispatches.HISTORY,
     ) -> None:
-        """`server_annotations`: what the administrator says of the server to all, by entry (RFC 5464 3.2.1.1)."""
+        """`server_annotations`: what the administrator says of the server to all, by entry (RFC 5464 3.2.1.1);
+        `sent_history`: seconds that it is known who was sent what.
+        """
         self._database = database
+        self._sent_history = sent_history
         self._append_limit = append_limit
         self._server_annotations = dict(server_annotations or {})
         self._watchers = Watchers()
@@ -56,13 +63,17 @@ class MailStore:
     async def start(self) -> None:
         """Begin to pass on the changes of all processes to those who watch."""
         if self._stop_listening is None:
-            self._stop_listening = self._database.listen(self._watchers.receive)
+            self._stop_listening = self._database.listen(self._receive)
 
     async def close(self) -> None:
         """End the watches; the database stays open."""
         if self._stop_listening is not None:
             self._stop_listening()
             self._stop_listening = None
+
+    def _receive(self, payload: str | None) -> None:
+        self._watchers.receive(payload)
+        self._caches.receive(payload)
 
     async def create_accounts(self, accounts: Sequence[tuple[int, int]]) -> None:
         """Make these accounts, each (id, quota limit in octets or 0), with INBOX and the special mailboxes.
@@ -89,24 +100,29 @@ class MailStore:
         *,
         internal_date: int | None = None,
         first: Callable[[Tx], Awaitable[None]] | None = None,
+        dispatch: Dispatch | None = None,
     ) -> None:
         """Put messages into the INBOX of their accounts, each once, whatever the number; durable when this returns.
 
         All of it, its notifications and what `first` writes before are one transaction; when `first` raises, nothing
-        was delivered.
+        was delivered. `dispatch` is noted with it, so that the message can be found again.
 
         Raises:
             AccountNotFound: one of the accounts does not exist; nobody got a message.
         """
         with ExitStack() as stack:
             prepared = [
-                delivery.PreparedParcel(await prepare(parcel.content, stack), parcel.account_ids, parcel.sent_copy_for)
+                delivery.PreparedParcel(
+                    await prepare(parcel.content, stack), parcel.account_ids, parcel.sent_copy_for, parcel.list_id
+                )
                 for parcel in parcels
             ]
 
             async def work(tx: Tx) -> None:
                 if first is not None:
                     await first(tx)
+                if dispatch is not None:
+                    await dispatches.record(tx, dispatch, prepared)
                 await delivery.deliver(tx, prepared, internal_date)
 
             await self._database.write(work)
@@ -125,6 +141,7 @@ class MailStore:
         )
 
     async def maintain(self) -> None:
-        """The daily upkeep: trim old tombstones and delete contents that nobody holds any more."""
+        """The daily upkeep: trim old tombstones, forget what was sent long ago, delete contents that nobody holds."""
         await maintenance.trim_tombstones(self._database)
+        await dispatches.forget_old(self._database, self._sent_history)
         await collector.collect(self._database)

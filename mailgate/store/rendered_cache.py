@@ -57,3 +57,12 @@ class RenderedCache:
                 self._young = {which: young}
             young[message_id] = texts
             self._octets += cost
+
+    def forget(self, message_ids: Collection[bytes] | None) -> None:
+        """Keep nothing of these messages; None: of any. What they cost comes back with the next generation."""
+        if message_ids is None:
+            self._young, self._old, self._octets = {}, {}, 0
+            return
+        for kept in (*self._young.values(), *self._old.values()):
+            for message_id in message_ids:
+                kept.pop(message_id, None)

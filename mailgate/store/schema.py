@@ -179,6 +179,7 @@ entry: Final = Table(
     # PostgreSQL reads a whole mailbox from this index alone, not from one page of the table for each message.
     PrimaryKeyConstraint("account_id", "mailbox_id", "uid", postgresql_include=["flags", "modseq"]),
     Index(None, "account_id", "mailbox_id", "modseq"),
+    Index(None, "message_id"),
     comment="One message in one mailbox; flags as in imap.flags",
     **_CLUSTERED,
 )
@@ -235,6 +236,51 @@ message: Final = Table(
     _octets("header"),
     Column("preview", LargeBinary, nullable=True),
     comment="A content by its BLAKE2b-160, with everything that IMAP shows of it; stored_at is its last delivery",
+)
+
+dispatch: Final = Table(
+    "dispatch",
+    metadata,
+    _text("dispatch_id", key=True),
+    _number("sender_id"),
+    _number("author_id"),
+    _text("author"),
+    _text("internet_id"),
+    _number("at"),
+    Index(None, "internet_id"),
+    Index(None, "at"),
+    comment="A message that was sent: its id is in the reply to the client and in Received, internet_id its "
+    "Message-ID; sender_id signed in, author_id is the account of the address author in From",
+    **_CLUSTERED,
+)
+
+dispatch_copy: Final = Table(
+    "dispatch_copy",
+    metadata,
+    _text("dispatch_id", key=True),
+    _number("list_id", key=True),
+    _octets("message_id", key=True),
+    _octets("accounts"),
+    comment="The content that went to people named (list 0) or to a list, and the accounts that got it, 8 octets each",
+    **_CLUSTERED,
+)
+
+withdrawal: Final = Table(
+    "withdrawal",
+    metadata,
+    _text("dispatch_id", key=True),
+    _number("account_id", key=True),
+    _number("mailbox_id", key=True),
+    _number("uid", key=True),
+    _text("kind"),
+    _text("mailbox"),
+    _number("arrived_at"),
+    _number("seen"),
+    _text("readers"),
+    _number("at"),
+    comment="A copy that was taken out of a mailbox by a purge or a recall (kind): what was true of it then; readers: "
+    "accounts that had opened it in a shared mailbox",
+    **_CLUSTERED,
 )
 
 CHUNK: Final = 256 * 1024

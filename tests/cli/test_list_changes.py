@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import tomllib
 from typing import Any
 
@@ -12,7 +13,8 @@ from sqlalchemy import select
 
 from mailgate.database import Statement, open_database
 from mailgate.policy.audit import audit, operator
-from tests.cli.command import Command
+from tests.cli.command import Command, describe
+from tests.directory.academy import NEXT_YEAR
 
 COLLEGE = "clg-frederic-mistral.ent.example.org"
 TEACHER = "theo.david@ent.example.org"
@@ -164,3 +166,45 @@ def test_a_refresh_of_what_is_right_changes_nothing(either: Command) -> None:
 def test_the_members_command_takes_options_first(academy: Command) -> None:
     assert json.loads(academy.good("list", "members", "--json", f"tous@{COLLEGE}").out)
     assert "add" in academy.good("list", "members", "--help").out
+
+
+def test_a_refresh_that_takes_too_many_away_is_refused(academy: Command) -> None:
+    settings = tomllib.loads(academy.config.read_text())
+    settings["directory"]["max_list_departures"] = 0.01
+    academy.use(describe(settings))
+    heads = f"6eme-a.pp@{COLLEGE}"
+    with sqlite3.connect(settings["database"]["url"].removeprefix("sqlite:///")) as database:
+        database.execute(
+            "INSERT OR IGNORE INTO list_member SELECT list_id, person_id FROM list, person WHERE address = ?", (heads,)
+        )
+    database.close()
+    line = academy.refused(4, "list", "refresh")
+    assert line.startswith("the lists: too many members would leave lists: Frédéric-Mistral (0131001T): 1118 of ")
+    assert f"({heads} 1118 of 1119)" in line
+    looked = academy.good("list", "refresh", "--dry-run", "--force").out
+    assert looked == (f"1 lists would change: +0 -1118 memberships.\n  {heads}: +0 -1118 (had 1119)\n")
+    assert len(addresses(academy, heads)) == 1119
+    academy.good("list", "refresh", "--force")
+    assert len(addresses(academy, heads)) == 1
+    assert [action for _, action, _, _ in audited(academy)] == ["list refresh"]
+
+
+def test_an_import_says_list_by_list_who_would_come_and_go(academy: Command) -> None:
+    academy.good("list", "create", APE, "APE")
+    academy.good("list", "nest", APE, f"niveau-6e.parents@{COLLEGE}")
+    looked = academy.good("directory", "import", NEXT_YEAR, "--dry-run", "--force", "--json").json
+    change = next(one for one in looked["list_changes"] if one["address"] == APE)
+    before = addresses(academy, APE)
+    assert change["before"] == len(before)
+    academy.good("directory", "import", NEXT_YEAR, "--force")
+    assert before - set(change["going"]) | set(change["coming"]) == addresses(academy, APE)
+
+
+def test_a_shared_mailbox_that_is_deleted_is_in_no_list(academy: Command) -> None:
+    office = f"infirmerie@{COLLEGE}"
+    academy.good("shared", "create", "Infirmerie", "--address", office)
+    academy.good("list", "create", APE, "APE")
+    academy.good("list", "members", "add", APE, office)
+    assert addresses(academy, APE) == {office}
+    academy.good("shared", "delete", "Infirmerie", "--yes")
+    assert addresses(academy, APE) == set()

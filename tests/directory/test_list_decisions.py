@@ -41,6 +41,7 @@ from tests.directory.conftest import Transaction
 from tests.directory.listing import ADMIN, DOMAIN, adjust, all_members, counts, create, nest, set_rule, whole
 
 COLLEGE = "clg-frederic-mistral.ent.example.org"
+CITE = "profs@cite-frederic-mistral.ent.example.org"
 EVA = "eva.roy@ent.example.org"
 PROF = "a.prof@ent.example.org"
 
@@ -85,11 +86,13 @@ async def test_the_lists_of_an_academy_through_decisions_and_imports(transaction
         adjust(connection, "add", at("ape"), people[teacher_of_it], reason="trésorier")
         adjust(connection, "exclude", at("6eme-a.parents"), people[out], reason="jugement")
         adjust(connection, "add", at("6eme-a.pp"), people[teacher_of_it])
+        adjust(connection, "exclude", CITE, people[teacher_of_it])
 
     await transaction(decide)
     lists[at("6eme-a.parents")].remove(out)
     lists[at("6eme-a.tous")].remove(out)
     lists[at("6eme-a.pp")].add(teacher_of_it)
+    lists[CITE].remove(teacher_of_it)
     lists[at("voyage")] = level_6 - level_5
     lists[at("deux-niveaux")] = ((level_6 & level_5) | lists[at("voyage")]) - lists[at("direction")]
     lists[at("ape")] = lists[at("voyage")] | lists[at("6eme-a.profs")] | {teacher_of_it}
@@ -126,17 +129,19 @@ def test_a_list_made_of_others_follows_each_change_of_them(school: Connection) -
 
 
 def test_an_addition_waits_for_who_has_left_and_an_exclusion_for_who_comes_back(school: Connection) -> None:
-    adjust(school, "add", "6a.profs", "max.roux@ent.example.org")
+    create(school, "ape")
+    for name in ("6a.profs", "ape"):
+        adjust(school, "add", name, "max.roux@ent.example.org")
     adjust(school, "exclude", "parents", EVA)
     assert all_members(school)["6a.tous"] == {1, 5, 11, 12}
     forced = replace(SETTINGS, force=True)
     take(school, small(pupil(1, "A Roy"), teacher(5, "A Prof", "6A")), forced)
-    assert all_members(school)["6a.profs"] == {5}
+    assert (all_members(school)["6a.profs"], all_members(school)["ape"]) == ({5}, set())
     with pytest.raises(ListError, match="has left"):
         adjust(school, "add", "6a.profs", EVA)
     take(school, _school(), forced)
     found = all_members(school)
-    assert found["6a.profs"] == {5, 12}
+    assert (found["6a.profs"], found["ape"]) == ({5, 12}, {12})
     assert found["parents"] == {12}
 
 
@@ -260,9 +265,11 @@ def test_a_closed_list_keeps_its_members_and_takes_no_mail(school: Connection) -
         list_definitions.close(school, find(school, whole(name)), ADMIN)
         with pytest.raises(ListError, match="is closed already"):
             list_definitions.close(school, find(school, whole(name)), ADMIN)
+    closed = {whole("ape"), whole("6a.parents")}
     take(school, _school())
+    assert not closed & {row.address for row in school.execute(LISTS)}
     adjust(school, "add", "6a.parents", PROF)
-    assert not {whole("ape"), whole("6a.parents")} & {row.address for row in school.execute(LISTS)}
+    assert not closed & {row.address for row in school.execute(LISTS)}
     assert all_members(school)["ape"] == {5, 11}
     for name in ("ape", "6a.parents"):
         list_definitions.reopen(school, find(school, whole(name)))

@@ -141,8 +141,8 @@ def _step(connection: Connection, what: str, *rest: object) -> bool:
     return True
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(_steps, max_size=15))
+@settings(max_examples=15, deadline=None)
+@given(st.lists(_steps, max_size=12))
 def test_lists_are_what_plain_sets_say(steps: list[tuple[object, ...]]) -> None:
     engine = create_engine("sqlite://")
     with engine.begin() as connection:

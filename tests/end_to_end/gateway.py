@@ -18,6 +18,8 @@ from email.utils import make_msgid
 from pathlib import Path
 from typing import Any
 
+from tests.cli.command import Command
+
 READY_WITHIN = 120
 
 
@@ -134,6 +136,10 @@ class Gateway:
     def send(self, sender: Person, recipients: list[str], message: EmailMessage) -> None:
         with self.smtp(sender) as client:
             client.send_message(message, sender.address, recipients)
+
+    def command(self, *words: str) -> str:
+        """What another command of `mailgate` answers on this gateway's database. Raises AssertionError if it fails."""
+        return Command(self.state).good(*words).out
 
     def by_profile(self, profile: str) -> list[Person]:
         """Everybody of a profile; those of one school, who may write to each other, come first."""

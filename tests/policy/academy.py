@@ -63,14 +63,28 @@ def circles(kind: str) -> tuple[frozenset[int], ...]:
     return tuple(circle(*key) for key in sorted(keys))
 
 
+@cache
+def _circles_of(kind: str) -> dict[int, frozenset[int]]:
+    """Of which classes, or groups, everybody is."""
+    found: dict[int, set[int]] = {}
+    for place, one in enumerate(circles(kind)):
+        for number in one:
+            found.setdefault(number, set()).add(place)
+    return {number: frozenset(places) for number, places in found.items()}
+
+
+def _share(kind: str, one: int, other: int) -> bool:
+    of = _circles_of(kind)
+    return not of.get(one, frozenset()).isdisjoint(of.get(other, ()))
+
+
 def narrowest_first(writer: Account, other: Account) -> list[Scope]:
     """What two people have in common."""
-    both = {writer.number, other.number}
     found = [
         (Scope.OWN_CHILDREN, other.number in writer.children),
         (Scope.OWN_PARENTS, writer.number in other.children),
-        (Scope.OWN_CLASS, any(both <= one for one in circles("class"))),
-        (Scope.OWN_GROUP, any(both <= one for one in circles("group"))),
+        (Scope.OWN_CLASS, _share("class", writer.number, other.number)),
+        (Scope.OWN_GROUP, _share("group", writer.number, other.number)),
         (Scope.OWN_SCHOOL, bool(writer.schools & other.schools)),
         (Scope.SAME_CITE, bool(writer.schools and other.schools)),
         (Scope.ANYONE, True),

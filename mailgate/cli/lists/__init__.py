@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from mailgate.cli.lists import adjusting, making, members, setting, showing
+from mailgate.cli.lists import adjusting, checking, making, members, setting, showing
 
 app = typer.Typer(help="Distribution lists.", no_args_is_help=True)
 app.command(epilog="Example: mailgate list show 6eme-a")(showing.show)
 app.command(epilog="Example: mailgate list describe theatre@clg-frederic-mistral.ent.example.org")(showing.describe)
+app.command(epilog="Example: mailgate list check 6eme-a.parents@clg-mistral.ent.example.org --members")(checking.check)
 app.add_typer(members.app, name="members")
 app.command(epilog="Example: mailgate list exclude 6eme-a.parents@clg-mistral.ent.example.org eva.roy@ent.example.org")(
     adjusting.exclude

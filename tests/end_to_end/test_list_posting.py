@@ -1,0 +1,110 @@
+"""Who may post to a list, and how large, where the list says so; and a list that is closed."""
+
+from __future__ import annotations
+
+import smtplib
+from contextlib import ExitStack
+from email.policy import SMTP
+
+import pytest
+
+from tests.end_to_end.gateway import Gateway, Person, compose
+from tests.policy.academy import accounts
+
+SCHOOL = "clg-frederic-mistral.ent.example.org"
+THEATRE = f"theatre@{SCHOOL}"
+POSTING = {
+    "policy": ({"teacher", "manager"}, None),
+    "members": ({"member"}, "Seuls les membres de cette liste peuvent lui ecrire."),
+    "managers": ({"manager"}, "Seuls les gestionnaires de cette liste peuvent lui ecrire."),
+    "staff": (
+        {"teacher", "manager"},
+        "Seuls les personnels de l'etablissement peuvent ecrire a cette liste.",
+    ),
+}
+"""For each setting: who may, and what the others read."""
+
+
+class Cast:
+    """Who takes part: a member, a manager, somebody of the staff who is neither, and who is none of these."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.member, self.stranger = [one for one in gateway.by_profile("pupil") if "6ème A" in one.classes][:2]
+        teachers = gateway.by_profile("teacher")
+        school = self.member.school
+        self.teacher, self.manager = [one for one in teachers if one.school == school][:2]
+        self.elsewhere = next(one for one in teachers if school not in accounts()[one.source_id].schools)
+
+
+@pytest.fixture(scope="module")
+def cast(gateway: Gateway) -> Cast:
+    """The people of a list that somebody made."""
+    found = Cast(gateway)
+    gateway.command("list", "create", THEATRE, "Atelier théâtre")
+    gateway.command("list", "members", "add", THEATRE, found.member.address)
+    gateway.command("list", "delegate", "add", THEATRE, found.manager.address)
+    return found
+
+
+def rcpt(gateway: Gateway, writer: Person, to: str = THEATRE, size: int = 0) -> tuple[int, str]:
+    with gateway.smtp(writer) as client:
+        client.ehlo()
+        assert client.mail(writer.address, [f"SIZE={size}"] if size else [])[0] == 250
+        code, text = client.rcpt(to)
+        return code, text.decode()
+
+
+def test_a_list_takes_messages_from_whom_it_says(gateway: Gateway, cast: Cast) -> None:
+    with ExitStack() as stack:
+        clients = {name: stack.enter_context(gateway.smtp(person)) for name, person in vars(cast).items()}
+        for posting, (may, told) in POSTING.items():
+            gateway.command("list", "settings", "set", THEATRE, f"posting={posting}")
+            answers = {}
+            for name, client in clients.items():
+                assert client.mail(getattr(cast, name).address)[0] == 250
+                answers[name] = client.rcpt(THEATRE)
+                client.rset()
+            assert {name for name, (code, _) in answers.items() if code == 250} == may, posting
+            refused = {text.decode() for code, text in answers.values() if code != 250}
+            assert all(text.startswith("5.7.1 ") for text in refused)
+            assert told is None or refused == {f"5.7.1 {told}"}
+
+
+def test_explain_says_that_the_list_decides(gateway: Gateway, cast: Cast) -> None:
+    gateway.command("list", "settings", "set", THEATRE, "posting=members")
+    told = gateway.command("policy", "explain", cast.teacher.address, THEATRE)
+    assert told.strip() == (
+        "teacher may not write to this list: the list is set to take messages from its members alone."
+    )
+
+
+def test_a_message_larger_than_the_list_takes_is_refused_before_it_is_sent_and_after(
+    gateway: Gateway, cast: Cast
+) -> None:
+    gateway.command("list", "settings", "set", THEATRE, "posting=policy", "size_limit=20K")
+    assert rcpt(gateway, cast.teacher, size=20 * 1024)[0] == 250
+    code, text = rcpt(gateway, cast.teacher, size=20 * 1024 + 1)
+    assert (code, text) == (552, f"5.3.4 Les messages a {THEATRE} peuvent avoir 20 Ko, pieces jointes comprises.")
+    large = compose(cast.teacher, THEATRE, "Costumes", "x" * 70 + "\n" + ("y" * 70 + "\n") * 400)
+    with gateway.smtp(cast.teacher) as client:
+        client.ehlo()
+        client.mail(cast.teacher.address)
+        client.rcpt(THEATRE)
+        code, answer = client.data(large.as_bytes(policy=SMTP))
+    assert (code, answer[:5]) == (552, b"5.3.4")
+    gateway.send(cast.teacher, [THEATRE], compose(cast.teacher, THEATRE, "Répétition"))
+
+
+def test_a_closed_list_says_that_it_is_closed(gateway: Gateway, cast: Cast) -> None:
+    address = f"ancien-club@{SCHOOL}"
+    gateway.command("list", "create", address, "Ancien club")
+    gateway.command("list", "members", "add", address, cast.member.address)
+    assert rcpt(gateway, cast.teacher, address)[0] == 250
+    gateway.command("list", "close", address)
+    closed = (550, "5.7.1 Cette liste est fermee : elle ne prend plus de messages.")
+    assert rcpt(gateway, cast.teacher, address) == closed
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        gateway.send(cast.teacher, [address], compose(cast.teacher, address, "Trop tard"))
+    gateway.command("school", "set", cast.teacher.school, "language", "en")
+    assert rcpt(gateway, cast.teacher, address)[1] == "5.7.1 This list is closed: it takes no more messages."
+    gateway.command("school", "set", cast.teacher.school, "language")
