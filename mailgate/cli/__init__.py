@@ -22,6 +22,7 @@ from mailgate.cli import (
     restored,
     school,
     search,
+    sent,
     serve,
     shared,
     stop,
@@ -51,6 +52,7 @@ app.add_typer(stop.app, name="stop")
 app.add_typer(school.app, name="school")
 app.add_typer(account.app, name="account")
 app.add_typer(search.app, name="search")
+app.add_typer(sent.app, name="sent")
 app.add_typer(migrate.app, name="migrate")
 app.add_typer(shared.app, name="shared")
 

@@ -71,6 +71,10 @@ class Brakes:
         self._check_hour(standing, standing.window, 451, recipients=1)
         envelope.application = _Course(standing)
 
+    def standing(self, envelope: Envelope) -> Standing:
+        """Who sends, as looked up at MAIL FROM."""
+        return _course(envelope).standing
+
     async def verdict(self, envelope: Envelope, found: Found) -> Stop | None:
         """RCPT TO: the stop that sends this recipient's copy to a moderator. Raises SmtpError for one that refuses."""
         stop = await self._database.read(_look(envelope, [found]))

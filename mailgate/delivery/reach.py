@@ -5,7 +5,7 @@ Batch work over a plain connection: some statements for a list, whatever the num
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -18,6 +18,7 @@ from directory.list_settings import ListSettings, Posting, settings_of_list
 from directory.nomenclature import LEGAL_GUARDIAN, Profile
 from directory.schema import address, class_member, guardian, list_member, person
 from mailgate.accounts.schema import app_password, chosen_password
+from mailgate.delivery.states import families
 from mailgate.policy.cells import cells_of
 from mailgate.policy.matrix import WRITERS, Scope, Verdict, default_cells, list_key
 from mailgate.store.schema import account, mailbox
@@ -136,7 +137,7 @@ def check(connection: Connection, text: str) -> Reach:
         one.label,
         one.closed_at is not None,
         tuple(Member(row.display, row.address, row.profile, tuple(_lacks(row))) for row in rows),
-        families(ties),
+        len(set(families(ties).values())),
         sum(each.excluded for each in adjustments(connection, one.list_id)),
         tuple(_may_post(connection, one.school_id, list_key(one.kind, one.audience), settings.posting)),
         settings,
@@ -154,20 +155,6 @@ def _lacks(row: Row[tuple[str, str, str, str | None, bool, bool, bool, bool]]) -
         yield Lack.FULL
     if row.profile == Profile.RELATIVE and not row.child:
         yield Lack.NO_CHILD
-
-
-def families(ties: Sequence[tuple[int, int]]) -> int:
-    """How many families pupils and guardians are: who has a child in common, or a parent, is of one."""
-    leader: dict[int, int] = {}
-
-    def find_leader(one: int) -> int:
-        while (above := leader.setdefault(one, one)) != one:
-            leader[one] = one = leader[above]
-        return one
-
-    for pupil, parent in ties:
-        leader[find_leader(pupil)] = find_leader(parent)
-    return sum(one == above for one, above in leader.items())
 
 
 def _may_post(connection: Connection, school_id: int | None, key: str, posting: Posting) -> Iterable[MayPost]:

@@ -20,7 +20,7 @@ from mailgate.accounts.smtp_sign_in import SmtpSignIn
 from mailgate.config import Settings
 from mailgate.database import Database, Tx
 from mailgate.database.contract import Work
-from mailgate.delivery import posting, recipients
+from mailgate.delivery import posting, recipients, success
 from mailgate.delivery.brakes import Brakes, Found
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
@@ -32,11 +32,12 @@ from mailgate.moderation.moderators import moderators_of
 from mailgate.moderation.wording import Writer
 from mailgate.policy import words
 from mailgate.policy.matrix import Decision, Verdict, default_cells
+from mailgate.policy.profiles import STAFF
 from mailgate.policy.schools import SchoolSettings, settings_of
 from mailgate.policy.writing import OutsideTarget, may_write
-from mailgate.store import Dispatch, MailStore
+from mailgate.store import Dispatch, MailStore, Parcel
 from smtp.handler import Envelope, Recipient, SmtpError
-from smtp.message import prepare
+from smtp.message import Prepared, prepare
 from smtp.trace import received
 
 log = structlog.stdlib.get_logger("mailgate.delivery")
@@ -205,6 +206,8 @@ class Submission(SmtpSignIn):
                 held = await self._holding.hold(envelope, message, to.held, (to.people, to.lists), stack)
                 parcels += held.parcels
                 first = _both(self._brakes.guard(envelope, reached + held.reach), held.write)
+            if wanted := success.asked(envelope):
+                parcels.append(await self._report_success(envelope, wanted, prepared, parcels))
             await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),
@@ -212,6 +215,17 @@ class Submission(SmtpSignIn):
             octets=len(prepared.header) + content.seek(0, os.SEEK_END) - prepared.body_offset,
         )  # fmt: skip
         return f"Accepted as {identity}" if to.held else f"Delivered as {identity}"
+
+    async def _report_success(
+        self, envelope: Envelope, wanted: Sequence[Recipient], message: Prepared, parcels: Sequence[Parcel]
+    ) -> Parcel:
+        """What `NOTIFY=SUCCESS` asks for, to the owner of the reverse path."""
+        account_id = (await self._senders(envelope))[recipients.fold(envelope.mail_from)]
+        standing = self._brakes.standing(envelope)
+        asker = success.Asker(account_id, standing.profile in STAFF, standing.language or self._language)
+        delivered = await self._database.read(lambda tx: success.look(tx, asker, wanted, parcels))
+        sender = f"postmaster@{self._directory.domain}"
+        return success.parcel(asker, envelope, message, delivered, hostname=self._hostname, sender=sender)
 
     async def maintain(self) -> None:
         """The daily upkeep: forget what was sent long ago."""

@@ -28,7 +28,7 @@ from mailgate.moderation.wording import Writer
 from mailgate.policy.audit import record_in
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.stops import keep_out, stop_of
-from mailgate.store import MailStore, Parcel
+from mailgate.store import Dispatch, MailStore, Parcel, dispatches
 from mailgate.store.schema import account
 from smtp.message import Prepared
 
@@ -233,12 +233,19 @@ class Moderation:
                 siblings = await self._database.read(partial(table.siblings_of, content_id=found.content_id))
                 try:
                     parcels = await self._parcels(found, after, siblings, by, stack)
-                    await self._store.deliver_all(parcels, first=_writing(found, after, siblings, by))
+                    sent = await self._dispatch_of(found) if state in DELIVERED else None
+                    await self._store.deliver_all(parcels, first=_writing(found, after, siblings, by), dispatch=sent)
                 except _ChangedError:
                     continue
             log.info("held message decided", held_id=f"{held_id:x}", state=state.value)
             return after
         raise UndeliverableError
+
+    async def _dispatch_of(self, held: HeldMessage) -> Dispatch | None:
+        """The message that this is a part of, as it was noted when it was sent."""
+        found = await self._database.read(lambda tx: dispatches.find(tx, held.message_ref))
+        own = [one for one in found if one.sender_id == held.sender_id]
+        return min(own, key=lambda one: abs(one.at - held.created_at), default=None)
 
     async def _parcels(
         self, before: HeldMessage, after: HeldMessage, siblings: list[HeldMessage], by: Decider, stack: ExitStack

@@ -22,6 +22,8 @@ class SchoolSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     language: Language | None = None
     """In which refusals and notices are written; None: the gateway's."""
+    opened_shown: bool = False
+    """Whether who writes to this school's people and lists may know who opened a message."""
 
 
 NAMES: Final = tuple(field.name for field in msgspec.structs.fields(SchoolSettings))
