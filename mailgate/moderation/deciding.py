@@ -252,7 +252,7 @@ class Moderation:
     ) -> list[Parcel]:
         """The message itself for those who have none of it yet, and the letters about it."""
         parcels = await self._copies(after, siblings, stack) if after.state in DELIVERED else []
-        writer = Writer(after.language)
+        writer = Writer(after.language, self.service.zone)
 
         def letter(letter: Letter, accounts: frozenset[int], to: str) -> None:
             content = write(letter, self.service, after, to)

@@ -159,7 +159,7 @@ class Holding:
     def _notices(
         self, key: bytes, held: HeldMessage, moderators: Sequence[Moderator], message: Message, stack: ExitStack
     ) -> list[Parcel]:
-        writer = Writer(held.language)
+        writer = Writer(held.language, self._service.zone)
         attached = message.size * len(moderators) <= ATTACHED_AT_MOST
         original = message.content if attached else None
         parcels = []
