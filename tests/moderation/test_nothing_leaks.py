@@ -22,6 +22,7 @@ from mailgate.moderation.held import OPEN, HeldMessage, State
 from mailgate.moderation.schema import held_content
 from mailgate.policy.schema import sending
 from mailgate.store import MailStore, Parcel
+from mailgate.store.dispatches import Dispatch, copies_of
 from mailgate.store.schema import entry, message
 from tests.end_to_end.school import DOMAIN, PARENTS, members
 from tests.moderation.desk import SERVICE, Desk
@@ -65,13 +66,14 @@ class CrashingStore(MailStore):
         *,
         internal_date: int | None = None,
         first: Callable[[Tx], Awaitable[None]] | None = None,
+        dispatch: Dispatch | None = None,
     ) -> None:
         async def dying(tx: Tx) -> None:
             if first is not None:
                 await first(tx)
             raise Crash
 
-        await super().deliver_all(parcels, internal_date=internal_date, first=dying)
+        await super().deliver_all(parcels, internal_date=internal_date, first=dying, dispatch=dispatch)
 
 
 @dataclass
@@ -178,8 +180,25 @@ class World:
         assert {one.held_id for one in held} & self.model.states.keys() == {
             number for number, state in self.model.states.items() if state in OPEN
         }
+        await self._check_history()
         kept = {row[0] for row in await database.read(lambda tx: tx.all(_CONTENTS))}
         assert kept == {one.content_id for one in held}
+
+    async def _check_history(self) -> None:
+        """Who got a message is noted, those who got it after a decision too, and no moderator."""
+
+        async def work(tx: Tx) -> dict[str, Counter[int]]:
+            noted: dict[str, Counter[int]] = {}
+            for held_id, (subject, _) in self.model.waits.items():
+                held = await table.find(tx, held_id)
+                assert held is not None
+                assert held.dispatch_id is not None
+                copies = await copies_of(tx, held.dispatch_id)
+                noted[subject] = sum((Counter(copy.account_ids) for copy in copies), Counter())
+            return noted
+
+        for subject, people in (await self.desk.database.read(work)).items():
+            assert people == self.model.has[subject]
 
 
 async def _outcome(decision: Awaitable[HeldMessage]) -> Any:  # noqa: ANN401 - a state, or the kind of an error
