@@ -31,7 +31,7 @@ class _Protocol(H11Protocol):
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
         else:
-            self._end = asyncio.get_running_loop().call_later(CONNECTION_SECONDS, transport.abort)
+            self._end = asyncio.get_running_loop().call_later(CONNECTION_SECONDS, _cut, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._end is not None:
@@ -84,4 +84,10 @@ class WebServer:
             await asyncio.wait(list(self._state.tasks), timeout=grace)
         for connection in list(self._state.connections):
             if isinstance(connection, _Protocol):
-                connection.transport.abort()
+                _cut(connection.transport)
+
+
+def _cut(transport: asyncio.Transport) -> None:
+    """End a connection; one that is closing may have no other end any more."""
+    if not transport.is_closing():
+        transport.abort()
