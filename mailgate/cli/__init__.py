@@ -18,8 +18,8 @@ from mailgate.cli import (
     directory,
     lists,
     migrate,
-    moderation,
     policy,
+    purge,
     restored,
     school,
     search,
@@ -45,11 +45,12 @@ app.command("check")(check.check)
 app.command("restored")(restored.restored)
 app.command("export")(archive.export)
 app.command("import")(archive.import_)
+app.command("purge", epilog="Example: mailgate purge '<abc@ent.example.org>' --dry-run --report purge.csv")(purge.purge)
+app.command("recall", epilog="Example: mailgate recall 4f2a91c07be35d68 --yes")(purge.recall)
 app.add_typer(config.app, name="config")
 app.add_typer(directory.app, name="directory")
 app.add_typer(lists.app, name="list")
 app.add_typer(policy.app, name="policy")
-app.add_typer(moderation.app, name="moderation")
 app.add_typer(stop.app, name="stop")
 app.add_typer(school.app, name="school")
 app.add_typer(account.app, name="account")

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Final
 
 import structlog
 
@@ -23,6 +23,7 @@ from mailgate.database.contract import Work
 from mailgate.delivery import posting, recipients, success
 from mailgate.delivery.brakes import Brakes, Found
 from mailgate.delivery.copies import Copies
+from mailgate.delivery.recall import RecallByMail
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
 from mailgate.i18n import ascii_only, translator
 from mailgate.moderation.by_mail import DecisionsByMail
@@ -40,6 +41,9 @@ from smtp.handler import Envelope, Recipient, SmtpError
 from smtp.message import Prepared, prepare
 from smtp.trace import received
 
+_RECALL: Final = object()
+"""What the address is resolved to that takes a message back."""
+
 log = structlog.stdlib.get_logger("mailgate.delivery")
 
 
@@ -55,6 +59,7 @@ class Submission(SmtpSignIn):
         self._holding = Holding(database, service, language=language, expiry=settings.moderation.expiry)
         self._database = database
         self._store = store
+        self._recall = RecallByMail(database, store, settings)
         self._directory = settings.directory
         self._hostname = settings.gateway.hostname
         self._brakes = Brakes(database, settings.gateway)
@@ -75,11 +80,8 @@ class Submission(SmtpSignIn):
 
     async def rcpt_to(self, envelope: Envelope, recipient: Recipient) -> None:
         """The recipient exists, can take mail, and this person may write to it, and so much."""
-        if self._decisions.is_for(recipient.address):
-            recipient.resolved = await self._decisions.rcpt_to(envelope, recipient.address)
+        if await self._is_for_the_service(envelope, recipient):
             return
-        if any(isinstance(one.resolved, Ticket) for one in envelope.recipients):
-            raise self._refusal(550, "5.7.1", _("Please send a decision alone, to nobody else."))
         found = await self._database.read(lambda tx: recipients.resolve(tx, recipient.address))
         recipient.resolved = found
         match found:
@@ -101,6 +103,20 @@ class Submission(SmtpSignIn):
             case None:
                 await self._check_policy(envelope, recipient, None)
                 raise self._refusal(550, "5.7.1", _("Messages cannot be sent outside the school network."))
+
+    async def _is_for_the_service(self, envelope: Envelope, recipient: Recipient) -> bool:
+        """Whether it is a decision, or takes a message back: such a message goes to nobody else."""
+        if self._decisions.is_for(recipient.address):
+            recipient.resolved = await self._decisions.rcpt_to(envelope, recipient.address)
+            return True
+        if any(isinstance(one.resolved, Ticket) for one in envelope.recipients):
+            raise self._refusal(550, "5.7.1", _("Please send a decision alone, to nobody else."))
+        recalls = self._recall.is_for(recipient.address)
+        if envelope.recipients and recalls is not _is_recall(envelope):
+            raise self._refusal(550, "5.7.1", _("A message is taken back by one that goes to nobody else."))
+        if recalls:
+            recipient.resolved = _RECALL
+        return recalls
 
     async def _check_policy(self, envelope: Envelope, recipient: Recipient, found: Found) -> None:
         """Refuse what a stop or the communication policy refuses, in the language of the school whose rule it is, and
@@ -175,6 +191,8 @@ class Submission(SmtpSignIn):
         if isinstance(ticket := envelope.recipients[0].resolved, Ticket):
             return await self._decisions.deliver(ticket, content)
         self._brakes.check_content(envelope, content)
+        if _is_recall(envelope):
+            return await self._recall.deliver(envelope, content, set((await self._senders(envelope)).values()))
         identity = secrets.token_hex(8)
         now = datetime.datetime.now(datetime.UTC)
         trace = received(envelope, hostname=self._hostname, identity=identity, when=now)
@@ -203,7 +221,7 @@ class Submission(SmtpSignIn):
             first = self._brakes.guard(envelope, reached)
             if to.held:
                 message = Message(prepared, *copies.whole())
-                held = await self._holding.hold(dispatch, message, to.held, (to.people, to.lists), stack)
+                held = await self._holding.hold(envelope, message, to.held, (to.people, to.lists), stack)
                 parcels += held.parcels
                 first = _both(self._brakes.guard(envelope, reached + held.reach), held.write)
             if wanted := success.asked(envelope):
@@ -267,6 +285,10 @@ class Submission(SmtpSignIn):
             return {**await recipients.lent_addresses(tx, account_id), **dict.fromkeys(own, account_id)}
 
         return await self._database.read(work)
+
+
+def _is_recall(envelope: Envelope) -> bool:
+    return any(recipient.resolved is _RECALL for recipient in envelope.recipients)
 
 
 @dataclass(slots=True)

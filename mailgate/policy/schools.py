@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select
@@ -24,6 +24,8 @@ class SchoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """In which refusals and notices are written; None: the gateway's."""
     opened_shown: bool = False
     """Whether who writes to this school's people and lists may know who opened a message."""
+    recall_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] = 10
+    """For how long a sender may take back a message where it is unread; 0: not at all."""
 
 
 NAMES: Final = tuple(field.name for field in msgspec.structs.fields(SchoolSettings))

@@ -1,0 +1,160 @@
+"""A sender takes a message back by mail, from any program: an answer to one's own message, sent to ``recall@`` or
+``rappel@`` the people's domain. Copies that nobody has opened go; how many, the sender reads at once and in a letter.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, make_msgid
+from functools import partial
+from typing import IO, Final
+
+from sqlalchemy import BigInteger, bindparam, select
+
+from directory.ties import schools_of
+from imap.message import readable_text
+from mailgate.config import Settings
+from mailgate.database import Database, Statement, Tx
+from mailgate.delivery.posting import is_automatic_reply
+from mailgate.delivery.whereabouts import seek
+from mailgate.delivery.withdrawing import Order, Tally, report, tally, withdraw
+from mailgate.i18n import Language, ascii_only, translator
+from mailgate.policy.schools import SchoolSettings, settings_of
+from mailgate.store import Dispatch, MailStore, dispatches
+from smtp.handler import Envelope, Sender, SmtpError
+from smtp.message import fields, read_header
+
+LOCAL_PARTS: Final = ("recall", "rappel")
+_READ: Final = 64 * 1024
+"""Octets of a request that are looked through for a Message-ID, when it answers to none."""
+_MOST: Final = 20
+_ID: Final = re.compile(rb"<[^<>\s@]{1,400}@[^<>\s@]{1,255}>")
+_own = schools_of(bindparam("person", type_=BigInteger)).subquery("own")
+_SCHOOLS: Final = Statement(select(_own.c.school_id).distinct())
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The messages meant, and what the sender's schools say."""
+
+    sent: Sequence[Dispatch]
+    minutes: int
+    language: Language
+
+
+class RecallByMail:
+    """What the submission server does with messages to the addresses of `LOCAL_PARTS`."""
+
+    def __init__(self, database: Database, store: MailStore, settings: Settings) -> None:
+        self._database = database
+        self._store = store
+        self._domain = settings.directory.domain
+        self._language: Language = settings.gateway.language
+
+    def is_for(self, address: str) -> bool:
+        """Whether an address is one of these."""
+        local, _, domain = address.strip().lower().rpartition("@")
+        return local in LOCAL_PARTS and domain == self._domain
+
+    async def deliver(self, envelope: Envelope, content: IO[bytes], own: Collection[int]) -> str:
+        """Take back the message that a request names; give the text after ``250``.
+
+        `own` are the accounts that this person may send from. Raises SmtpError when nothing can be taken back.
+        """
+        header = read_header(content)
+        if is_automatic_reply(header.block):
+            raise self._refusal(self._language, _("Automatic answers take nothing back."))
+        names = _named(header.block, content)
+        sender = envelope.sender
+        found = await self._database.read(lambda tx: self._look(tx, names, sender, own))
+        self._check(found)
+        counted = await self._take_back(found, sender)
+        text = _said(found.language, counted)
+        await self._store.deliver(_letter(header.block, envelope, text, found), [sender.account_id])
+        return ascii_only(text)
+
+    async def _look(self, tx: Tx, names: Sequence[str], sender: Sender, own: Collection[int]) -> _Found:
+        mine: dict[str, Dispatch] = {}
+        for name in names:
+            for one in await dispatches.find(tx, name):
+                if one.sender_id == sender.account_id or one.author_id in own:
+                    mine[one.dispatch_id] = one
+        schools = [await settings_of(tx, row[0]) for row in await tx.all(_SCHOOLS, person=sender.account_id)]
+        minutes = max((school.recall_minutes for school in schools), default=SchoolSettings().recall_minutes)
+        languages = {school.language for school in schools} - {None}
+        language = self._language if not languages else "fr" if "fr" in languages else "en"
+        return _Found(list(mine.values()), minutes, language)
+
+    def _check(self, found: _Found) -> None:
+        if not found.sent:
+            text = _("No message of yours was found. Please answer to the message itself, in your Sent mailbox.")
+            raise self._refusal(found.language, text)
+        if len({one.internet_id for one in found.sent}) > 1:
+            raise self._refusal(found.language, _("Please name one message only."))
+        if not found.minutes:
+            raise self._refusal(found.language, _("Your school does not let messages be taken back."))
+        if time.time() - min(one.at for one in found.sent) > found.minutes * 60:
+            text = _("It is too late: a message can be taken back for {minutes} minutes.")
+            raise self._refusal(found.language, text, minutes=found.minutes)
+
+    async def _take_back(self, found: _Found, sender: Sender) -> Tally:
+        order = Order("recall", sender.username)
+        traces = []
+        for one in found.sent:
+            sought = await self._database.read(partial(seek, dispatch=one))
+            await withdraw(self._database, sought, order)
+            traces += await report(self._database, sought)
+        return tally(traces)
+
+    def _refusal(self, language: Language, text: str, **values: int) -> SmtpError:
+        return SmtpError(550, "5.7.1", ascii_only(translator(language)(text).format(**values)))
+
+
+def _named(header: bytes, content: IO[bytes]) -> list[str]:
+    """What a request is about: what it answers to, else the Message-IDs in its text."""
+    values = {name: value for name, value, _ in fields(header) if name in {b"in-reply-to", b"references"}}
+    named = _ID.findall(values.get(b"in-reply-to", b"")) or _ID.findall(values.get(b"references", b""))[-1:]
+    if not named:
+        content.seek(0)
+        own = [value.strip() for name, value, _ in fields(header) if name == b"message-id"]
+        text = readable_text(content.read(_READ), _READ).encode("utf-8", "replace")
+        named = [one for one in _ID.findall(text) if one not in own]
+    return [one.decode("utf-8", "replace") for one in dict.fromkeys(named[:_MOST])]
+
+
+def _said(language: Language, counted: Tally) -> str:
+    text = _("Taken back: {withdrawn} of {all}. Already opened: {kept}. No longer there: {gone}.")
+    everybody = counted.withdrawn + counted.kept + counted.gone
+    return translator(language)(text).format(
+        withdrawn=counted.withdrawn, all=everybody, kept=counted.kept, gone=counted.gone
+    )
+
+
+def _letter(header: bytes, envelope: Envelope, text: str, found: _Found) -> bytes:
+    """The answer to keep; programs are not to answer it (RFC 3834 section 5)."""
+    request = next((value.strip() for name, value, _ in fields(header) if name == b"message-id"), b"")
+    translate = translator(found.language)
+    domain = envelope.sender.username.rpartition("@")[2] or "localhost"
+    letter = EmailMessage(policy=SMTP)
+    letter["From"] = f"{LOCAL_PARTS[1] if found.language == 'fr' else LOCAL_PARTS[0]}@{domain}"
+    letter["To"] = envelope.sender.username
+    letter["Subject"] = translate(_("Your message was taken back"))
+    letter["Date"] = format_datetime(datetime.now(UTC))
+    letter["Message-ID"] = make_msgid(domain=domain)
+    letter["Auto-Submitted"] = "auto-replied"
+    if _ID.fullmatch(request):
+        letter["In-Reply-To"] = request.decode("ascii", "replace")
+    about = translate(_("Message: {id}")).format(id=found.sent[0].internet_id)
+    letter.set_content(f"{text}\n\n{about}\n")
+    return letter.as_bytes()
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text

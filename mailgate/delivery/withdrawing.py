@@ -1,0 +1,108 @@
+"""A message taken back out of mailboxes: purged by an operator, or recalled where nobody has opened it yet.
+
+Both may stop anywhere and be begun again: what was taken stays taken and recorded, what is left is found again. What
+is looked for once more after the last batch is what somebody copied meanwhile: a copy needs one to copy from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from mailgate.database import Database, Tx
+from mailgate.delivery.whereabouts import Sought, State, Trace, own_copies, present, traces
+from mailgate.policy.audit import record_in
+from mailgate.store import collector, withdrawals
+from mailgate.store.withdrawals import BATCH, Copy, Kind
+
+Progress = Callable[[int, int], None]
+"""Told how many copies were taken, and how many there are in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who wants a message back, and why."""
+
+    kind: Kind
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A report in numbers; all but `copies` are of people or shared mailboxes."""
+
+    copies: int
+    """Copies that were taken out."""
+    withdrawn: int
+    """Those who have none any more for it."""
+    kept: int
+    """Those who still have one."""
+    gone: int
+    """Those who had removed theirs before."""
+    opened: int
+
+
+async def withdraw(
+    database: Database, sought: Sought, order: Order, progress: Progress = lambda done, total: None
+) -> int:
+    """Take a message out of every mailbox that is meant, in batches; give how many copies.
+
+    Purging takes all; recalling leaves those that somebody opened. A content without a mailbox is deleted at once.
+    """
+    await _note(database, sought, order, "begun")
+    filed = await database.read(lambda tx: own_copies(tx, sought)) if sought.sent else []
+    contents = {*sought.contents, *(content for _, content in filed)}
+    taken = 0
+    while copies := await database.read(lambda tx: present(tx, sought)):
+        before = taken
+        for start in range(0, len(copies), BATCH):
+            batch = copies[start : start + BATCH]
+            taken += await database.write(partial(_withdraw, sought=sought, order=order, copies=batch))
+            progress(taken, before + len(copies))
+        if taken == before:
+            break
+    await collector.collect_now(database, contents)
+    await _note(database, sought, order, f"done, {taken} copies taken")
+    return taken
+
+
+def tally(found: Sequence[Trace]) -> Tally:
+    """Count a report."""
+    kept = {trace.account_id for trace in found if trace.state is State.THERE}
+    taken = {trace.account_id for trace in found if trace.state in {State.PURGED, State.RECALLED}}
+    return Tally(
+        copies=sum(trace.state in {State.PURGED, State.RECALLED} for trace in found),
+        withdrawn=len(taken - kept),
+        kept=len(kept),
+        gone=len({trace.account_id for trace in found if trace.state is State.GONE}),
+        opened=len({trace.account_id for trace in found if trace.opened or trace.opened_by}),
+    )
+
+
+async def report(database: Database, sought: Sought) -> list[Trace]:
+    """Everything that is known of the message now."""
+    return await database.read(lambda tx: traces(tx, sought))
+
+
+async def _withdraw(tx: Tx, sought: Sought, order: Order, copies: Sequence[Copy]) -> int:
+    return await withdrawals.withdraw(
+        tx,
+        sought.dispatch.dispatch_id,
+        copies,
+        order.kind,
+        int(time.time()),
+        unread_only=order.kind == "recall",
+    )
+
+
+async def _note(database: Database, sought: Sought, order: Order, what: str) -> None:
+    sent = sought.dispatch
+    detail = "; ".join(filter(None, [what, f"id {sent.dispatch_id}", f"from {sent.author}", order.reason]))
+
+    async def work(tx: Tx) -> None:
+        await record_in(tx, order.kind, sent.internet_id, detail, actor=order.actor)
+
+    await database.write(work)
