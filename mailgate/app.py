@@ -25,7 +25,7 @@ from mailgate.delivery.submission import Submission
 from mailgate.i18n import ImapTexts
 from mailgate.listeners import Endpoint, bind_all, parse_endpoint, rebind
 from mailgate.moderation.deciding import Moderation
-from mailgate.moderation.links import Service
+from mailgate.moderation.links import service_of
 from mailgate.store import MailStore
 from mailgate.store.search.indexer import Indexer
 from mailgate.web.pages import application
@@ -111,7 +111,7 @@ class Gateway:
         accounts = Accounts(database)
         self._parts.callback(accounts.close)
 
-        service = Service(settings.directory.domain, settings.gateway.hostname, base_url(settings, sockets.web))
+        service = service_of(settings, base_url(settings, sockets.web))
         moderation = Moderation(database, store, service)
         imap_server = ImapServer(
             ImapSignIn(accounts, store.account),

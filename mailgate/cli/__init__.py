@@ -18,6 +18,7 @@ from mailgate.cli import (
     directory,
     lists,
     migrate,
+    moderation,
     policy,
     purge,
     restored,
@@ -51,6 +52,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(directory.app, name="directory")
 app.add_typer(lists.app, name="list")
 app.add_typer(policy.app, name="policy")
+app.add_typer(moderation.app, name="moderation")
 app.add_typer(stop.app, name="stop")
 app.add_typer(school.app, name="school")
 app.add_typer(account.app, name="account")

@@ -221,7 +221,7 @@ class Submission(SmtpSignIn):
             first = self._brakes.guard(envelope, reached)
             if to.held:
                 message = Message(prepared, *copies.whole())
-                held = await self._holding.hold(envelope, message, to.held, (to.people, to.lists), stack)
+                held = await self._holding.hold(dispatch, message, to.held, (to.people, to.lists), stack)
                 parcels += held.parcels
                 first = _both(self._brakes.guard(envelope, reached + held.reach), held.write)
             if wanted := success.asked(envelope):

@@ -41,7 +41,7 @@ class DecisionsByMail:
     async def rcpt_to(self, envelope: Envelope, address: str) -> Ticket:
         """The decision that this person may make by writing there. Raises SmtpError."""
         ticket = await self._moderation.ticket(self._service.token_in(address) or "")
-        writer = Writer(ticket.held.language if ticket else self._language)
+        writer = Writer(ticket.held.language if ticket else self._language, self._service.zone)
         if ticket is None:
             raise _refusal(writer, _("To decide about a message, please use one of the links in the notice about it."))
         if ticket.decider.account_id != envelope.sender.account_id:
@@ -54,7 +54,7 @@ class DecisionsByMail:
 
     async def deliver(self, ticket: Ticket, content: IO[bytes]) -> str:
         """Decide; give the text after ``250``. Raises SmtpError."""
-        writer = Writer(ticket.held.language)
+        writer = Writer(ticket.held.language, self._service.zone)
         if _is_automatic(content):
             raise _refusal(writer, _("Automatic answers decide nothing."))
         try:

@@ -28,7 +28,7 @@ from mailgate.moderation.wording import Writer
 from mailgate.policy.audit import record_in
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.stops import keep_out, stop_of
-from mailgate.store import Dispatch, MailStore, Parcel, dispatches
+from mailgate.store import Dispatch, MailStore, Parcel
 from mailgate.store.schema import account
 from smtp.message import Prepared
 
@@ -233,26 +233,20 @@ class Moderation:
                 siblings = await self._database.read(partial(table.siblings_of, content_id=found.content_id))
                 try:
                     parcels = await self._parcels(found, after, siblings, by, stack)
-                    sent = await self._dispatch_of(found) if state in DELIVERED else None
-                    await self._store.deliver_all(parcels, first=_writing(found, after, siblings, by), dispatch=sent)
+                    first = _writing(found, after, siblings, by)
+                    await self._store.deliver_all(parcels, first=first, dispatch=_dispatch(after))
                 except _ChangedError:
                     continue
             log.info("held message decided", held_id=f"{held_id:x}", state=state.value)
             return after
         raise UndeliverableError
 
-    async def _dispatch_of(self, held: HeldMessage) -> Dispatch | None:
-        """The message that this is a part of, as it was noted when it was sent."""
-        found = await self._database.read(lambda tx: dispatches.find(tx, held.message_ref))
-        own = [one for one in found if one.sender_id == held.sender_id]
-        return min(own, key=lambda one: abs(one.at - held.created_at), default=None)
-
     async def _parcels(
         self, before: HeldMessage, after: HeldMessage, siblings: list[HeldMessage], by: Decider, stack: ExitStack
     ) -> list[Parcel]:
         """The message itself for those who have none of it yet, and the letters about it."""
         parcels = await self._copies(after, siblings, stack) if after.state in DELIVERED else []
-        writer = Writer(after.language)
+        writer = Writer(after.language, self.service.zone)
 
         def letter(letter: Letter, accounts: frozenset[int], to: str) -> None:
             content = write(letter, self.service, after, to)
@@ -316,6 +310,14 @@ async def _check_stops(tx: Tx, held: HeldMessage) -> None:
     stop = await stop_of(tx, held.sender_id, lists=[held.target_id] if is_list else [], list_schools=schools)
     if stop is not None and (stop.verdict is Verdict.REFUSE or held.state is State.WAITING):
         raise UndeliverableError(stopped=True)
+
+
+def _dispatch(held: HeldMessage) -> Dispatch | None:
+    """Under which copies that go out now are noted."""
+    if held.state not in DELIVERED or held.dispatch_id is None:
+        return None
+    author_id = held.author_id or held.sender_id
+    return Dispatch(held.dispatch_id, held.sender_id, author_id, held.writer, held.message_ref, held.created_at)
 
 
 def _as_prepared(held: HeldMessage, content: IO[bytes]) -> Prepared:

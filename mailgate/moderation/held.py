@@ -81,6 +81,9 @@ class HeldMessage:
     decided_at: int | None = None
     decided_by: str | None = None
     words: str | None = None
+    dispatch_id: str | None = None
+    """The id that the client was told; `author_id` is the account in whose name it was written."""
+    author_id: int | None = None
 
     def as_of(self, now: int) -> HeldMessage:
         """As it is to who asks now: one whose time is over can be decided no more, though nobody has noted it yet."""

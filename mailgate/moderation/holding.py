@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import unicodedata
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -30,7 +29,7 @@ from mailgate.moderation.tokens import SENDER, Action, load_key
 from mailgate.moderation.wording import Writer
 from mailgate.policy.schools import settings_of
 from mailgate.store import Parcel
-from smtp.handler import Envelope
+from mailgate.store.dispatches import Dispatch
 from smtp.message import Prepared, fields
 
 ATTACHED_AT_MOST: Final = 40 * 1024 * 1024
@@ -93,13 +92,13 @@ class Holding:
 
     async def hold(
         self,
-        envelope: Envelope,
+        dispatch: Dispatch,
         message: Message,
         wanted: Sequence[Moderated | ListRecipient],
         direct: tuple[Sequence[int], Sequence[ListRecipient]],
         stack: ExitStack,
     ) -> Held:
-        """Prepare to hold a message for these recipients, lists in `wanted` for their minutes.
+        """Prepare to hold a message, accepted as `dispatch`, for these recipients, lists in `wanted` for their minutes.
 
         `direct` are the people and lists that get it at once. The notices are files until `stack` closes.
         """
@@ -111,7 +110,7 @@ class Holding:
             state=State.HELD,
             reason="",
             language=self._language,
-            sender_id=envelope.sender.account_id,
+            sender_id=dispatch.sender_id,
             writer=message.prepared.authors[0],
             kind="",
             target_id=0,
@@ -123,8 +122,10 @@ class Holding:
             header_size=len(message.prepared.header),
             reach=1,
             direct=at_once,
-            created_at=int(time.time()),
+            created_at=dispatch.at,
             expires_at=0,
+            dispatch_id=dispatch.dispatch_id,
+            author_id=dispatch.author_id,
         )
         rows = [await self._database.read(partial(self._row, base=base, wanted=one)) for one in wanted]
         key = await self.key()
@@ -159,7 +160,7 @@ class Holding:
     def _notices(
         self, key: bytes, held: HeldMessage, moderators: Sequence[Moderator], message: Message, stack: ExitStack
     ) -> list[Parcel]:
-        writer = Writer(held.language)
+        writer = Writer(held.language, self._service.zone)
         attached = message.size * len(moderators) <= ATTACHED_AT_MOST
         original = message.content if attached else None
         parcels = []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Final
 from urllib.parse import quote
 
+from mailgate.config import Settings
 from mailgate.moderation.held import HeldMessage
 from mailgate.moderation.tokens import Action, sign
 
@@ -20,6 +22,8 @@ class Service:
     domain: str
     hostname: str
     base_url: str
+    zone: tzinfo | None = None
+    """In which people read times; None: that of the system."""
 
     @property
     def address(self) -> str:
@@ -36,6 +40,12 @@ class Service:
     def thread(self, held: HeldMessage) -> str:
         """A Message-ID that all notices about one held message refer to."""
         return f"<held.{held.held_id:x}@{self.hostname}>"
+
+
+def service_of(settings: Settings, base_url: str = "") -> Service:
+    """That of this installation; what has no pages to offer writes no links to them."""
+    gateway = settings.gateway
+    return Service(settings.directory.domain, gateway.hostname, base_url, gateway.zone())
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ held_message: Final = Table(
     Column("decided_at", BigInteger),
     Column("decided_by", Text),
     Column("words", Text),
+    Column("dispatch_id", Text),
+    Column("author_id", BigInteger),
     Index(None, "state", "expires_at"),
     Index(None, "content_id"),
     comment="A message that waits for a decision (held) or its time (waiting), and what became of it; "

@@ -152,7 +152,8 @@ class _Pages:
 
     def _writer(self, request: Request, ticket: Ticket | None) -> Writer:
         wanted = preferred(request.headers.get("accept-language", ""))
-        return Writer(wanted or (ticket.held.language if ticket else self._language))
+        language = wanted or (ticket.held.language if ticket else self._language)
+        return Writer(language, self._moderation.service.zone)
 
     def _page(self, name: str, writer: Writer, status: int = 200, **values: object) -> Response:
         page = _TEMPLATES.get_template(name).render(language=writer.language, style=_STYLE, **values)

@@ -229,3 +229,139 @@ def test_a_held_message_survives_a_kill(tmp_path: Path, postgresql_server: Postg
         assert school.has(READER, "Avant la panne") == 0
         school.write(DIRECTION[0], *mail_to(school.notice(DIRECTION[0], "Avant la panne"), "approve"))
         assert school.has(READER, "Avant la panne") == 1
+
+
+def wait_until_decided(school: School, subject: str) -> None:
+    """The time of a message is over; wait until the gateway has seen it."""
+    before = len(school.serving.of("held message decided"))
+    school.sql("UPDATE held_message SET expires_at = 1 WHERE subject = :subject", subject=subject)
+    school.serving.wait_for("held message decided", before + 1)
+
+
+def test_what_nobody_decides_expires_and_its_writer_is_told(school: School) -> None:
+    school.write(WRITER, PARENTS, "Oublié")
+    wait_until_decided(school, "Oublié")
+    [told] = [one for one in school.letters(WRITER, "Oublié") if one["Subject"].startswith("Non distribué")]
+    assert "Personne n’a décidé" in text_of(told)
+    assert school.has(DIRECTION[0], "Décidé : Oublié") == 1
+    assert school.has(READER, "Oublié") == 0
+    found = school.serving.command.good("moderation", "list", "--json").json
+    assert "Oublié" not in [one["subject"] for one in found]
+
+
+@pytest.fixture
+def patient(school: School) -> Iterator[None]:
+    """The parents' list waits for five minutes."""
+    school.sql(
+        "INSERT INTO list_setting (list_id, hold_minutes, actor, at) "
+        "SELECT list_id, 5, 'test', 0 FROM list WHERE address = :list",
+        list=PARENTS,
+    )
+    yield
+    school.sql("DELETE FROM list_setting")
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_list_that_waits_sends_by_itself(school: School) -> None:
+    answer = school.write(TEACHER, PARENTS, "Dans cinq minutes")
+    assert answer == "2.1.5 Message accepte ; il partira dans 5 minutes."
+    assert school.has(READER, "Dans cinq minutes") == 0
+    assert "Votre message à cette liste partira" in text_of(school.notice(TEACHER, "Dans cinq minutes"))
+    wait_until_decided(school, "Dans cinq minutes")
+    assert [school.has(one, "Dans cinq minutes") for one in (READER, *REST)] == [1] * (1 + len(REST))
+    [copy] = school.letters(READER, "Dans cinq minutes")
+    assert PARENTS.replace("@", ".") in copy["List-Id"]
+
+
+@pytest.mark.usefixtures("patient")
+def test_the_writer_takes_a_message_to_a_waiting_list_back_on_a_page(school: School) -> None:
+    school.write(TEACHER, PARENTS, "Trop vite")
+    url = page_of(school.notice(TEACHER, "Trop vite"), "cancel")
+    page = school.open(url)
+    assert "Approuver" not in page.text
+    assert school.open(page.form("cancel"), {}).status == 303
+    assert "a repris ce message" in school.open(url).text
+    assert school.has(READER, "Trop vite") == 0
+
+
+def test_a_moderator_who_has_left_decides_nothing(school: School) -> None:
+    leaver = REST[1]
+    delegate(school, PARENTS, [leaver, TEACHER], "manage")
+    change = "UPDATE account SET state = :state WHERE account_id = (SELECT person_id FROM address WHERE address = :who)"
+    try:
+        school.write(WRITER, PARENTS, "Départ")
+        url = page_of(school.notice(leaver, "Départ"), "approve")
+        school.sql(change, state="suspended", who=leaver)
+        assert school.open(url).status == 404
+        assert school.open(url, {}).status == 404
+        assert school.has(READER, "Départ") == 0
+        school.write(TEACHER, *mail_to(school.notice(TEACHER, "Départ"), "approve"))
+        assert school.has(READER, "Départ") == 1
+    finally:
+        school.sql(change, state="active", who=leaver)
+        delegate(school, PARENTS, [], "manage")
+
+
+def test_an_emergency_stop_that_moderates_holds_what_the_policy_allows(school: School) -> None:
+    command = school.serving.command
+    made = command.good("stop", "add", "--list", PARENTS, "--moderate", "--json").json
+    try:
+        school.write(TEACHER, PARENTS, "Pendant l’arrêt")
+        assert school.has(READER, "Pendant l’arrêt") == 0
+        notice = school.notice(DIRECTION[0], "Pendant l’arrêt")
+        other = command.good("stop", "add", "--account", TEACHER, "--json").json
+        with pytest.raises(Refused, match="suspendu"):
+            school.write(DIRECTION[0], *mail_to(notice, "approve"))
+        command.good("stop", "lift", other[0]["id"])
+        school.write(DIRECTION[0], *mail_to(notice, "approve"))
+        assert school.has(READER, "Pendant l’arrêt") == 1
+    finally:
+        command.good("stop", "lift", made[0]["id"])
+
+
+def test_nobody_could_approve_and_the_writer_hears_so(school: School) -> None:
+    head = (
+        "UPDATE account SET state = :state WHERE account_id IN (SELECT person_id FROM list_member "
+        "JOIN list ON list.list_id = list_member.list_id WHERE address = :list)"
+    )
+    school.sql(head, state="suspended", list=f"direction@{DOMAIN}")
+    try:
+        with pytest.raises(Refused, match="personne ne peut le faire"):
+            school.write(WRITER, PARENTS, "À personne")
+    finally:
+        school.sql(head, state="active", list=f"direction@{DOMAIN}")
+
+
+def test_an_administrator_lists_shows_and_decides(school: School) -> None:
+    command = school.serving.command
+    school.write(WRITER, PARENTS, "Au guichet")
+    [found] = [one for one in command.good("moderation", "list", "--json").json if one["subject"] == "Au guichet"]
+    assert (found["state"], found["writer"], found["target"]) == ("held", WRITER, PARENTS)
+    shown = command.good("moderation", "show", found["number"], "--json").json
+    assert sorted(shown["moderators"]) == sorted(DIRECTION)
+    refused = command.good("moderation", "refuse", found["number"], "--words", "Venez nous voir.", "--json").json
+    assert (refused["state"], refused["decided_by"], refused["words"]) == (
+        "refused",
+        "Un administrateur",
+        "Venez nous voir.",
+    )
+    again = command("moderation", "approve", found["number"])
+    assert again.code == 1
+    assert "Un administrateur refused this message" in again.err
+    assert command("moderation", "show", "12").code == 1
+    assert command("moderation", "cancel", "not-a-number").code == 1
+    [told] = [one for one in school.letters(WRITER, "Au guichet") if one["Subject"].startswith("Non distribué")]
+    assert "Venez nous voir." in text_of(told)
+    assert school.has(READER, "Au guichet") == 0
+
+
+def test_no_token_is_in_the_log(school: School) -> None:
+    school.write(WRITER, PARENTS, "Au secret")
+    notice = school.notice(DIRECTION[0], "Au secret")
+    to, subject = mail_to(notice, "approve")
+    school.open(page_of(notice, "refuse"))
+    school.write(DIRECTION[0], to, subject)
+    token = to.partition("+")[2].partition("-")[0]
+    said = f"{school.serving.records}{school.serving.noise}"
+    assert token not in said
+    assert "Au secret" not in said
