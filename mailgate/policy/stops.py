@@ -168,7 +168,7 @@ def lift(connection: Connection, stop_id: str | None) -> list[StopView]:
 
 
 def all_stops(connection: Connection, *, past: bool = False) -> list[StopView]:
-    """Those that hold, and with `past` those that ended, in the order in which they were made."""
+    """Those that hold, and with `past` those that ended, in the order in which they were made, then by profile."""
     at = now()
     return _views(connection, stop.c.stop_id != 0 if past else stop.c.ends_at > at)
 
@@ -189,7 +189,7 @@ def _views(connection: Connection, condition: Any) -> list[StopView]:  # noqa: A
         .outerjoin(list_, list_.c.list_id == stop.c.list_id)
         .outerjoin(address, of_account)
         .where(condition)
-        .order_by(stop.c.made_at, stop.c.stop_id)
+        .order_by(stop.c.made_at, stop.c.profile, stop.c.stop_id)
     )
     return [StopView(str(row[0]), Verdict(row[1]), *row[2:]) for row in rows]
 
