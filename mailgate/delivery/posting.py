@@ -1,8 +1,8 @@
 """A message on its way to a list: what its header says of the list, and what a list does not take.
 
-The body is never touched, and no field that the writer signed: a signed message keeps its Subject
-and Reply-To. The fields are those
-of RFC 2369 (List-Post), RFC 2919 (List-Id) and RFC 3834 section 5.2 (Precedence is what older responders look at).
+The body is never touched, and no field that the writer signed: a signed message keeps its Subject and Reply-To. The
+fields are those of RFC 2369 (List-Post, and List-Unsubscribe where members may leave), RFC 2919 (List-Id) and RFC 3834
+section 5.2 (Precedence is what older responders look at).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _OF_A_LIST: Final = frozenset(
     {b"list-id", b"list-post", b"list-help", b"list-archive", b"list-owner", b"list-subscribe", b"list-unsubscribe",
      b"list-unsubscribe-post", b"precedence"}
 )  # fmt: skip
+LEAVE: Final = "leave+"
+"""Before the address of a list: where its members write to leave it (`mailgate.delivery.leaving`)."""
 _LOOP: Final = b"x-loop"
 _SIGNED: Final = frozenset({b"dkim-signature", b"arc-message-signature"})
 
@@ -59,9 +61,16 @@ def as_posted(message: Prepared, to: PostedTo) -> Prepared:
         lines.append(b"Reply-To: <%s>\r\n" % answers.encode())
     lines.append(b"List-Id: %s<%s>\r\n" % (_phrase(to.label), to.address.replace("@", ".").encode()))
     lines.append(b"List-Post: <mailto:%s>\r\n" % to.address.encode())
+    if settings.leaving:
+        lines.append(b"List-Unsubscribe: <mailto:%s?subject=unsubscribe>\r\n" % _leave_address(to.address))
     lines.append(b"Precedence: list\r\n")
     lines.append(b"X-Loop: %s\r\n" % to.address.encode())
     return replace(message, header=b"".join(lines) + b"\r\n")
+
+
+def _leave_address(address: str) -> bytes:
+    """Where a member writes to leave, for a mailto URI (RFC 6068): a plus is a plus there."""
+    return LEAVE.encode() + address.encode()
 
 
 def _tagged(subject: bytes, tag: str) -> bytes:

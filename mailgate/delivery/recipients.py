@@ -51,6 +51,12 @@ _SIZE_LIMITS: Final = Statement(
         member(list_setting.c.list_id, "lists"), list_setting.c.size_limit > 0
     )
 )
+_MAY_LEAVE: Final = Statement(select(list_setting.c.leaving).where(list_setting.c.list_id == bindparam("list_id")))
+_IS_MEMBER: Final = Statement(
+    select(list_member.c.person_id).where(
+        list_member.c.list_id == bindparam("list_id"), list_member.c.person_id == bindparam("person_id")
+    )
+)
 _OWN: Final = Statement(select(address.c.address).where(address.c.person_id == bindparam("account_id")))
 _SENDS_AS: Final = Statement(
     select(address.c.address, acl.c.account_id, acl.c.negative, acl.c.rights)
@@ -143,6 +149,17 @@ async def closed_list(tx: Tx, text: str) -> ClosedList | None:
     """The list of this address that somebody closed, or None."""
     row = await tx.one(_CLOSED, address=fold(text))
     return ClosedList(row[0]) if row else None
+
+
+async def may_leave(tx: Tx, list_id: int) -> bool:
+    """Whether members of a list may leave it by themselves."""
+    row = await tx.one(_MAY_LEAVE, list_id=list_id)
+    return row is not None and bool(row[0])
+
+
+async def is_member(tx: Tx, list_id: int, person_id: int) -> bool:
+    """Whether somebody is on a list."""
+    return await tx.one(_IS_MEMBER, list_id=list_id, person_id=person_id) is not None
 
 
 async def size_limits(tx: Tx, lists: Sequence[int]) -> dict[int, int]:

@@ -42,6 +42,11 @@ def test_fields_of_another_list_are_not_passed_on() -> None:
     assert copy["List-Unsubscribe"] is None
 
 
+def test_only_a_list_that_may_be_left_says_how() -> None:
+    assert posted(HEADER)["List-Unsubscribe"] is None
+    assert posted(HEADER, leaving=True)["List-Unsubscribe"] == f"<mailto:leave+{ADDRESS}?subject=unsubscribe>"
+
+
 @pytest.mark.parametrize(("tag", "expected"), [("6A", "[6A] Sortie"), ("Vie scolaire é", "[Vie scolaire é] Sortie")])
 def test_a_tag_stands_before_the_subject_once(tag: str, expected: str) -> None:
     copy = posted(HEADER, tag=tag)

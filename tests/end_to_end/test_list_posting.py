@@ -108,3 +108,32 @@ def test_a_closed_list_says_that_it_is_closed(gateway: Gateway, cast: Cast) -> N
     gateway.command("school", "set", cast.teacher.school, "language", "en")
     assert rcpt(gateway, cast.teacher, address)[1] == "5.7.1 This list is closed: it takes no more messages."
     gateway.command("school", "set", cast.teacher.school, "language")
+
+
+def test_a_member_leaves_where_the_list_lets_its_members_leave(gateway: Gateway, cast: Cast) -> None:
+    address = f"club-echecs@{SCHOOL}"
+    gateway.command("list", "create", address, "Club d'échecs")
+    gateway.command("list", "members", "add", address, cast.member.address)
+    leave = f"leave+{address}"
+    stays = (550, "5.7.1 Les membres ne quittent pas cette liste d'eux-memes. L'etablissement peut vous en dire plus.")
+    assert rcpt(gateway, cast.member, leave) == stays
+    gateway.command("list", "settings", "set", address, "leaving=on")
+    assert rcpt(gateway, cast.stranger, leave) == (550, "5.7.1 Vous n'etes pas sur cette liste.")
+    gateway.send(cast.teacher, [address], compose(cast.teacher, address, "Tournoi"))
+    with gateway.imap(cast.member) as client:
+        client.select("INBOX", readonly=True)
+        uid = client.uid("SEARCH", "SUBJECT", "Tournoi")[1][0].split()[-1].decode()
+        header = client.uid("FETCH", uid, "(BODY.PEEK[HEADER.FIELDS (LIST-UNSUBSCRIBE LIST-UNSUBSCRIBE-POST)])")[1][0][
+            1
+        ]
+    assert header.split() == [b"List-Unsubscribe:", f"<mailto:{leave}?subject=unsubscribe>".encode()]
+    with gateway.smtp(cast.member) as client:
+        client.ehlo()
+        client.mail(cast.member.address)
+        assert client.rcpt(leave)[0] == 250
+        assert client.rcpt(cast.teacher.address)[0] == 550
+        code, text = client.data(compose(cast.member, leave, "unsubscribe").as_bytes(policy=SMTP))
+        assert (code, text.decode()) == (250, f"2.0.0 Vous avez quitte la liste {address}.")
+    assert gateway.command("list", "members", address, "--json").strip() == "[]"
+    gateway.command("list", "refresh")
+    assert gateway.command("list", "members", address, "--json").strip() == "[]"
