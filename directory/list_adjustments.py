@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, select
+from sqlalchemy import Connection, Row, and_, delete, func, insert, literal, select
 
+from directory.list_decisions import decisions
 from directory.list_definitions import Author
 from directory.list_graph import ListError
 from directory.list_membership import OneList
 from directory.list_schema import list_adjustment
+from directory.merged import stands_for
 from directory.queries import PERSON_BY_ADDRESS
-from directory.schema import ACTIVE, address, person
+from directory.schema import ACTIVE, Id, address, person
 from directory.sql import lock
 
 MAX_ADJUSTMENTS: Final = 5_000
@@ -57,15 +59,14 @@ def find_person(connection: Connection, text: str) -> Person:
 
 def adjustments(connection: Connection, list_id: int) -> list[Adjustment]:
     """Who was added to a list and who was excluded from it, by name."""
-    table = list_adjustment.c
+    table = decisions().subquery().c
     rows = connection.execute(
         select(person.c.person_id, person.c.display, address.c.address, person.c.state)
         .add_columns(table.excluded, table.reason, table.actor, table.at)
-        .select_from(list_adjustment)
         .join(person, person.c.person_id == table.person_id)
         .join(address, and_(address.c.person_id == person.c.person_id, address.c.is_primary.is_(True)))
         .where(table.list_id == list_id)
-        .order_by(person.c.sn, person.c.given, person.c.person_id)
+        .order_by(table.excluded, person.c.sn, person.c.given, person.c.person_id)
     )
     return [Adjustment(*row) for row in rows]
 
@@ -129,21 +130,28 @@ def day(at: int) -> str:
 
 def _present(connection: Connection, one: OneList, who: Person) -> Row[bool, str, str, int] | None:
     table = list_adjustment.c
-    rows = select(table.excluded, table.reason, table.actor, table.at)
-    return connection.execute(rows.where(table.list_id == one.list_id, table.person_id == who.person_id)).first()
+    rows = select(table.excluded, table.reason, table.actor, table.at).order_by(table.excluded.desc())
+    return connection.execute(
+        rows.where(table.list_id == one.list_id, stands_for(literal(who.person_id, Id), table.person_id))
+    ).first()
 
 
 def _write(connection: Connection, one: OneList, who: Person, author: Author, reason: str, *, excluded: bool) -> None:
-    row = {"list_id": one.list_id, "person_id": who.person_id, "excluded": excluded, "reason": _reason(reason)}
+    row = {"list_id": one.list_id, "person_id": who.person_id, "excluded": excluded, "reason": checked_reason(reason)}
     connection.execute(insert(list_adjustment).values(row | author._asdict()))
 
 
 def _forget(connection: Connection, one: OneList, who: Person) -> None:
     table = list_adjustment.c
-    connection.execute(delete(list_adjustment).where(table.list_id == one.list_id, table.person_id == who.person_id))
+    connection.execute(
+        delete(list_adjustment).where(
+            table.list_id == one.list_id, stands_for(literal(who.person_id, Id), table.person_id)
+        )
+    )
 
 
-def _reason(text: str) -> str:
+def checked_reason(text: str) -> str:
+    """A reason in one line, normalised. Raises ListError when it is too long or holds control characters."""
     normal = " ".join(unicodedata.normalize("NFC", text).split())
     if len(normal) > MAX_REASON or any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in normal):
         raise ListError(f"a reason has at most {MAX_REASON} characters, and none of control")

@@ -29,6 +29,8 @@ from sqlalchemy import (
 )
 
 from directory.addresses import batches
+from directory.family_schema import merged_address
+from directory.list_decisions import decisions
 from directory.list_expression import Expression, Operator, Term, parse, terms
 from directory.list_graph import levels, load, numbered
 from directory.list_schema import list_adjustment, list_include, list_rule
@@ -161,9 +163,13 @@ def _bring_up(connection: Connection, one: OneList, *, names: bool) -> ListChang
 
 
 def addresses_of(connection: Connection, people: Iterable[int]) -> dict[int, str]:
-    """The primary address of each of these people."""
+    """The primary address of each of these people, or what it was before they were merged into others."""
     found: dict[int, str] = {}
     for some in batches(people, _BATCH):
+        lent = select(merged_address.c.owner_id, merged_address.c.address).where(
+            merged_address.c.owner_id.in_(some), merged_address.c.is_primary.is_(True)
+        )
+        found.update(connection.execute(lent).all())
         rows = select(address.c.person_id, address.c.address).where(
             address.c.person_id.in_(some), address.c.is_primary.is_(True)
         )
@@ -173,12 +179,14 @@ def addresses_of(connection: Connection, people: Iterable[int]) -> dict[int, str
 
 def _wanted(connection: Connection, one: OneList) -> set[int]:
     wanted = set(connection.scalars(_base(connection, one)))
-    adjusted = (
-        select(list_adjustment.c.person_id, list_adjustment.c.excluded, person.c.state)
-        .join(person, person.c.person_id == list_adjustment.c.person_id)
-        .where(list_adjustment.c.list_id == one.list_id)
+    decision = decisions().subquery()
+    decided = (
+        select(decision.c.person_id, decision.c.excluded, person.c.state)
+        .join(person, person.c.person_id == decision.c.person_id)
+        .where(decision.c.list_id == one.list_id)
+        .order_by(decision.c.excluded)
     )
-    for person_id, excluded, state in connection.execute(adjusted):
+    for person_id, excluded, state in connection.execute(decided):
         if excluded:
             wanted.discard(person_id)
         elif state == ACTIVE:

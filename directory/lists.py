@@ -19,14 +19,15 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    tuple_,
     update,
 )
 
 from directory import list_changes
 from directory.addresses import taken
 from directory.list_changes import Limits
+from directory.list_decisions import decisions
 from directory.list_membership import DERIVED, follow, made_by_people
-from directory.list_schema import list_adjustment
 from directory.membership import FACTS, OF_CITE, UNIONS
 from directory.report import ImportReport, Kind
 from directory.schema import (
@@ -218,18 +219,16 @@ def _adjust(connection: Connection) -> None:
     """What people decided: additions, of who is not gone, and exclusions. Unions and cités follow it, so it is done
     after each step.
     """
+    decision = decisions().subquery()
     _insert_wanted(
         connection,
-        select(list_adjustment.c.list_id, list_adjustment.c.person_id)
-        .join(person, person.c.person_id == list_adjustment.c.person_id)
-        .join(list_, list_.c.list_id == list_adjustment.c.list_id)
-        .where(~list_adjustment.c.excluded, person.c.state == ACTIVE, list_.c.kind.in_(DERIVED)),
+        select(decision.c.list_id, decision.c.person_id)
+        .join(person, person.c.person_id == decision.c.person_id)
+        .join(list_, list_.c.list_id == decision.c.list_id)
+        .where(~decision.c.excluded, person.c.state == ACTIVE, list_.c.kind.in_(DERIVED)),
     )
-    excluded = exists().where(
-        list_adjustment.c.list_id == _wanted.c.list_id,
-        list_adjustment.c.person_id == _wanted.c.person_id,
-        list_adjustment.c.excluded,
-    )
+    out = select(decision.c.list_id, decision.c.person_id).where(decision.c.excluded)
+    excluded = tuple_(_wanted.c.list_id, _wanted.c.person_id).in_(out)
     connection.execute(delete(_wanted).where(excluded))
 
 

@@ -19,7 +19,8 @@ from sqlalchemy import (
     union,
 )
 
-from directory.identity import accounts
+from directory.family import guardians
+from directory.family_schema import family_link
 from directory.nomenclature import LEGAL_GUARDIAN, SELF_LINK
 from directory.people import mine, touched
 from directory.report import ImportReport, Kind
@@ -34,6 +35,7 @@ from directory.schema import (
     group_service,
     guardian,
     head_teacher,
+    person_source,
     school,
     staff_function,
     teaching_group,
@@ -70,13 +72,13 @@ _OF_PEOPLE = (
     enrolment,
     class_member,
     group_member,
-    guardian,
     class_service,
     group_service,
     head_teacher,
     staff_function,
 )
-_WANTED = {table.name: _wanted(table) for table in (*_OF_PEOPLE, class_mef, group_class)}
+_OF_FAMILIES = (family_link, guardian)
+_WANTED = {table.name: _wanted(table) for table in (*_OF_PEOPLE, *_OF_FAMILIES, class_mef, group_class)}
 
 
 def sync_relations(connection: Connection, settings: ImportSettings, report: ImportReport) -> None:
@@ -89,14 +91,16 @@ def sync_relations(connection: Connection, settings: ImportSettings, report: Imp
     _fill(connection, class_service, _serving("class", class_))
     _fill(connection, group_service, _serving("group", teaching_group))
     _fill(connection, staff_function, _functions())
-    # A person entered twice may be named twice by one pupil: the link that makes a guardian comes first.
-    _fill(connection, guardian, _family().where(links.c.legal == LEGAL_GUARDIAN), _family())
     own = mine(settings)
     for table in _OF_PEOPLE:
-        pupil = table.c.get("pupil_id")
-        _sync(connection, table, (pupil if pupil is not None else table.c.person_id).in_(own), touch=True)
+        _sync(connection, table, table.c.person_id.in_(own), touch=True)
+    _fill(connection, family_link, _named_by(LEGAL_GUARDIAN, settings), _named_by(None, settings))
+    _sync(connection, family_link, family_link.c.pupil_id.in_(own), touch=False)
+    # A person entered twice may be named twice by one pupil: the link that makes a guardian comes first.
+    _fill(connection, guardian, guardians(legal=True), guardians(legal=False))
+    _sync(connection, guardian, guardian.c.pupil_id.in_(own), touch=True)
     _sync_structure(connection, settings)
-    analyse(connection, *_OF_PEOPLE, class_mef, group_class)
+    analyse(connection, *_OF_PEOPLE, *_OF_FAMILIES, class_mef, group_class)
 
 
 def _fill(connection: Connection, table: Table, *selects: Select[Any]) -> None:
@@ -173,16 +177,29 @@ def _functions() -> Select[Any]:
     )
 
 
-def _family() -> Select[Any]:
-    """Links between two people with an account; the pupil's own record as a related person is none."""
+def _named_by(legal: int | None, settings: ImportSettings) -> Select[Any]:
+    """Links to records of people with an account; the pupil's own record as a related person is none."""
     relative = people.alias("relative")
-    return (
-        select(people.c.person_id.label("pupil_id"), relative.c.person_id, links.c.link, links.c.legal)
+    of_record = and_(
+        person_source.c.source == settings.source,
+        person_source.c.academy == settings.academy,
+        person_source.c.source_id == relative.c.source_id,
+    )
+    rows = (
+        select(
+            people.c.person_id.label("pupil_id"),
+            person_source.c.source,
+            person_source.c.academy,
+            person_source.c.source_id,
+            links.c.link,
+            links.c.legal,
+        )
         .join(links, links.c.seq == people.c.seq)
         .join(relative, and_(relative.c.ref == links.c.relative, relative.c.kind == "relative"))
-        .join(accounts, accounts.c.person_id == relative.c.person_id)
+        .join(person_source, of_record)
         .where(links.c.link != SELF_LINK)
     )
+    return rows if legal is None else rows.where(links.c.legal == legal)
 
 
 def _sync_structure(connection: Connection, settings: ImportSettings) -> None:

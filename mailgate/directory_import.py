@@ -12,6 +12,7 @@ from directory.model import Record
 from directory.report import ImportReport
 from directory.settings import ImportSettings
 from mailgate.config import Directory, Shared
+from mailgate.families import follow_exclusions
 from mailgate.shared_mailboxes import follow_directory
 from mailgate.store.provisioning import create_accounts, set_state
 
@@ -53,5 +54,6 @@ def import_and_provision(
         create_accounts(connection, report.added_ids, quota_limit=quota)
         set_state(connection, report.left_ids, "suspended")
         set_state(connection, report.returned_ids, "active")
+        follow_exclusions(connection)
         follow_directory(connection, shared, quota=quota, report=report)
     return report

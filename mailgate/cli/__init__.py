@@ -19,6 +19,7 @@ from mailgate.cli import (
     lists,
     migrate,
     moderation,
+    person,
     policy,
     purge,
     restored,
@@ -51,6 +52,7 @@ app.command("recall", epilog="Example: mailgate recall 4f2a91c07be35d68 --yes")(
 app.add_typer(config.app, name="config")
 app.add_typer(directory.app, name="directory")
 app.add_typer(lists.app, name="list")
+app.add_typer(person.app, name="person")
 app.add_typer(policy.app, name="policy")
 app.add_typer(moderation.app, name="moderation")
 app.add_typer(stop.app, name="stop")

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from certs import TlsUnusable
 from directory.addresses import TakenAddressError
+from directory.exclusions import FamilyError
 from directory.list_expression import ExpressionError
 from directory.list_graph import ListError
 from directory.list_settings import ListSettingError
@@ -71,6 +72,7 @@ _OPERATOR_ERRORS: tuple[tuple[type[Exception], ExitCode], ...] = (
     (DatabaseError, ExitCode.FAILED),
     (AccountsError, ExitCode.FAILED),
     (SharedMailboxError, ExitCode.FAILED),
+    (FamilyError, ExitCode.FAILED),
     (ListError, ExitCode.FAILED),
     (ExpressionError, ExitCode.FAILED),
     (ListSettingError, ExitCode.FAILED),

@@ -10,6 +10,9 @@ from typing import Annotated, Final, TypeAlias, TypeVar
 import typer
 from sqlalchemy import BigInteger, Connection, bindparam, select
 
+from directory.exclusions import Exclusion, exclusions
+from directory.list_adjustments import day
+from directory.queries import PERSON_BY_ADDRESS
 from directory.schema import school
 from mailgate.cli import limits
 from mailgate.cli.context import (
@@ -140,14 +143,25 @@ def explain(
     """Say whether one may write to another, and by which rule."""
     settings = settings_of(context)
     decision, uai, stop = run(_explain(settings, sender, to))
+    excluded = run(in_transaction(settings, lambda connection: _exclusions(connection, sender, to)))
     if json:
         found = {"from": decision.writer, "to": decision.recipient, "scope": decision.scope, "school": uai}
         held = None if stop is None else {"id": str(stop.stop_id), "effect": stop.verdict, "ends_at": stop.ends_at}
-        print_json({"verdict": decision.verdict, **found, "changed_by_school": decision.overridden, "stop": held})
+        more = {"stop": held, "exclusions": [one._asdict() for one in excluded]}
+        print_json({"verdict": decision.verdict, **found, "changed_by_school": decision.overridden, **more})
         return
     console.print(sentence(decision, uai))
     if stop is not None:
         console.print(stop_sentence(stop, settings.gateway.zone()))
+    for one in excluded:
+        told = f"{one.guardian} <{one.address}> is excluded for {one.target} by {one.actor} on {day(one.at)}"
+        console.print(f"{told}: {one.reason}")
+
+
+def _exclusions(connection: Connection, *addresses: str) -> list[Exclusion]:
+    """What excludes one of these people as a guardian, and so from what they would have in common with others."""
+    rows = (connection.execute(PERSON_BY_ADDRESS, {"address": one.strip().lower()}).first() for one in addresses)
+    return [found for row in rows if row is not None for found in exclusions(connection, row.person_id)]
 
 
 async def _explain(settings: Settings, sender: str, to: str) -> tuple[Decision, str | None, Stop | None]:

@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+import directory.family_schema
 import directory.list_schema
 import directory.schema
 import mailgate.accounts.schema

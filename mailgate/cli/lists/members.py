@@ -9,6 +9,7 @@ import typer
 from sqlalchemy import Connection, Row
 from typer.core import TyperGroup
 
+from directory.exclusions import exclusions, left_out
 from directory.list_adjustments import Adjustment, adjustments, day
 from directory.list_definitions import find
 from directory.queries import MEMBERS
@@ -76,7 +77,10 @@ def _members(
     found = connection.execute(MEMBERS, {"list_id": one.list_id}).all()
     if not why:
         return found, [], []
-    excluded = [each for each in adjustments(connection, one.list_id) if each.excluded]
+    by_school = {(each.reason, each.actor, each.at) for each in exclusions(connection)}
+    decided = (each for each in adjustments(connection, one.list_id) if each.excluded)
+    excluded = [each for each in decided if (each.reason, each.actor, each.at) not in by_school]
+    excluded += left_out(connection, one)
     return found, reasons(connection, one.address), excluded
 
 

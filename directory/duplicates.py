@@ -1,0 +1,226 @@
+"""One person entered twice for two children: found in a staged set, merged when certain, kept for a look when not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import combinations, groupby
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
+
+from directory.addresses import batches
+from directory.duplicate_evidence import Evidence, Traits, compare
+from directory.family_schema import duplicate, kept_apart
+from directory.merged import current
+from directory.report import ImportReport, Kind
+from directory.settings import ImportSettings
+from directory.staging import links, people
+
+UNNAMED = "x"
+MERGED_BEFORE = "as before"
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A related person among others of the same folded name."""
+
+    seq: int
+    source_id: str
+    person_id: int
+    known: bool
+    local: str
+    display: str
+    traits: Traits
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two records of one name, the one of the lower number first, and what is done about them."""
+
+    one: _Record
+    other: _Record
+    evidence: Evidence
+    merged: bool
+
+
+def merge_duplicates(connection: Connection, settings: ImportSettings, report: ImportReport) -> None:
+    """Give the records of one person the same person, where the evidence is certain and no account is lost by it;
+    report these, and those that somebody should decide. People of different kinds are never merged.
+    """
+    said = select(current(kept_apart.c.one_id), current(kept_apart.c.other_id))
+    apart = {frozenset(row) for row in connection.execute(said)}
+    moves: list[dict[str, int]] = []
+    pairs: list[_Pair] = []
+    for _, homonyms in groupby(_homonyms(connection), key=lambda one: one.local):
+        records = list(homonyms)
+        evidence = {(one.seq, other.seq): compare(one.traits, other.traits) for one, other in combinations(records, 2)}
+        person_of = _decide(records, evidence, apart)
+        moves += [
+            {"record": one.seq, "target": person_of[one.seq]} for one in records if person_of[one.seq] != one.person_id
+        ]
+        pairs += _pairs(records, evidence, person_of, apart)
+        _tell_merged(records, evidence, person_of, report)
+    if moves:
+        connection.execute(
+            update(people).where(people.c.seq == bindparam("record")).values(person_id=bindparam("target")), moves
+        )
+    for pair in pairs:
+        if not pair.merged:
+            _propose(report, pair)
+    _keep(connection, settings, pairs)
+
+
+def _homonyms(connection: Connection) -> Iterator[_Record]:
+    """Related persons whose name another has too, those of a name together."""
+    repeated = (
+        select(people.c.local)
+        .where(people.c.kind == "relative", people.c.local != UNNAMED)
+        .group_by(people.c.local)
+        .having(func.count() > 1)
+    )
+    of_name = and_(people.c.kind == "relative", people.c.local.in_(repeated))
+    children: dict[int, set[int]] = defaultdict(set)
+    for seq, child in connection.execute(
+        select(people.c.seq, links.c.seq).join(links, links.c.relative == people.c.ref).where(of_name)
+    ):
+        children[seq].add(child)
+    columns = ("seq", "source_id", "person_id", "known", "local", "display", "title", "mail", "mobiles", "postal")
+    rows = connection.execute(
+        select(*(people.c[name] for name in columns))
+        .where(of_name)
+        .order_by(people.c.local, func.length(people.c.source_id), people.c.source_id)
+    )
+    for row in rows:
+        mobiles = frozenset(row.mobiles.split())
+        traits = Traits(row.title, row.mail, mobiles, row.postal, children.get(row.seq, set()))
+        yield _Record(row.seq, row.source_id, row.person_id, row.known, row.local, row.display, traits)
+
+
+def _decide(
+    records: Sequence[_Record], evidence: Mapping[tuple[int, int], Evidence], apart: set[frozenset[int]]
+) -> dict[int, int]:
+    """The person of each record: known ones keep theirs; a new one is who it certainly is, if that is one person."""
+    certain = {pair for pair, found in evidence.items() if found.certain}
+    person_of = {one.seq: one.person_id for one in records}
+    for group in _together(records, certain, apart):
+        known = {one.person_id for one in group if one.known}
+        for one in group:
+            if one.known:
+                continue
+            agreeing = {
+                other.person_id
+                for other in group
+                if other.known and {(one.seq, other.seq), (other.seq, one.seq)} & certain
+            }
+            if len(known) <= 1:
+                person_of[one.seq] = next(iter(known), group[0].person_id)
+            elif len(agreeing) == 1:
+                person_of[one.seq] = agreeing.pop()
+    return person_of
+
+
+def _together(
+    records: Sequence[_Record], certain: AbstractSet[tuple[int, int]], apart: set[frozenset[int]]
+) -> Iterable[list[_Record]]:
+    """Records that are one person by a chain of certain pairs, in the order given."""
+    same = {one.seq: one.seq for one in records}
+    person_of = {one.seq: one.person_id for one in records}
+
+    def root(seq: int) -> int:
+        while same[seq] != seq:
+            seq = same[seq]
+        return seq
+
+    for one, other in sorted(certain):
+        if frozenset((person_of[one], person_of[other])) not in apart:
+            same[root(other)] = root(one)
+    found: dict[int, list[_Record]] = defaultdict(list)
+    for record in records:
+        found[root(record.seq)].append(record)
+    return found.values()
+
+
+def _pairs(
+    records: Sequence[_Record],
+    evidence: Mapping[tuple[int, int], Evidence],
+    person_of: Mapping[int, int],
+    apart: set[frozenset[int]],
+) -> Iterator[_Pair]:
+    for one, other in combinations(records, 2):
+        found = evidence[one.seq, other.seq]
+        both = frozenset((person_of[one.seq], person_of[other.seq]))
+        if found.same and both not in apart and (len(both) == 1 or found.certain or found.worth_a_look):
+            yield _Pair(one, other, found, len(both) == 1)
+
+
+def _tell_merged(
+    records: Sequence[_Record],
+    evidence: Mapping[tuple[int, int], Evidence],
+    person_of: Mapping[int, int],
+    report: ImportReport,
+) -> None:
+    """One finding for each record that is another's."""
+    first: dict[int, _Record] = {}
+    for one in sorted(records, key=lambda record: not record.known):
+        first.setdefault(person_of[one.seq], one)
+    for one in records:
+        keep = first[person_of[one.seq]]
+        if one is keep:
+            continue
+        shown = [
+            found
+            for other in records
+            if other is not one and person_of[other.seq] == person_of[one.seq]
+            for found in (evidence.get((other.seq, one.seq)) or evidence[one.seq, other.seq],)
+            if found.certain
+        ]
+        best = max(shown, key=lambda found: found.score, default=None)
+        why = f"{best} (score {best.score})" if best else MERGED_BEFORE
+        what = f"{one.source_id} is {keep.source_id}"
+        report.found(Kind.MERGED_DUPLICATE, f"{keep.source_id} {keep.display}", what, why)
+
+
+def _propose(report: ImportReport, pair: _Pair) -> None:
+    one, other, found = pair.one, pair.other, pair.evidence
+    why = "both have an account already" if found.certain else str(found)
+    what = f"{one.source_id} and {other.source_id} may be one person"
+    report.found(
+        Kind.POSSIBLE_DUPLICATE, f"{one.source_id} {one.display}", what, f"{why} (score {found.score}); not merged"
+    )
+
+
+def _keep(connection: Connection, settings: ImportSettings, pairs: Sequence[_Pair]) -> None:
+    """Write what was found in the place of what an earlier import found of the same records."""
+    table = duplicate.c
+    here = and_(table.source == settings.source, table.academy == settings.academy)
+    staged = exists().where(
+        people.c.kind == "relative",
+        or_(people.c.source_id == table.one_record, people.c.source_id == table.other_record),
+    )
+    connection.execute(delete(duplicate).where(here, ~table.merged, staged))
+    if pairs:
+        connection.execute(
+            delete(duplicate).where(
+                here, table.one_record == bindparam("one"), table.other_record == bindparam("other")
+            ),
+            [{"one": pair.one.source_id, "other": pair.other.source_id} for pair in pairs],
+        )
+    rows: list[dict[str, Any]] = [
+        {
+            "source": settings.source,
+            "academy": settings.academy,
+            "one_record": pair.one.source_id,
+            "other_record": pair.other.source_id,
+            "score": pair.evidence.score,
+            "evidence": str(pair.evidence),
+            "merged": pair.merged,
+            "found_at": settings.today,
+        }
+        for pair in pairs
+    ]
+    for some in batches(rows, _BATCH):
+        connection.execute(insert(duplicate), some)
