@@ -12,8 +12,8 @@ from tests.end_to_end.gateway import Gateway
 from tests.policy.academy import Account, accounts, lists, narrowest_first, narrowest_to_list
 from tests.policy.rules import to_list, to_person
 
-SEEN_FROM_OUTSIDE = {Verdict.ALLOW: {250}, Verdict.MODERATE: {250, 550}, Verdict.REFUSE: {550}}
-"""A message that somebody is to approve may be accepted, and is held then."""
+SEEN_FROM_OUTSIDE = {Verdict.ALLOW: {250}, Verdict.MODERATE: {250}, Verdict.REFUSE: {550}}
+"""A message that somebody is to approve is accepted, and held."""
 
 
 class Case(NamedTuple):
