@@ -113,7 +113,7 @@ def test_an_account_that_is_in_no_directory(either: Command) -> None:
 @pytest.mark.parametrize(
     ("address", "name", "line"),
     [
-        (PERSON, "X", f"{PERSON} is taken, or was once: an address is never given again"),
+        (PERSON, "X", f"{PERSON} is taken, or was once: it belongs to the person Theo David"),
         ("parents@clg-frederic-mistral.ent.example.org", "X", "is taken, or was once"),
         ("no address", "X", "'no address' is not an address that can be given"),
         ("x@ent.example.org", " ", "A label has 1 to 100 characters."),
