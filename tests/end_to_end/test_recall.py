@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import smtplib
 from email.message import EmailMessage
 from email.policy import SMTP
 
 import pytest
+from sqlalchemy import update
 
+from mailgate.config import load
+from mailgate.database import Statement, open_database
+from mailgate.store.schema import dispatch
 from tests.cli.command import Command
 from tests.end_to_end.gateway import Gateway, Person, compose, subjects
 from tests.end_to_end.test_purge import uid_of
@@ -160,6 +165,28 @@ def test_a_school_may_switch_it_off(gateway: Gateway, command: Command, pupils: 
     assert command("school", "set", uai, "recall_minutes", "9999999").code == 1
     with gateway.imap(pupils[10]) as client:
         assert "Sans retour" in subjects(client)
+
+
+def older(gateway: Gateway, message_id: str, seconds: int) -> None:
+    """Have a message been sent earlier."""
+
+    async def work() -> None:
+        database = await open_database(load(gateway.state / "mailgate.toml", {}).database.url)
+        change = update(dispatch).where(dispatch.c.internet_id == message_id).values(at=dispatch.c.at - seconds)
+        await database.write(lambda tx: tx.run(Statement(change)))
+        await database.close()
+
+    asyncio.run(work())
+
+
+def test_the_delay_ends(gateway: Gateway, pupils: list[Person], teacher: Person) -> None:
+    message = compose(teacher, pupils[11].address, "Trop tard")
+    gateway.send(teacher, [pupils[11].address], message)
+    older(gateway, str(message["Message-ID"]), 601)
+    code, text = ask(gateway, teacher, answering(teacher, str(message["Message-ID"])))
+    assert (code, "trop tard" in text, "10 minutes" in text) == (550, True, True)
+    with gateway.imap(pupils[11]) as client:
+        assert "Trop tard" in subjects(client)
 
 
 def test_an_operator_recalls_without_a_delay(
