@@ -18,11 +18,11 @@ from mailgate.cli.context import (
     CommandFailed,
     Json,
     accounts,
+    apply,
     console,
     in_transaction,
     print_json,
     print_table,
-    rehearse,
     run,
     settings_of,
 )
@@ -90,7 +90,7 @@ def _make(context: typer.Context, wanted: list[CsvAccount], *, json: bool, dry_r
     def work(connection: Connection) -> list[MadeAccount]:
         return import_accounts(connection, wanted, quota_limit=settings.accounts.quota)
 
-    made = run(rehearse(settings, work) if dry_run else in_transaction(settings, work, upgrade=True))
+    made = apply(settings, work, dry_run=dry_run, upgrade=True)
     if json:
         # What a dry run made opens nothing.
         passwords = [None if dry_run else one.password for one in made]
@@ -217,7 +217,7 @@ def _change_state(context: typer.Context, address: str, state: State) -> None:
     def work(connection: Connection) -> None:
         set_state(connection, [_person(connection, address).person_id], state)
 
-    run(in_transaction(settings_of(context), work))
+    apply(settings_of(context), work)
     console.print(f"{address.lower()} is {state}.")
 
 

@@ -188,6 +188,11 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
+def apply(settings: Settings, work: Callable[[Connection], T], *, dry_run: bool = False, upgrade: bool = False) -> T:
+    """Run batch work that changes the database, beside gateways that write too; `dry_run` takes all of it back."""
+    return run(rehearse(settings, work) if dry_run else in_transaction(settings, work, upgrade=upgrade, writes=True))
+
+
 def print_json(value: object) -> None:
     """One JSON document on standard output, whole: with PYTHONUNBUFFERED a pipe may take a part and lose the rest."""
     sys.stdout.flush()

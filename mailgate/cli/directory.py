@@ -17,11 +17,9 @@ from mailgate.cli.context import (
     CommandFailed,
     DryRun,
     Json,
+    apply,
     console,
-    in_transaction,
     print_json,
-    rehearse,
-    run,
     settings_of,
 )
 from mailgate.cli.progress import bar
@@ -66,7 +64,7 @@ def import_(
                 progress=progress,
             )
 
-        done = run(rehearse(settings, work) if dry_run else in_transaction(settings, work, upgrade=True))
+        done = apply(settings, work, dry_run=dry_run, upgrade=True)
     if json:
         print_json(done.to_json())
     else:

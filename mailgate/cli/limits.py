@@ -8,7 +8,16 @@ import msgspec
 import typer
 from sqlalchemy import Connection
 
-from mailgate.cli.context import DryRun, Json, in_transaction, print_json, print_table, rehearse, run, settings_of
+from mailgate.cli.context import (
+    DryRun,
+    Json,
+    apply,
+    in_transaction,
+    print_json,
+    print_table,
+    run,
+    settings_of,
+)
 from mailgate.policy import limits
 from mailgate.policy.audit import record
 from mailgate.policy.schools import school_id_of
@@ -60,7 +69,7 @@ def set_(
         return {"profile": profile, "name": name, "before": was, "after": value}
 
     settings = settings_of(context)
-    changed = run(rehearse(settings, work) if dry_run else in_transaction(settings, work, writes=True))
+    changed = apply(settings, work, dry_run=dry_run)
     if json:
         print_json(changed)
     else:

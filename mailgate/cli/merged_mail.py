@@ -18,7 +18,10 @@ from directory.exclusions import FamilyError
 from directory.family_schema import merged_address, person_merge
 from directory.queries import PERSON_BY_ADDRESS
 from imap.backend import HIERARCHY_DELIMITER
-from mailgate.cli.context import console, in_transaction
+from mailgate.cli.context import (
+    console,
+    in_transaction,
+)
 from mailgate.config import Settings
 from mailgate.database import open_database
 from mailgate.policy.audit import record
@@ -92,7 +95,9 @@ async def move(settings: Settings, drop: str) -> Report:
             ]
             report = await import_archive(kept, sources)
     told = f"{sum(one.copied for one in report.folders)} messages"
-    await in_transaction(settings, lambda connection: record(connection, "person move-mail", pair.folder, told))
+    await in_transaction(
+        settings, lambda connection: record(connection, "person move-mail", pair.folder, told), writes=True
+    )
     return report
 
 

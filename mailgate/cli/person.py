@@ -21,11 +21,11 @@ from mailgate.cli import merged_mail
 from mailgate.cli.context import (
     DryRun,
     Json,
+    apply,
     console,
     in_transaction,
     print_json,
     print_table,
-    rehearse,
     run,
     settings_of,
 )
@@ -192,7 +192,7 @@ def _change(
         return done, names
 
     settings = settings_of(context)
-    done, names = run(rehearse(settings, all_of_it) if dry_run else in_transaction(settings, all_of_it))
+    done, names = apply(settings, all_of_it, dry_run=dry_run)
     if json:
         changes = [each.to_json() for each in done.lists]
         print_json({"done": done.said, "dry_run": dry_run, **names, "changes": changes})

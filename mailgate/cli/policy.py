@@ -18,12 +18,12 @@ from mailgate.cli import limits
 from mailgate.cli.context import (
     CommandFailed,
     Json,
+    apply,
     console,
     database,
     in_transaction,
     print_json,
     print_table,
-    rehearse,
     run,
     settings_of,
 )
@@ -206,7 +206,7 @@ def _change(settings: Settings, uai: str, wanted: Wanted, *, dry_run: bool, json
             record(connection, "policy set", uai.upper(), f"{describe(cell)}: {verdict or _DEFAULT}")
         return [(cell, own.get(cell), verdict) for cell, verdict in changed.items()]
 
-    changes = run(rehearse(settings, work) if dry_run else in_transaction(settings, work, writes=True))
+    changes = apply(settings, work, dry_run=dry_run)
     rows = [(describe(cell), before or _DEFAULT, after or _DEFAULT) for cell, before, after in changes]
     if json:
         print_json([dict(zip(("cell", "before", "after"), row, strict=True)) for row in rows])

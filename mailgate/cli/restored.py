@@ -6,7 +6,13 @@ import time
 
 import typer
 
-from mailgate.cli.context import Json, console, in_transaction, print_json, run, settings_of
+from mailgate.cli.context import (
+    Json,
+    apply,
+    console,
+    print_json,
+    settings_of,
+)
 from mailgate.store.restored import renew
 
 
@@ -18,7 +24,7 @@ def restored(context: typer.Context, *, json: Json = False) -> None:
 
     Example: mailgate restored
     """
-    done = run(in_transaction(settings_of(context), lambda connection: renew(connection, now=int(time.time()))))
+    done = apply(settings_of(context), lambda connection: renew(connection, now=int(time.time())))
     if json:
         print_json(done._asdict())
     else:

@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection
 
-from mailgate.cli.context import Json, in_transaction, print_json, print_table, run, settings_of
+from mailgate.cli.context import (
+    Json,
+    apply,
+    in_transaction,
+    print_json,
+    print_table,
+    run,
+    settings_of,
+)
 from mailgate.policy import schools
 from mailgate.policy.audit import record
 
@@ -45,4 +53,4 @@ def set_(
         schools.change(connection, schools.school_id_of(connection, uai), name, value)
         record(connection, "school set", uai.upper(), f"{name}: {'default' if value is None else value}")
 
-    run(in_transaction(settings_of(context), work, writes=True))
+    apply(settings_of(context), work)

@@ -14,11 +14,11 @@ from mailgate.cli.context import (
     CommandFailed,
     DryRun,
     Json,
+    apply,
     console,
     in_transaction,
     print_json,
     print_table,
-    rehearse,
     run,
     settings_of,
 )
@@ -141,7 +141,7 @@ def _change(context: typer.Context, mailbox: str, whom: str, rights: Rights, *, 
 
 def _do(context: typer.Context, work: Callable[[Connection], T], *, dry_run: bool, upgrade: bool = False) -> T:
     settings = settings_of(context)
-    return run(rehearse(settings, work) if dry_run else in_transaction(settings, work, upgrade=upgrade))
+    return apply(settings, work, dry_run=dry_run, upgrade=upgrade)
 
 
 def _described(one: SharedMailbox) -> dict[str, object]:

@@ -14,10 +14,10 @@ from mailgate.cli.context import (
     CommandFailed,
     DryRun,
     Json,
+    apply,
     in_transaction,
     print_json,
     print_table,
-    rehearse,
     run,
     settings_of,
 )
@@ -80,7 +80,7 @@ def add(  # noqa: PLR0913 - the options of the command
 
     settings = settings_of(context)
     _show(
-        run(rehearse(settings, work) if dry_run else in_transaction(settings, work, writes=True)),
+        apply(settings, work, dry_run=dry_run),
         settings.gateway,
         json=json,
     )
@@ -121,7 +121,7 @@ def lift(
 
     settings = settings_of(context)
     _show(
-        run(rehearse(settings, work) if dry_run else in_transaction(settings, work, writes=True)),
+        apply(settings, work, dry_run=dry_run),
         settings.gateway,
         json=json,
     )

@@ -13,7 +13,12 @@ from sqlalchemy import Connection
 from directory.list_definitions import Author
 from directory.list_membership import follow
 from directory.report import ListChange, changes_to_text
-from mailgate.cli.context import console, in_transaction, print_json, rehearse, run, settings_of
+from mailgate.cli.context import (
+    apply,
+    console,
+    print_json,
+    settings_of,
+)
 from mailgate.policy.audit import operator, record
 
 _LINES = 20
@@ -49,7 +54,7 @@ def change(
         return done, changes
 
     settings = settings_of(context)
-    done, changes = run(rehearse(settings, all_of_it) if dry_run else in_transaction(settings, all_of_it))
+    done, changes = apply(settings, all_of_it, dry_run=dry_run)
     if json:
         value = {"list": done.subject, **done.more, "dry_run": dry_run}
         print_json({**value, "changes": [each.to_json() for each in changes]})

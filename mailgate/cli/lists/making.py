@@ -12,7 +12,14 @@ from directory.list_changes import Limits
 from directory.list_definitions import Author, find
 from directory.list_refresh import refresh as refresh_all
 from directory.report import ImportReport
-from mailgate.cli.context import DryRun, Json, console, in_transaction, print_json, rehearse, run, settings_of
+from mailgate.cli.context import (
+    DryRun,
+    Json,
+    apply,
+    console,
+    print_json,
+    settings_of,
+)
 from mailgate.cli.lists.common import Address, Done, change, print_changes, several
 from mailgate.policy.audit import record
 
@@ -142,7 +149,7 @@ def refresh(
             record(connection, "list refresh", "", counts)
         return report
 
-    done = run(rehearse(settings, work) if dry_run else in_transaction(settings, work))
+    done = apply(settings, work, dry_run=dry_run)
     if json:
         print_json(
             {
