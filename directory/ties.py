@@ -97,7 +97,9 @@ def ties(person: Person) -> CompoundSelect[Any]:
         *_of_class(person),
         *_of_group(person),
         _tie(SCHOOL, found.c.school_id, found.c.school_id),
-        _tie(CITE, school.c.cite_id, school.c.school_id).join(found, found.c.school_id == school.c.school_id),
+        _tie(CITE, school.c.cite_id, school.c.school_id)
+        .join(found, found.c.school_id == school.c.school_id)
+        .where(school.c.cite_id.is_not(None)),
     )
 
 

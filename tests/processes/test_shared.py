@@ -173,7 +173,7 @@ def test_the_log_holds_no_password_no_address_and_nothing_of_a_message(serving: 
     delivered = serving.of("delivered")[-1]
     assert (delivered["sender"], delivered["mailboxes"], delivered["level"]) == (account, 1, "info")
     assert set(delivered) == {
-        "event", "id", "sender", "recipients", "mailboxes", "octets", "level", "logger", "timestamp",
+        "event", "id", "sender", "recipients", "mailboxes", "held", "octets", "level", "logger", "timestamp",
     }  # fmt: skip
 
 
