@@ -27,6 +27,7 @@ from directory.schema import (
     staff_function,
     teaching_group,
 )
+from directory.ties import schools_of
 
 _BY_ADDRESS = bindparam("address", type_=Text)
 _BY_LIST = bindparam("list_id", type_=BigInteger)
@@ -138,10 +139,8 @@ SCHOOLS_OF_PEOPLE = (
 )
 """Everybody's schools: pupils, their legal guardians, staff by function or service, others by attachment."""
 
-WORKPLACES_OF_PERSON = (
-    select(school.c.school_id, school.c.cite_id)
-    .join(_in_schools, _in_schools.c.school_id == school.c.school_id)
-    .where(_in_schools.c.person_id == _BY_PERSON)
+WORKPLACES_OF_PERSON = select(school.c.school_id, school.c.cite_id).where(
+    school.c.school_id.in_(schools_of(_BY_PERSON))
 )
 """The schools of `:person_id`, each with its cité or null."""
 

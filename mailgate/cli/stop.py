@@ -79,11 +79,7 @@ def add(  # noqa: PLR0913 - the options of the command
         return made
 
     settings = settings_of(context)
-    _show(
-        apply(settings, work, dry_run=dry_run),
-        settings.gateway,
-        json=json,
-    )
+    _show(apply(settings, work, dry_run=dry_run), settings.gateway, json=json)
 
 
 @app.command("list", epilog="Example: mailgate stop list --all")
@@ -120,11 +116,7 @@ def lift(
         return lifted
 
     settings = settings_of(context)
-    _show(
-        apply(settings, work, dry_run=dry_run),
-        settings.gateway,
-        json=json,
-    )
+    _show(apply(settings, work, dry_run=dry_run), settings.gateway, json=json)
 
 
 def _detail(one: StopView) -> str:

@@ -15,17 +15,14 @@ from email.utils import format_datetime, make_msgid
 from functools import partial
 from typing import IO, Final
 
-from sqlalchemy import BigInteger, bindparam, select
-
-from directory.ties import schools_of
 from imap.message import readable_text
 from mailgate.config import Settings
-from mailgate.database import Database, Statement, Tx
+from mailgate.database import Database, Tx
 from mailgate.delivery.posting import is_automatic_reply
 from mailgate.delivery.whereabouts import seek
 from mailgate.delivery.withdrawing import Order, Tally, report, tally, withdraw
 from mailgate.i18n import Language, ascii_only, translator
-from mailgate.policy.schools import SchoolSettings, settings_of
+from mailgate.policy.schools import SchoolSettings, settings_of_person
 from mailgate.store import Dispatch, MailStore, dispatches
 from smtp.handler import Envelope, Sender, SmtpError
 from smtp.message import fields, read_header
@@ -35,8 +32,6 @@ _READ: Final = 64 * 1024
 """Octets of a request that are looked through for a Message-ID, when it answers to none."""
 _MOST: Final = 20
 _ID: Final = re.compile(rb"<[^<>\s@]{1,400}@[^<>\s@]{1,255}>")
-_own = schools_of(bindparam("person", type_=BigInteger)).subquery("own")
-_SCHOOLS: Final = Statement(select(_own.c.school_id).distinct())
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,7 @@ class RecallByMail:
             for one in await dispatches.find(tx, name):
                 if one.sender_id == sender.account_id or one.author_id in own:
                     mine[one.dispatch_id] = one
-        schools = [await settings_of(tx, row[0]) for row in await tx.all(_SCHOOLS, person=sender.account_id)]
+        schools = await settings_of_person(tx, sender.account_id)
         minutes = max((school.recall_minutes for school in schools), default=SchoolSettings().recall_minutes)
         languages = {school.language for school in schools} - {None}
         language = self._language if not languages else "fr" if "fr" in languages else "en"

@@ -17,12 +17,11 @@ from sqlalchemy import BigInteger, and_, bindparam, exists, func, or_, select
 
 from directory.nomenclature import LEGAL_GUARDIAN
 from directory.schema import address, guardian, list_, list_member, person
-from directory.ties import schools_of
 from mailgate.accounts.schema import app_password, chosen_password
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
 from mailgate.moderation.schema import held_message
-from mailgate.policy.schools import settings_of
+from mailgate.policy.schools import settings_of, settings_of_person
 from mailgate.store import Dispatch, withdrawals
 from mailgate.store.dispatches import copies_of
 from mailgate.store.schema import account
@@ -122,9 +121,6 @@ _TIES: Final = Statement(
         or_(member(guardian.c.person_id, "people"), member(guardian.c.pupil_id, "people")),
     )
 )
-_SCHOOLS: Final = Statement(
-    select(schools_of(bindparam("person", type_=BigInteger)).subquery("own_school").c.school_id).distinct()
-)
 _HELD: Final = Statement(
     select(held_message.c.target, held_message.c.state).where(
         held_message.c.sender_id == bindparam("sender", type_=BigInteger),
@@ -179,8 +175,8 @@ async def _lists(tx: Tx, list_ids: Collection[int]) -> list[ListSent]:
 
 async def _shown_to(tx: Tx, author: int) -> bool:
     """Whether all schools of an author show who opened messages."""
-    schools = [row[0] for row in await tx.all(_SCHOOLS, person=author)]
-    return bool(schools) and all([(await settings_of(tx, school)).opened_shown for school in schools])
+    schools = await settings_of_person(tx, author)
+    return bool(schools) and all(school.opened_shown for school in schools)
 
 
 async def _openers(tx: Tx, contents: Sequence[bytes]) -> set[int]:

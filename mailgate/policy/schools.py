@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Annotated, Any, Final
 
 import msgspec
 from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select
 
 from directory.schema import school
+from directory.ties import schools_of
 from mailgate.database import Statement, Tx
 from mailgate.i18n import Language
 from mailgate.policy.schema import school_setting
@@ -35,12 +37,27 @@ _SETTINGS: Final = Statement(
     )
 )
 
+_own = schools_of(bindparam("person", type_=BigInteger)).subquery("own_school")
+_SETTINGS_OF_PERSON: Final = Statement(
+    select(_own.c.school_id, school_setting.c.name, school_setting.c.value).outerjoin(
+        school_setting, school_setting.c.school_id == _own.c.school_id
+    )
+)
+
 
 async def settings_of(tx: Tx, school_id: int | None) -> SchoolSettings:
     """The settings of a school; the defaults for none."""
     if school_id is None:
         return SchoolSettings()
     return _decoded(dict(map(tuple, await tx.all(_SETTINGS, school=school_id))))
+
+
+async def settings_of_person(tx: Tx, person_id: int) -> list[SchoolSettings]:
+    """The settings of each school of a person, in no order."""
+    values = defaultdict[int, dict[str, str]](dict)
+    for school_id, name, value in await tx.all(_SETTINGS_OF_PERSON, person=person_id):
+        values[school_id].update({name: value} if name is not None else {})
+    return [_decoded(found) for found in values.values()]
 
 
 def read(connection: Connection, school_id: int) -> SchoolSettings:
