@@ -39,7 +39,8 @@ from mailgate.directory_import import import_and_provision
 from mailgate.policy.matrix import list_key
 from mailgate.policy.sending import standing_of
 from mailgate.policy.stops import stop_of
-from mailgate.policy.writing import ListTarget, PersonTarget, Target, may_write
+from mailgate.policy.targets import ListTarget, PersonTarget, Target
+from mailgate.policy.writing import may_write
 from mailgate.store.provisioning import create_accounts
 from tests.support.postgresql import PostgresqlServer
 

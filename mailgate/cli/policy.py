@@ -37,7 +37,8 @@ from mailgate.policy.explaining import sentence, stop_sentence
 from mailgate.policy.matrix import Cell, Cells, Decision, Scope, Verdict, default_cells, describe
 from mailgate.policy.schools import school_id_of
 from mailgate.policy.stops import Stop, stop_of
-from mailgate.policy.writing import OutsideTarget, Target, may_write
+from mailgate.policy.targets import OutsideTarget, Target
+from mailgate.policy.writing import may_write
 
 app = typer.Typer(help="Who may write to whom.", no_args_is_help=True)
 app.add_typer(limits.app, name="limits")

@@ -16,7 +16,7 @@ from imap.rights import Rights, parse_rights
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
 from mailgate.policy.matrix import list_key
-from mailgate.policy.writing import ListTarget, PersonTarget
+from mailgate.policy.targets import ListTarget, PersonTarget
 from mailgate.store.access import LIST, PERSON
 from mailgate.store.provisioning import INBOX_ID
 from mailgate.store.schema import account, acl, shared_account

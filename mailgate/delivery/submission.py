@@ -33,10 +33,11 @@ from mailgate.moderation.holding import Holding, Message
 from mailgate.moderation.moderators import moderators_of
 from mailgate.moderation.wording import Writer
 from mailgate.policy import words
-from mailgate.policy.matrix import Decision, Verdict, default_cells
+from mailgate.policy.matrix import Verdict, default_cells
 from mailgate.policy.profiles import STAFF
 from mailgate.policy.schools import SchoolSettings, settings_of
-from mailgate.policy.writing import OutsideTarget, may_write
+from mailgate.policy.targets import OutsideTarget
+from mailgate.policy.writing import may_write
 from mailgate.store import Dispatch, MailStore, Parcel
 from smtp.handler import Envelope, Recipient, SmtpError
 from smtp.message import Prepared, prepare
@@ -130,12 +131,10 @@ class Submission(SmtpSignIn):
         stop = await self._brakes.verdict(envelope, found)
         target = OutsideTarget() if found is None else found.target
 
-        async def work(tx: Tx) -> tuple[Decision, SchoolSettings]:
-            decision = await may_write(tx, envelope.sender.account_id, target)
-            refused = decision.verdict is not Verdict.ALLOW
-            return decision, await settings_of(tx, decision.school_id if refused else None)
-
-        decision, school = await self._database.read(work)
+        decision = await self._database.read(lambda tx: may_write(tx, envelope.sender.account_id, target))
+        # Apart: on PostgreSQL a unit of one statement needs no transaction around it.
+        school_id = None if decision.verdict is Verdict.ALLOW else decision.school_id
+        school = await self._database.read(lambda tx: settings_of(tx, school_id)) if school_id else SchoolSettings()
         language = school.language or self._language
         if decision.verdict is Verdict.REFUSE:
             raise SmtpError(550, "5.7.1", ascii_only(words.refusal(decision, default_cells(), translator(language))))

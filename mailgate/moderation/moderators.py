@@ -11,7 +11,7 @@ from directory.list_schema import list_delegate
 from directory.schema import address, list_, list_member, person
 from directory.ties import schools_of
 from mailgate.database import Row, Statement, Tx
-from mailgate.policy.writing import ListTarget, PersonTarget
+from mailgate.policy.targets import ListTarget, PersonTarget
 from mailgate.store.access import LIST, PERSON
 from mailgate.store.schema import account
 

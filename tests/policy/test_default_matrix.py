@@ -11,7 +11,8 @@ import pytest
 from mailgate.database import Database, Tx
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient, resolve
 from mailgate.policy.matrix import WRITERS, Decision, Scope, Verdict
-from mailgate.policy.writing import OutsideTarget, PersonTarget, may_write
+from mailgate.policy.targets import OutsideTarget, PersonTarget
+from mailgate.policy.writing import may_write
 from tests.policy.academy import STAFF, Account, accounts, lists, narrowest_first
 from tests.policy.rules import ALLOW, MODERATE, REFUSE, to_list, to_person
 
