@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, insert, select, update
 
-from directory.addresses import check_free, givable
-from directory.list_definitions import RESERVED, Author, owner_of
+from directory.addresses import check_free
+from directory.list_definitions import Author, list_address
 from directory.list_graph import ListError
 from directory.list_membership import OneList
 from directory.list_schema import list_alias
@@ -20,14 +20,7 @@ def add(connection: Connection, one: OneList, wanted: str, author: Author) -> st
         TakenAddressError: somebody has the address, or had it.
     """
     lock(connection)
-    try:
-        address = givable(wanted)
-    except ValueError as error:
-        raise ListError(str(error)) from error
-    local, _, domain = address.partition("@")
-    owner_of(connection, domain)
-    if local in RESERVED:
-        raise ListError(f"{local}@ is an address that the directory gives, or that mail itself needs")
+    address, _ = list_address(connection, wanted)
     row = connection.execute(select(list_alias).where(list_alias.c.address == address)).first()
     if row is not None and row.list_id == one.list_id:
         if row.active:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from directory import reserved
 from directory.addresses import check_free, givable
 from directory.list_expression import Expression, ExpressionError, Term, parse, renamed, terms, written
 from directory.list_graph import ListError, check
@@ -22,10 +23,8 @@ from directory.schema import cite, list_, list_member, new_id, school
 from directory.sql import lock
 
 MAX_LABEL: Final = 120
-RESERVED: Final = frozenset(
-    {*FACTS["school"], *UNIONS["school"], *OF_CITE, "postmaster", "abuse", "mailer-daemon", "noreply", "no-reply"}
-)
-"""Local parts that no list by hand or by rule has: those of a school's own lists, and those of mail itself."""
+_GIVEN: Final = frozenset({*FACTS["school"], *UNIONS["school"], *OF_CITE})
+"""Local parts of the lists that the directory makes for a school or a cité."""
 
 
 class Author(NamedTuple):
@@ -52,11 +51,7 @@ def create(connection: Connection, wanted: str, label: str, author: Author, *, r
         ExpressionError: the rule cannot be read.
     """
     lock(connection)
-    address = _list_address(wanted)
-    local, _, domain = address.partition("@")
-    school_id = owner_of(connection, domain)
-    if local in RESERVED:
-        raise ListError(f"{local}@ is an address that the directory gives, or that mail itself needs")
+    address, school_id = list_address(connection, wanted)
     check_free(connection, address)
     list_id = new_id()
     connection.execute(
@@ -78,11 +73,18 @@ def create(connection: Connection, wanted: str, label: str, author: Author, *, r
     return made
 
 
-def _list_address(text: str) -> str:
+def list_address(connection: Connection, text: str) -> tuple[str, int | None]:
+    """An address that a list may be given, in lower case, with the school of its domain. Raises ListError."""
     try:
-        return givable(text)
+        address = givable(text)
+        school_id = owner_of(connection, address.rpartition("@")[2])
+        reserved.check(address)
     except ValueError as error:
         raise ListError(str(error)) from error
+    local = address.partition("@")[0]
+    if local in _GIVEN:
+        raise ListError(f"{local}@ is an address that the directory gives")
+    return address, school_id
 
 
 def owner_of(connection: Connection, domain: str) -> int | None:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, insert, select
 
+from directory import reserved
 from directory.addresses import check_free, givable
 from directory.nomenclature import Profile
 from directory.schema import ACTIVE, LOCAL, address, attachment, new_id, person, school
@@ -28,6 +29,7 @@ def add_person(
 
     Raises:
         TakenAddressError: a person or a list has, or had, this address.
+        ReservedAddressError: mail itself or the gateway needs it.
         ValueError: a malformed address or name, an unknown profile or school.
     """
     wanted = givable(address)
@@ -36,6 +38,7 @@ def add_person(
         raise ValueError("the name is empty or holds a control character")
     if profile not in list(Profile):
         raise ValueError(f"{profile!r} is not a profile; use one of {', '.join(Profile)}")
+    reserved.check(wanted, office=profile == Profile.SHARED)
     check_free(connection, wanted)
     school_id = _school_id(connection, school) if school else None
     person_id = new_id()

@@ -28,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 
+from directory import reserved
 from directory.identity import accounts
 from directory.list_schema import list_alias
 from directory.model import DirectoryError
@@ -136,7 +137,7 @@ def sync_people(connection: Connection, settings: ImportSettings, report: Import
     _note(connection, select(new.c.person_id, new.c.profile), report.added, report.added_ids)
     connection.execute(insert(_moved).from_select(["person_id"], select(new.c.person_id)))
     _insert(connection, settings)
-    _give_addresses(connection, settings)
+    _give_addresses(connection, settings, report)
 
 
 def _change(connection: Connection, report: ImportReport) -> None:
@@ -187,8 +188,10 @@ def _insert(connection: Connection, settings: ImportSettings) -> None:
     )
 
 
-def _give_addresses(connection: Connection, settings: ImportSettings) -> None:
-    """`given.surname`, homonyms numbered from 2 in order of record number; a taken address is passed over."""
+def _give_addresses(connection: Connection, settings: ImportSettings, report: ImportReport) -> None:
+    """`given.surname`, homonyms numbered from 2 in order of record number; a taken address is passed over, and so is
+    one that mail itself or the gateway needs.
+    """
     end = f"@{settings.ent_domain.lower()}"
     connection.execute(
         insert(_homeless).from_select(
@@ -203,6 +206,9 @@ def _give_addresses(connection: Connection, settings: ImportSettings) -> None:
             .where(~exists().where(address.c.person_id == accounts.c.person_id)),
         )
     )
+    needed = select(_homeless.c.source_id, _homeless.c.base).where(reserved.among(_homeless.c.base))
+    for source_id, base in connection.execute(needed.order_by(_homeless.c.source_id)):
+        report.found(Kind.TAKEN_ADDRESS, source_id, f"{base} is for mail itself or the gateway", "it gets a number")
     for round_ in range(_ROUNDS):
         _give(connection, settings, end, passed=round_)
         connection.execute(delete(_homeless).where(exists().where(address.c.person_id == _homeless.c.person_id)))
@@ -231,6 +237,7 @@ def _give(connection: Connection, settings: ImportSettings, end: str, *, passed:
     spelt = case((numbered.c.number == 1, ""), else_=cast(numbered.c.number, Text))
     given = (local + spelt + literal(end, Text)).label("address")
     taken = or_(exists().where(list_.c.address == given), exists().where(list_alias.c.address == given))
+    kept = reserved.among(given)
     connection.execute(
         insert_ignoring(connection, address).from_select(
             ["address", "person_id", "is_primary", "given_at", "base", "number"],
@@ -241,7 +248,7 @@ def _give(connection: Connection, settings: ImportSettings, end: str, *, passed:
                 literal(settings.today, Date),
                 numbered.c.base,
                 numbered.c.number,
-            ).where(~taken),
+            ).where(~taken, ~kept),
         )
     )
 

@@ -11,8 +11,10 @@ from rich.text import Text
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from certs import inspect
+from directory import reserved
+from directory.list_schema import list_alias
 from directory.nomenclature import Profile
-from directory.schema import list_, person, school
+from directory.schema import address, list_, person, school
 from mailgate import migrations
 from mailgate.cli.context import ExitCode, Json, console, print_json, settings_of
 from mailgate.config import Settings
@@ -86,13 +88,14 @@ async def database(settings: Settings) -> list[Finding]:
                 return [Finding("database", PROBLEM, text, "`mailgate serve` brings it up to date.")]
             async with engine.connect() as connection:
                 contents = await connection.run_sync(directory)
+                given = await connection.run_sync(addresses)
         wrong = await miscounted(settings)
     except DatabaseError as error:
         return [Finding("database", PROBLEM, str(error), "Correct database.url in the settings, or mend the database.")]
     counters = Finding("mailboxes", OK, "every counter is true")
     if wrong:
         counters = Finding("mailboxes", PROBLEM, f"{wrong} with wrong counters", "Please report it: no mail is lost.")
-    return [Finding("database", OK, f"schema {version.current}"), contents, counters]
+    return [Finding("database", OK, f"schema {version.current}"), contents, given, counters]
 
 
 async def miscounted(settings: Settings) -> int:
@@ -102,6 +105,25 @@ async def miscounted(settings: Settings) -> int:
         return len(await check_counters(opened))
     finally:
         await opened.close()
+
+
+def addresses(connection: Connection) -> Finding:
+    """Nobody has an address that mail itself or the gateway needs; an earlier version gave them."""
+    of_person = (
+        select(address.c.address)
+        .join(person, person.c.person_id == address.c.person_id)
+        .where(
+            (reserved.among(address.c.address, reserved.ACTING | reserved.SILENT))
+            | (reserved.among(address.c.address) & (person.c.profile != Profile.SHARED))
+        )
+    )
+    columns = (list_.c.address, list_alias.c.address)
+    of_list = [select(column).where(reserved.among(column)) for column in columns]
+    wrong = sorted(text for rows in (of_person, *of_list) for text in connection.scalars(rows))
+    if not wrong:
+        return Finding("addresses", OK, "none is one that the gateway needs")
+    text = f"the gateway or mail itself needs {', '.join(wrong)}"
+    return Finding("addresses", PROBLEM, text, "What is written there reaches nobody else: give them another address.")
 
 
 def directory(connection: Connection) -> Finding:

@@ -18,10 +18,11 @@ from sqlalchemy import Connection, select
 from directory.list_adjustments import Person, exclude
 from directory.list_definitions import Author, find
 from directory.list_membership import follow
+from directory.reserved import LEAVE
 from directory.schema import address as addresses
 from mailgate.database import Database, Tx
 from mailgate.database.batch import batch_engine
-from mailgate.delivery.posting import LEAVE, is_automatic_reply
+from mailgate.delivery.posting import is_automatic_reply
 from mailgate.delivery.recipients import ListRecipient, fold, is_member, may_leave, resolve
 from mailgate.i18n import Language, ascii_only, translator
 from mailgate.policy.audit import record

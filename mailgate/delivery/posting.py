@@ -12,14 +12,13 @@ from email.header import Header
 from typing import Final
 
 from directory.list_settings import ListSettings, Reply
+from directory.reserved import LEAVE
 from smtp.message import Prepared, fields
 
 _OF_A_LIST: Final = frozenset(
     {b"list-id", b"list-post", b"list-help", b"list-archive", b"list-owner", b"list-subscribe", b"list-unsubscribe",
      b"list-unsubscribe-post", b"precedence"}
 )  # fmt: skip
-LEAVE: Final = "leave+"
-"""Before the address of a list: where its members write to leave it (`mailgate.delivery.leaving`)."""
 _LOOP: Final = b"x-loop"
 _SIGNED: Final = frozenset({b"dkim-signature", b"arc-message-signature"})
 

@@ -139,7 +139,14 @@ def check(connection: Connection, text: str) -> Reach:
         tuple(Member(row.display, row.address, row.profile, tuple(_lacks(row))) for row in rows),
         len(set(families(ties).values())),
         sum(each.excluded for each in adjustments(connection, one.list_id)),
-        tuple(_may_post(connection, one.school_id, list_key(one.kind, one.audience), settings.posting)),
+        tuple(
+            _may_post(
+                connection,
+                one.school_id,
+                list_key(one.kind, one.audience, of_cite=one.school_id is None),
+                settings.posting,
+            )
+        ),
         settings,
     )
 

@@ -15,6 +15,7 @@ from email.utils import format_datetime, make_msgid
 from functools import partial
 from typing import IO, Final
 
+from directory.reserved import RECALL
 from imap.message import readable_text
 from mailgate.config import Settings
 from mailgate.database import Database, Tx
@@ -27,7 +28,6 @@ from mailgate.store import Dispatch, MailStore, dispatches
 from smtp.handler import Envelope, Sender, SmtpError
 from smtp.message import fields, read_header
 
-LOCAL_PARTS: Final = ("recall", "rappel")
 _READ: Final = 64 * 1024
 """Octets of a request that are looked through for a Message-ID, when it answers to none."""
 _MOST: Final = 20
@@ -44,7 +44,7 @@ class _Found:
 
 
 class RecallByMail:
-    """What the submission server does with messages to the addresses of `LOCAL_PARTS`."""
+    """What the submission server does with messages to the addresses of `RECALL`."""
 
     def __init__(self, database: Database, store: MailStore, settings: Settings) -> None:
         self._database = database
@@ -55,7 +55,7 @@ class RecallByMail:
     def is_for(self, address: str) -> bool:
         """Whether an address is one of these."""
         local, _, domain = address.strip().lower().rpartition("@")
-        return local in LOCAL_PARTS and domain == self._domain
+        return local in RECALL and domain == self._domain
 
     async def deliver(self, envelope: Envelope, content: IO[bytes], own: Collection[int]) -> str:
         """Take back the message that a request names; give the text after ``250``.
@@ -137,7 +137,7 @@ def _letter(header: bytes, envelope: Envelope, text: str, found: _Found) -> byte
     translate = translator(found.language)
     domain = envelope.sender.username.rpartition("@")[2] or "localhost"
     letter = EmailMessage(policy=SMTP)
-    letter["From"] = f"{LOCAL_PARTS[1] if found.language == 'fr' else LOCAL_PARTS[0]}@{domain}"
+    letter["From"] = f"{RECALL[1] if found.language == 'fr' else RECALL[0]}@{domain}"
     letter["To"] = envelope.sender.username
     letter["Subject"] = translate(_("Your message was taken back"))
     letter["Date"] = format_datetime(datetime.now(UTC))

@@ -11,11 +11,11 @@ from sqlalchemy import and_, bindparam, func, or_, select
 
 from directory.addresses import lists_named
 from directory.list_schema import list_setting
-from directory.schema import address, list_, list_member, person
+from directory.schema import address, cite, list_, list_member, person
 from imap.rights import Rights, parse_rights
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
-from mailgate.policy.matrix import list_key
+from mailgate.policy.matrix import CITE, list_key
 from mailgate.policy.targets import ListTarget, PersonTarget
 from mailgate.store.access import LIST, PERSON
 from mailgate.store.provisioning import INBOX_ID
@@ -41,6 +41,7 @@ _LIST: Final = Statement(
     .outerjoin(list_setting, list_setting.c.list_id == list_.c.list_id)
     .where(list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.active.is_(True))
 )
+_CITE: Final = Statement(select(cite.c.cite_id).where(cite.c.domain == bindparam("domain")))
 _CLOSED: Final = Statement(
     select(list_.c.school_id).where(
         list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.closed_at.is_not(None)
@@ -140,7 +141,10 @@ async def resolve(tx: Tx, text: str) -> PersonRecipient | ListRecipient | None:
         return PersonRecipient(row[0], row[1] == "active", PersonTarget(row[0], row[2]))
     if row := await tx.one(_LIST, address=folded):
         list_id, kind, audience, target_id, school_id, name, label, hold_minutes = row
-        target = ListTarget(kind, target_id, school_id, list_key(kind, audience), list_id)
+        key = list_key(kind, audience, of_cite=school_id is None)
+        if school_id is None and kind != CITE and (its := await tx.one(_CITE, domain=name.rpartition("@")[2])):
+            kind, target_id = CITE, its[0]
+        target = ListTarget(kind, target_id, school_id, key, list_id)
         return ListRecipient(list_id, target, name, label, hold_minutes)
     return None
 

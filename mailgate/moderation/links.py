@@ -7,11 +7,11 @@ from datetime import tzinfo
 from typing import Final
 from urllib.parse import quote
 
+from directory.reserved import MODERATION
 from mailgate.config import Settings
 from mailgate.moderation.held import HeldMessage
 from mailgate.moderation.tokens import Action, sign
 
-LOCAL: Final = "moderation"
 PATH: Final = "/moderation/"
 
 
@@ -28,12 +28,12 @@ class Service:
     @property
     def address(self) -> str:
         """That of every notice; a message to it is refused, with a word on what to do instead."""
-        return f"{LOCAL}@{self.domain}"
+        return f"{MODERATION}@{self.domain}"
 
     def token_in(self, address: str) -> str | None:
         """The token in the address of a decision; empty for `address` itself, None for any other."""
         local, _, domain = address.lower().rpartition("@")
-        if domain != self.domain or local.partition("+")[0] != LOCAL:
+        if domain != self.domain or local.partition("+")[0] != MODERATION:
             return None
         return local.partition("+")[2]
 
@@ -65,4 +65,4 @@ def link(service: Service, key: bytes, held: HeldMessage, slot: int, account_id:
     """The way for one person to do one thing."""
     token = sign(key, held.held_id, slot, account_id, held.expires_at, action)
     page = f"{service.base_url}{PATH}{token}" if service.base_url else ""
-    return Link(f"{LOCAL}+{token}@{service.domain}", page)
+    return Link(f"{MODERATION}+{token}@{service.domain}", page)

@@ -50,6 +50,8 @@ OUTSIDE: Final = "outside"
 """In the place of a profile: everybody whose mail is not here."""
 MANUAL: Final = "manual"
 """In the place of an audience: lists that the directory did not make."""
+CITE: Final = "cite"
+"""The kind of the lists of a cité scolaire."""
 
 Cell: TypeAlias = tuple[str, str, Scope]
 """Writer, recipient, scope."""
@@ -58,14 +60,16 @@ Cells: TypeAlias = Mapping[Cell, Verdict]
 WRITERS: Final = (*(profile.value for profile in Profile if profile is not Profile.SHARED), OUTSIDE)
 
 
-def list_key(kind: str, audience: str) -> str:
-    """How the matrix names lists of this kind and audience."""
-    return f"{kind}.{audience}" if kind in _AUDIENCES else MANUAL
+def list_key(kind: str, audience: str, *, of_cite: bool = False) -> str:
+    """How the matrix names lists of this kind and audience; `of_cite`: the list is of no school, but of a cité."""
+    if kind in _AUDIENCES:
+        return f"{kind}.{audience}"
+    return f"{CITE}.{MANUAL}" if of_cite else MANUAL
 
 
 _AUDIENCES: Final = {
     **{kind: (*audiences, *UNIONS.get(kind, ())) for kind, audiences in FACTS.items()},
-    "cite": tuple(OF_CITE),
+    CITE: (*OF_CITE, MANUAL),
 }
 LISTS: Final = (*(f"{kind}.{audience}" for kind, found in _AUDIENCES.items() for audience in found), MANUAL)
 RECIPIENTS: Final = (*(profile.value for profile in Profile), OUTSIDE, *LISTS)

@@ -18,7 +18,9 @@ class PersonTarget:
 
 @dataclass(frozen=True, slots=True)
 class ListTarget:
-    """A list as the policy sees one: `key` is that of `mailgate.policy.matrix.list_key`; of no school for a cité."""
+    """A list as the policy sees one: `key` is that of `mailgate.policy.matrix.list_key`; of no school for a cité, which
+    is then the target of lists that people made, too.
+    """
 
     kind: str
     target_id: int

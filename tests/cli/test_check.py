@@ -169,3 +169,15 @@ def test_a_file_that_is_no_database_or_a_folder_that_is_not_there(
     assert text in problems(mailgate("check", "--json", MAILGATE_DATABASE__URL=url))["database"]
     for command in (["list", "show"], ["account", "add", "a@b.org", "--name", "A"], ["serve"]):
         assert text in mailgate.refused(1, *command, MAILGATE_DATABASE__URL=url)
+
+
+def test_an_address_of_the_gateway_that_somebody_was_given_before_is_told(
+    academy: Command, files: CertificateFiles
+) -> None:
+    settings(academy, files)
+    with sqlite3.connect(academy.folder / "academy.db") as database:
+        database.execute("UPDATE address SET address = 'rappel@ent.example.org' WHERE address LIKE 'theo.david@%'")
+        database.execute("UPDATE list SET address = 'help+x@clg.example.org' WHERE address LIKE '6eme-a.parents@%'")
+    found = problems(academy("check", "--json"))
+    assert list(found) == ["addresses"]
+    assert "needs help+x@clg.example.org, rappel@ent.example.org " in found["addresses"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,12 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, select
 
+from directory import list_aliases, list_definitions, reserved
 from directory.addresses import TakenAddressError
+from directory.list_definitions import find
+from directory.list_graph import ListError
 from directory.local import add_person
+from directory.nomenclature import Profile
 from directory.queries import LIST_BY_ADDRESS, PERSON_BY_ADDRESS, people
 from directory.report import Kind
+from directory.reserved import ROLES, ReservedAddressError
 from directory.schema import address, metadata, person
 from tests.directory.academy import SETTINGS, members, pupil, small, take, teacher
+from tests.directory.listing import ADMIN
 
 
 def _addresses(connection: Connection) -> dict[str, str]:
@@ -139,3 +146,35 @@ def test_no_sequence_of_sets_moves_an_address(sets: list[dict[int, str]]) -> Non
             assert len(set(after.values())) == len(after)
             before = after
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "local", [*sorted(reserved.NAMES), *(f"{prefix}6eme-a.parents" for prefix in reserved.PREFIXES)]
+)
+@pytest.mark.parametrize("domain", ["ent.example.org", "clg-jules-ferry.ent.example.org"])
+def test_nobody_is_given_an_address_of_the_gateway(connection: Connection, local: str, domain: str) -> None:
+    take(connection, small(pupil(1)))
+    with pytest.raises(ReservedAddressError, match=r"needs|acts"):
+        add_person(connection, given="", sn="X", address=f"{local.title()}@{domain}")
+    with pytest.raises(ListError, match=r"needs|acts"):
+        list_definitions.create(connection, f"{local}@clg-jules-ferry.ent.example.org", "X", ADMIN)
+    one = find(connection, "eleves@clg-jules-ferry.ent.example.org")
+    with pytest.raises(ListError, match=r"needs|acts"):
+        list_aliases.add(connection, one, f"{local}@clg-jules-ferry.ent.example.org", ADMIN)
+
+
+def test_an_office_of_mail_may_be_a_shared_mailbox(connection: Connection) -> None:
+    for local in ROLES:
+        add_person(connection, given="", sn=local, address=f"{local}@ent.example.org", profile=Profile.SHARED)
+    with pytest.raises(ReservedAddressError):
+        add_person(connection, given="", sn="X", address="recall@ent.example.org", profile=Profile.SHARED)
+
+
+def test_who_is_called_like_an_address_of_the_gateway_gets_a_number(connection: Connection) -> None:
+    report = take(connection, small(pupil(1, " Rappel"), pupil(2, " Rappel"), pupil(3, "Abuse ")))
+    found = _addresses(connection)
+    assert sorted(found.values()) == ["1", "2", "3"]
+    assert all(re.fullmatch(r"rappel\d|abuse\d", local) for local in found)
+    told = {(one.who, one.what) for one in report.findings if one.kind is Kind.TAKEN_ADDRESS}
+    assert ("1", "rappel@ent.example.org is for mail itself or the gateway") in told
+    assert len(told) == 3

@@ -8,7 +8,7 @@ from email.policy import SMTP
 
 import pytest
 
-from tests.end_to_end.gateway import Gateway, Person, compose
+from tests.end_to_end.gateway import Gateway, Person, compose, subjects
 from tests.policy.academy import accounts
 
 SCHOOL = "clg-frederic-mistral.ent.example.org"
@@ -137,3 +137,22 @@ def test_a_member_leaves_where_the_list_lets_its_members_leave(gateway: Gateway,
     assert gateway.command("list", "members", address, "--json").strip() == "[]"
     gateway.command("list", "refresh")
     assert gateway.command("list", "members", address, "--json").strip() == "[]"
+
+
+def test_a_list_that_people_made_for_a_cite_takes_messages_of_its_staff(gateway: Gateway, cast: Cast) -> None:
+    address = "conseil@cite-frederic-mistral.ent.example.org"
+    gateway.command("list", "create", address, "Conseil de cité")
+    gateway.command("list", "members", "add", address, cast.member.address)
+    head = next(one for one in gateway.by_profile("management") if one.school == cast.member.school)
+    assert rcpt(gateway, head, address) == (250, "2.1.5 Recipient OK")
+    for teacher in (cast.teacher, cast.elsewhere):
+        assert rcpt(gateway, teacher, address)[1].startswith("2.1.5 Message accepte ; il sera relu")
+    assert rcpt(gateway, cast.member, address)[0] == 550
+    assert "to cite.manual of their own cité scolaire, by the shipped matrix" in gateway.command(
+        "policy", "explain", head.address, address
+    )
+    assert "same-cite  allow" in gateway.command("list", "check", address)
+    gateway.command("list", "settings", "set", address, "posting=staff")
+    gateway.send(cast.elsewhere, [address], compose(cast.elsewhere, address, "Ordre du jour"))
+    with gateway.imap(cast.member) as client:
+        assert "Ordre du jour" in subjects(client)
