@@ -19,10 +19,13 @@ from directory.list_membership import DERIVED, MANUAL, RULE, OneList
 from directory.list_schema import list_include, list_rule
 from directory.membership import FACTS, OF_CITE, UNIONS
 from directory.queries import LIST_BY_ADDRESS
+from directory.reserved import HELP, LEAVE
 from directory.schema import cite, list_, list_member, new_id, school
 from directory.sql import lock
 
 MAX_LABEL: Final = 120
+MAX_LOCAL: Final = 64 - max(len(LEAVE), len(HELP))
+"""Characters of the local part of a list: RFC 5321 section 4.5.3.1.1 allows 64 octets, a command stands before it."""
 _GIVEN: Final = frozenset({*FACTS["school"], *UNIONS["school"], *OF_CITE})
 """Local parts of the lists that the directory makes for a school or a cité."""
 
@@ -82,6 +85,8 @@ def list_address(connection: Connection, text: str) -> tuple[str, int | None]:
     except ValueError as error:
         raise ListError(str(error)) from error
     local = address.partition("@")[0]
+    if len(local) > MAX_LOCAL:
+        raise ListError(f"{local}@ is too long: a list has at most {MAX_LOCAL} characters before the @")
     if local in _GIVEN:
         raise ListError(f"{local}@ is an address that the directory gives")
     return address, school_id

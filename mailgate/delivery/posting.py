@@ -1,8 +1,8 @@
 """A message on its way to a list: what its header says of the list, and what a list does not take.
 
 The body is never touched, and no field that the writer signed: a signed message keeps its Subject and Reply-To. The
-fields are those of RFC 2369 (List-Post, and List-Unsubscribe where members may leave), RFC 2919 (List-Id) and RFC 3834
-section 5.2 (Precedence is what older responders look at).
+fields are those of RFC 2369 (List-Help, List-Post, and List-Unsubscribe where members may leave), RFC 2919 (List-Id)
+and RFC 3834 section 5.2 (Precedence is what older responders look at).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from email.header import Header
 from typing import Final
 
 from directory.list_settings import ListSettings, Reply
-from directory.reserved import LEAVE
+from directory.reserved import HELP, LEAVE
 from smtp.message import Prepared, fields
 
 _OF_A_LIST: Final = frozenset(
@@ -45,6 +45,16 @@ def is_automatic_reply(header: bytes) -> bool:
     )
 
 
+def wants_no_answer(header: bytes) -> bool:
+    """Whether a program or a list wrote it: then no program answers (RFC 3834 section 2)."""
+    return any(
+        (name == b"auto-submitted" and not value.strip().lower().startswith(b"no"))
+        or (name == b"precedence" and value.strip().lower() in {b"bulk", b"junk", b"list"})
+        or name == b"list-id"
+        for name, value, _ in fields(header)
+    )
+
+
 def as_posted(message: Prepared, to: PostedTo) -> Prepared:
     """The copy that members of a list get."""
     kept = [(name, value, whole) for name, value, whole in fields(message.header) if name not in _OF_A_LIST]
@@ -58,18 +68,27 @@ def as_posted(message: Prepared, to: PostedTo) -> Prepared:
         lines.append(_tagged(value, settings.tag) if name == b"subject" and settings.tag and not signed else whole)
     if answers:
         lines.append(b"Reply-To: <%s>\r\n" % answers.encode())
-    lines.append(b"List-Id: %s<%s>\r\n" % (_phrase(to.label), to.address.replace("@", ".").encode()))
-    lines.append(b"List-Post: <mailto:%s>\r\n" % to.address.encode())
-    if settings.leaving:
-        lines.append(b"List-Unsubscribe: <mailto:%s?subject=unsubscribe>\r\n" % _leave_address(to.address))
+    lines.append(list_fields(to))
     lines.append(b"Precedence: list\r\n")
     lines.append(b"X-Loop: %s\r\n" % to.address.encode())
     return replace(message, header=b"".join(lines) + b"\r\n")
 
 
-def _leave_address(address: str) -> bytes:
-    """Where a member writes to leave, for a mailto URI (RFC 6068): a plus is a plus there."""
-    return LEAVE.encode() + address.encode()
+def list_fields(of: PostedTo) -> bytes:
+    """The fields by which a message says which list it is of. A plus is a plus in a mailto URI (RFC 6068)."""
+    lines = [
+        b"List-Id: %s<%s>\r\n" % (_phrase(of.label), of.address.replace("@", ".").encode()),
+        b"List-Post: <mailto:%s>\r\n" % of.address.encode(),
+        b"List-Help: <mailto:%s?subject=help>\r\n" % command_address(of.address, help_=True).encode(),
+    ]
+    if of.settings.leaving:
+        lines.append(b"List-Unsubscribe: <mailto:%s?subject=unsubscribe>\r\n" % command_address(of.address).encode())
+    return b"".join(lines)
+
+
+def command_address(address: str, *, help_: bool = False) -> str:
+    """Where a member writes to leave a list (`mailgate.delivery.leaving`), or anybody to ask about it (`helping`)."""
+    return f"{HELP if help_ else LEAVE}{address}"
 
 
 def _tagged(subject: bytes, tag: str) -> bytes:

@@ -23,6 +23,7 @@ from mailgate.database.contract import Work
 from mailgate.delivery import posting, recipients, success
 from mailgate.delivery.brakes import Brakes, Found
 from mailgate.delivery.copies import Copies
+from mailgate.delivery.helping import Helping, Question
 from mailgate.delivery.leaving import Leave, Leaving
 from mailgate.delivery.recall import RecallByMail
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
@@ -60,6 +61,7 @@ class Submission(SmtpSignIn):
         self._decisions = DecisionsByMail(moderation, service, language)
         self._holding = Holding(database, service, language=language, expiry=settings.moderation.expiry)
         self._leaving = Leaving(database, settings.database.url, language)
+        self._helping = Helping(database, store, settings.gateway.hostname, language)
         self._database = database
         self._store = store
         self._recall = RecallByMail(database, store, settings)
@@ -101,9 +103,10 @@ class Submission(SmtpSignIn):
                 await self._check_size([found], envelope.declared_size)
                 await self._brakes.admit(envelope, found)
             case None if self._directory.holds(recipient.address):
-                if leave := await self._leaving.rcpt_to(envelope, recipient.address):
-                    recipient.resolved = leave
-                    return
+                for command in (self._leaving, self._helping):
+                    if wish := await command.rcpt_to(envelope, recipient.address):
+                        recipient.resolved = wish
+                        return
                 await self._refuse_closed(recipient.address)
                 raise self._refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
             case None:
@@ -115,7 +118,7 @@ class Submission(SmtpSignIn):
         if self._decisions.is_for(recipient.address):
             recipient.resolved = await self._decisions.rcpt_to(envelope, recipient.address)
             return True
-        if any(isinstance(one.resolved, Ticket | Leave) for one in envelope.recipients):
+        if any(isinstance(one.resolved, Ticket | Leave | Question) for one in envelope.recipients):
             raise self._refusal(550, "5.7.1", _("Please send a decision alone, to nobody else."))
         recalls = self._recall.is_for(recipient.address)
         if envelope.recipients and recalls is not _is_recall(envelope):
@@ -196,6 +199,8 @@ class Submission(SmtpSignIn):
             return await self._decisions.deliver(ticket, content)
         if isinstance(leave := envelope.recipients[0].resolved, Leave):
             return await self._leaving.deliver(leave, content)
+        if isinstance(question := envelope.recipients[0].resolved, Question):
+            return await self._helping.deliver(question, content, self._brakes.guard(envelope, 1))
         self._brakes.check_content(envelope, content)
         if _is_recall(envelope):
             return await self._recall.deliver(envelope, content, set((await self._senders(envelope)).values()))

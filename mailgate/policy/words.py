@@ -46,11 +46,12 @@ _ONLY: Final = {
     Scope.SAME_CITE: _("Messages {writers} {recipients} are accepted only within the same school."),
 }
 _NEVER: Final = _("Messages {writers} {recipients} are not accepted here. The school can tell you more.")
-_POSTING: Final = {
+POSTING: Final = {
     Posting.MEMBERS: _("Only members of this list may write to it."),
     Posting.MANAGERS: _("Only those who manage this list may write to it."),
     Posting.STAFF: _("Only the school's staff may write to this list."),
 }
+"""What a list says that takes messages from some alone."""
 
 
 def refusal(decision: Decision, cells: Cells, translate: Callable[[str], str]) -> str:
@@ -58,7 +59,7 @@ def refusal(decision: Decision, cells: Cells, translate: Callable[[str], str]) -
     takes messages from.
     """
     if decision.posting is not Posting.POLICY:
-        return translate(_POSTING[decision.posting])
+        return translate(POSTING[decision.posting])
     writers = translate(_WRITERS[decision.writer])
     recipients = translate(_LIST if decision.recipient in LISTS else _RECIPIENTS[decision.recipient])
     sentence = _NEVER

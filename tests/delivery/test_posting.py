@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.list_settings import ListSettings, Reply
-from mailgate.delivery.posting import PostedTo, as_posted, has_passed, is_automatic_reply
+from mailgate.delivery.posting import PostedTo, as_posted, has_passed, is_automatic_reply, wants_no_answer
 from smtp.message import Prepared
 
 ADDRESS = "6eme-a.parents@clg-mistral.ent.example.org"
@@ -32,13 +32,17 @@ def test_a_list_says_which_it_is_and_changes_nothing_else() -> None:
     copy = posted(HEADER)
     assert copy["List-Id"].endswith("<6eme-a.parents.clg-mistral.ent.example.org>")
     assert copy["List-Post"] == f"<mailto:{ADDRESS}>"
+    assert copy["List-Help"] == f"<mailto:help+{ADDRESS}?subject=help>"
     assert copy["Precedence"] == "list"
     assert (copy["Subject"], copy["Reply-To"], copy["From"]) == ("Sortie", None, "a@ent.example.org")
 
 
 def test_fields_of_another_list_are_not_passed_on() -> None:
-    copy = posted(HEADER + b"List-Id: <other.example.org>\r\nList-Unsubscribe: <mailto:x@example.org>\r\n")
-    assert len(copy.get_all("List-Id") or []) == 1
+    copy = posted(
+        HEADER
+        + b"List-Id: <other.example.org>\r\nList-Help: <mailto:x@y>\r\nList-Unsubscribe: <mailto:x@example.org>\r\n"
+    )
+    assert len(copy.get_all("List-Id") or []) == len(copy.get_all("List-Help") or []) == 1
     assert copy["List-Unsubscribe"] is None
 
 
@@ -92,3 +96,17 @@ def test_no_label_and_no_tag_breaks_the_header(label: str, tag: str) -> None:
     assert copy["List-Id"].endswith("<6eme-a.parents.clg-mistral.ent.example.org>")
     assert copy["Message-ID"] == "<1@x>"
     assert copy["Subject"].endswith("Sortie")
+
+
+@pytest.mark.parametrize(
+    ("field", "answered"),
+    [
+        (b"Auto-Submitted: auto-generated", False),
+        (b"Auto-Submitted: no", True),
+        (b"Precedence: Bulk", False),
+        (b"Precedence: first-class", True),
+        (b"List-Id: <x.example.org>", False),
+    ],
+)
+def test_programs_get_no_answer(field: bytes, *, answered: bool) -> None:
+    assert wants_no_answer(HEADER + field + b"\r\n\r\n") is not answered

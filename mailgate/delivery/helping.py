@@ -1,0 +1,215 @@
+"""What a list is, told by mail: the address in List-Help (RFC 2369 section 3.1).
+
+Whoever signs in may ask; the answer goes into the INBOX of who asked, and counts as a message that this person sent.
+It names whom to ask only as far as that is staff, or a list of staff, to whom this person may write: people of a
+household never stand in it. Programs get no answer (RFC 3834 section 2).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import IO, Final
+
+from sqlalchemy import BigInteger, Text, and_, bindparam, select
+
+from directory.list_delegates import LIST, PERSON, Role
+from directory.list_schema import list_delegate
+from directory.list_settings import SETTINGS_OF_LIST, ListSettings, Posting, from_row
+from directory.reserved import HELP
+from directory.schema import ACTIVE, address, list_, person
+from mailgate.database import Database, Statement, Tx
+from mailgate.database.contract import Work
+from mailgate.delivery.list_letters import ListLetter, write
+from mailgate.delivery.posting import PostedTo, command_address, wants_no_answer
+from mailgate.delivery.recipients import ListRecipient, fold, is_member, resolve
+from mailgate.i18n import Language, ascii_only, translator
+from mailgate.policy import words
+from mailgate.policy.matrix import CITE, Decision, Verdict, default_cells
+from mailgate.policy.profiles import STAFF
+from mailgate.policy.schools import settings_of
+from mailgate.policy.sharing import may_receive_as_list
+from mailgate.policy.writing import may_write
+from mailgate.store import MailStore, Parcel
+from smtp.handler import Envelope, SmtpError
+from smtp.message import fields, read_header
+
+_MOST: Final = 5
+"""Whom to ask, at most."""
+_MESSAGE_ID: Final = re.compile(rb"<[!-;=?-~]{1,400}>")
+_SETTINGS: Final = Statement(SETTINGS_OF_LIST)
+_manages = and_(
+    list_delegate.c.list_id == bindparam("list_id", type_=BigInteger), list_delegate.c.role == Role.MANAGE.value
+)
+_MANAGERS: Final = Statement(
+    select(person.c.display, address.c.address, person.c.profile)
+    .join(list_delegate, and_(list_delegate.c.grantee == PERSON, list_delegate.c.grantee_id == person.c.person_id))
+    .join(address, and_(address.c.person_id == person.c.person_id, address.c.is_primary.is_(True)))
+    .where(_manages, person.c.state == ACTIVE)
+    .order_by(person.c.sn, person.c.given, person.c.person_id)
+)
+_MANAGING_LISTS: Final = Statement(
+    select(list_.c.label, list_.c.address, list_.c.audience)
+    .join(list_delegate, and_(list_delegate.c.grantee == LIST, list_delegate.c.grantee_id == list_.c.list_id))
+    .where(_manages, list_.c.active.is_(True))
+    .order_by(list_.c.address)
+)
+_HEADS: Final = Statement(
+    select(list_.c.label, list_.c.address).where(
+        list_.c.kind == bindparam("kind", type_=Text),
+        list_.c.target_id == bindparam("target", type_=BigInteger),
+        list_.c.audience == "direction",
+        list_.c.active.is_(True),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Somebody asks about a list, in the language of its school."""
+
+    account_id: int
+    username: str
+    of: ListRecipient
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What there is to tell this person of the list."""
+
+    settings: ListSettings
+    decision: Decision
+    member: bool
+    contacts: tuple[str, ...]
+
+
+class Helping:
+    """What the submission server does with the addresses in List-Help."""
+
+    def __init__(self, database: Database, store: MailStore, hostname: str, language: Language) -> None:
+        self._database = database
+        self._store = store
+        self._hostname = hostname
+        self._language = language
+
+    async def rcpt_to(self, envelope: Envelope, address: str) -> Question | None:
+        """The question that writing there is; None for an address of no list. Raises SmtpError."""
+        folded = fold(address)
+        if not folded.startswith(HELP):
+            return None
+
+        async def work(tx: Tx) -> tuple[ListRecipient, Language] | None:
+            found = await resolve(tx, folded.removeprefix(HELP))
+            if not isinstance(found, ListRecipient):
+                return None
+            return found, (await settings_of(tx, found.target.school_id)).language or self._language
+
+        if (known := await self._database.read(work)) is None:
+            return None
+        found, language = known
+        if not envelope.mail_from:
+            raise _refusal(language, _("Lists take no automatic answers."))
+        if envelope.recipients:
+            raise _refusal(language, _("Please send this wish alone, to nobody else."))
+        return Question(envelope.sender.account_id, envelope.sender.username, found, language)
+
+    async def deliver(self, question: Question, content: IO[bytes], first: Work[None]) -> str:
+        """Answer, after `first` in the same transaction; give the text after ``250``. Raises SmtpError."""
+        header = read_header(content).block
+        if wants_no_answer(header):
+            raise _refusal(question.language, _("Lists take no automatic answers."))
+        known = await self._database.read(lambda tx: _look(tx, question))
+        of = PostedTo(question.of.address, question.of.label, known.settings)
+        asked = next((value.strip() for name, value, _ in fields(header) if name == b"message-id"), b"")
+        answers = asked.decode() if _MESSAGE_ID.fullmatch(asked) else ""
+        letter = ListLetter(
+            _said(question.language, _("The list {address}"), address=of.address),
+            _paragraphs(question, of, known),
+            to=question.username,
+            answers=answers,
+        )
+        parcel = Parcel(write(letter, of, self._hostname), frozenset([question.account_id]), list_id=None)
+        await self._store.deliver_all([parcel], first=first)
+        return ascii_only(_said(question.language, _("The answer is in your mailbox.")))
+
+
+async def _look(tx: Tx, question: Question) -> _Known:
+    of = question.of
+    return _Known(
+        from_row(await tx.one(_SETTINGS, list_id=of.list_id)),
+        await may_write(tx, question.account_id, of.target),
+        await is_member(tx, of.list_id, question.account_id),
+        await _contacts(tx, question),
+    )
+
+
+async def _contacts(tx: Tx, question: Question) -> tuple[str, ...]:
+    """Whom this person may ask: staff who manage the list, else the heads of its school or cité."""
+    of = question.of
+    people = [row for row in await tx.all(_MANAGERS, list_id=of.list_id) if row[2] in STAFF]
+    lists = [row for row in await tx.all(_MANAGING_LISTS, list_id=of.list_id) if may_receive_as_list(row[2])]
+    found = [*people, *lists]
+    if not found:
+        school_id = of.target.school_id
+        kind, target_id = (CITE, of.target.target_id) if school_id is None else ("school", school_id)
+        found = await tx.all(_HEADS, kind=kind, target=target_id)
+    contacts = []
+    for name, text, *_ in found[:_MOST]:
+        to = await resolve(tx, text)
+        if to and (await may_write(tx, question.account_id, to.target)).verdict is not Verdict.REFUSE:
+            contacts.append(f"{name} <{text}>")
+    return tuple(contacts)
+
+
+def _paragraphs(question: Question, of: PostedTo, known: _Known) -> list[str]:
+    language, settings = question.language, known.settings
+    told = [_said(language, _("{label} <{address}> is a list of the school."), label=of.label, address=of.address)]
+    member = _("You are on this list: what is written to it reaches you.")
+    told.append(_said(language, member if known.member else _("You are not on this list.")))
+    told.append(_writing(language, known))
+    if settings.size_limit:
+        text = _("Messages to {address} may have {limit} KB, attachments included.")
+        told.append(_said(language, text, address=of.address, limit=str(settings.size_limit // 1024)))
+    if settings.hold_minutes:
+        text = _("A message goes {minutes} minutes after it was sent; until then its writer can take it back.")
+        told.append(_said(language, text, minutes=str(settings.hold_minutes)))
+    if known.member and settings.leaving:
+        text = _("To leave this list, send a message to {address}.")
+        told.append(_said(language, text, address=command_address(of.address)))
+    elif known.member:
+        told.append(_said(language, _("Members do not leave this list by themselves. The school can tell you more.")))
+    if known.contacts:
+        told.append(_said(language, _("Questions about this list are answered by:")) + "\n" + "\n".join(known.contacts))
+    else:
+        told.append(_said(language, _("For questions about this list, please ask the school's office.")))
+    return told
+
+
+def _writing(language: Language, known: _Known) -> str:
+    """Who may write, and whether this person may."""
+    translate = translator(language)
+    posting = known.settings.posting
+    if known.decision.verdict is Verdict.REFUSE:
+        may_not = translate(_("You may not write to this list."))
+        return f"{may_not} {words.refusal(known.decision, default_cells(), translate)}"
+    rules = _("The rules of the school say who may write to it.")
+    who = translate(rules if posting is Posting.POLICY else words.POSTING[posting])
+    may = {
+        Verdict.ALLOW: _("You may write to this list."),
+        Verdict.MODERATE: _("You may write to this list; somebody looks at your message before it is delivered."),
+    }[known.decision.verdict]
+    return f"{translate(may)} {who}"
+
+
+def _refusal(language: Language, text: str) -> SmtpError:
+    return SmtpError(550, "5.7.1", ascii_only(_said(language, text)))
+
+
+def _said(language: Language, text: str, **values: str) -> str:
+    return translator(language)(text).format(**values)
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text
