@@ -75,7 +75,7 @@ list_setting = Table(
     _part("list_id", "list.list_id"),
     *(Column(name, Text) for name in ("posting", "reply", "reply_to", "tag", "welcome")),
     *(Column(name, Boolean) for name in ("archive", "leaving")),
-    *(Column(name, Integer) for name in ("size_limit", "hold_minutes")),
+    *(Column(name, Integer) for name in ("size_limit", "hold_minutes", "archive_days")),
     *_made(),
 )
 """What was set for a list; null is the default (`directory.list_settings`)."""

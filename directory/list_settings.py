@@ -17,6 +17,7 @@ from directory.list_schema import list_setting
 MAX_TAG: Final = 40
 MAX_WELCOME: Final = 4_000
 MAX_HOLD: Final = 24 * 60
+MAX_DAYS: Final = 3_660
 MIN_SIZE: Final = 1_024
 MAX_SIZE: Final = 2**31 - 1
 
@@ -52,7 +53,8 @@ class ListSettings:
     `reply_to` is an address when `reply` is ADDRESS, else empty. `tag` is the text put before subjects (without
     brackets of its own), empty for none. `size_limit` is octets of a whole message, 0 for no limit but the server's.
     `hold_minutes` is how long a message waits so that its sender can take it back. `welcome` is the text sent to who
-    joins, empty for none. `leaving` says whether members may leave by themselves.
+    joins, empty for none. `leaving` says whether members may leave by themselves. `archive` says whether messages are
+    kept for members to read, for `archive_days` days, or without end for 0.
     """
 
     posting: Posting = Posting.POLICY
@@ -64,6 +66,7 @@ class ListSettings:
     hold_minutes: int = 0
     welcome: str = ""
     leaving: bool = False
+    archive_days: int = 365
 
 
 NAMES: Final = tuple(field.name for field in fields(ListSettings))
@@ -133,7 +136,9 @@ def parse(name: str, text: str) -> str | bool | int:
         case "size_limit":
             return _size(text)
         case "hold_minutes":
-            return _minutes(text)
+            return _number(text, MAX_HOLD, "hold_minutes is a number of minutes, at most {most}; 0 is at once")
+        case "archive_days":
+            return _number(text, MAX_DAYS, "archive_days is a number of days, at most {most}; 0 is without end")
         case "welcome":
             return _text(text)
     raise ListSettingError(f"there is no setting {name!r}; there are {', '.join(NAMES)}")
@@ -183,7 +188,7 @@ def _size(text: str) -> int:
     return octets
 
 
-def _minutes(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,4}", text.strip()) or int(text) > MAX_HOLD:
-        raise ListSettingError(f"hold_minutes is a number of minutes, at most {MAX_HOLD}; 0 is at once")
+def _number(text: str, most: int, otherwise: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text.strip()) or int(text) > most:
+        raise ListSettingError(otherwise.format(most=most))
     return int(text)

@@ -111,7 +111,8 @@ class Gateway:
         accounts = Accounts(database)
         self._parts.callback(accounts.close)
 
-        service = service_of(settings, base_url(settings, sockets.web))
+        ports = [sock.getsockname()[1] for sock in (*sockets.imap, *sockets.imap_starttls)]
+        service = service_of(settings, base_url(settings, sockets.web), next(iter(ports), 0))
         moderation = Moderation(database, store, service)
         imap_server = ImapServer(
             ImapSignIn(accounts, store.account),

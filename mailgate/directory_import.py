@@ -11,6 +11,7 @@ from directory.importer import Progress, import_directory
 from directory.model import Record
 from directory.report import ImportReport
 from directory.settings import ImportSettings
+from mailgate import list_archives
 from mailgate.config import Directory, Shared
 from mailgate.families import follow_exclusions
 from mailgate.shared_mailboxes import follow_directory
@@ -56,4 +57,5 @@ def import_and_provision(
         set_state(connection, report.returned_ids, "active")
         follow_exclusions(connection)
         follow_directory(connection, shared, quota=quota, report=report)
+        list_archives.follow_all(connection, report)
     return report

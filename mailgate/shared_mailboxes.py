@@ -199,7 +199,7 @@ def grant(connection: Connection, account_id: int, whom: tuple[str, int], rights
         row = {"account_id": account_id, "grantee": kind, "grantee_id": grantee_id, "negative": 0}
         connection.execute(insert(acl), [{**row, "mailbox_id": one, "rights": letters(rights)} for one in ids])
     people = [grantee_id] if kind == PERSON else connection.scalars(MEMBER_IDS, {"list_id": grantee_id})
-    _announce(connection, account_id, *people)
+    announce_lists(connection, account_id, *people)
 
 
 def remove(connection: Connection, account_id: int) -> None:
@@ -210,10 +210,10 @@ def remove(connection: Connection, account_id: int) -> None:
     connection.execute(update(person).where(person.c.person_id == account_id).values(state=LEFT))
     set_state(connection, [account_id], "suspended")
     follow(connection, adjusting(connection, account_id), names=False)
-    _announce(connection, account_id)
+    announce_lists(connection, account_id)
 
 
-def _announce(connection: Connection, *accounts: int) -> None:
+def announce_lists(connection: Connection, *accounts: int) -> None:
     """Let running gateways look at these accounts' lists of mailboxes again. On SQLite a gateway notices by itself,
     within a second, that another process has written.
     """

@@ -12,9 +12,10 @@ from typing import IO, Final
 from directory.list_settings import SETTINGS_OF_LIST, from_row
 from mailgate.database import Statement, Tx
 from mailgate.delivery import recipients
-from mailgate.delivery.posting import PostedTo, as_posted
+from mailgate.delivery.posting import PostedTo, archive_url, as_posted
 from mailgate.delivery.recipients import ListRecipient
 from mailgate.store import Parcel
+from mailgate.store.archives import archive_of
 from smtp.message import Prepared
 
 SPOOL_MEMORY: Final = 1024 * 1024
@@ -30,11 +31,14 @@ class Copies:
     message: Prepared
     content: IO[bytes]
     stack: ExitStack
+    imap_url: str
+    """Where the archives of lists are found (RFC 5092); empty when that is not known."""
 
     async def parcels(
         self, tx: Tx, people: Sequence[int], lists: Sequence[ListRecipient], sent_as: int | None
     ) -> list[Parcel]:
         """One copy for each person: who is named gets the message as it is, others that of the first list they are on.
+        Each list that has an archive keeps one, too.
 
         `sent_as` is the account that gets one in its Sent mailbox.
         """
@@ -43,10 +47,12 @@ class Copies:
         if reached[0] or sent_as is not None:
             parcels.append(Parcel(self._spooled(self.message), reached[0], sent_as))
         for one in lists:
-            if reached[one.list_id]:
-                settings = from_row(await tx.one(_SETTINGS, list_id=one.list_id))
-                posted = as_posted(self.message, PostedTo(one.address, one.label, settings))
-                parcels.append(Parcel(self._spooled(posted), reached[one.list_id], list_id=one.list_id))
+            settings = from_row(await tx.one(_SETTINGS, list_id=one.list_id))
+            archive = await archive_of(tx, one.list_id) if settings.archive else None
+            if reached[one.list_id] or archive is not None:
+                to = PostedTo(one.address, one.label, settings, archive_url(self.imap_url, one.address, settings))
+                spooled = self._spooled(as_posted(self.message, to))
+                parcels.append(Parcel(spooled, reached[one.list_id], list_id=one.list_id, archive_id=archive))
         return parcels
 
     def whole(self) -> tuple[IO[bytes], int]:

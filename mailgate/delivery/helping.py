@@ -21,9 +21,10 @@ from directory.schema import ACTIVE, address, list_, person
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.contract import Work
 from mailgate.delivery.list_letters import ListLetter, write
-from mailgate.delivery.posting import PostedTo, command_address, wants_no_answer
+from mailgate.delivery.posting import PostedTo, archive_name, archive_url, command_address, wants_no_answer
 from mailgate.delivery.recipients import ListRecipient, fold, is_member, resolve
 from mailgate.i18n import Language, ascii_only, translator
+from mailgate.moderation.links import Service
 from mailgate.policy import words
 from mailgate.policy.matrix import CITE, Decision, Verdict, default_cells
 from mailgate.policy.profiles import STAFF
@@ -87,10 +88,10 @@ class _Known:
 class Helping:
     """What the submission server does with the addresses in List-Help."""
 
-    def __init__(self, database: Database, store: MailStore, hostname: str, language: Language) -> None:
+    def __init__(self, database: Database, store: MailStore, service: Service, language: Language) -> None:
         self._database = database
         self._store = store
-        self._hostname = hostname
+        self._service = service
         self._language = language
 
     async def rcpt_to(self, envelope: Envelope, address: str) -> Question | None:
@@ -120,7 +121,8 @@ class Helping:
         if wants_no_answer(header):
             raise _refusal(question.language, _("Lists take no automatic answers."))
         known = await self._database.read(lambda tx: _look(tx, question))
-        of = PostedTo(question.of.address, question.of.label, known.settings)
+        archive = archive_url(self._service.imap_url, question.of.address, known.settings)
+        of = PostedTo(question.of.address, question.of.label, known.settings, archive)
         asked = next((value.strip() for name, value, _ in fields(header) if name == b"message-id"), b"")
         answers = asked.decode() if _MESSAGE_ID.fullmatch(asked) else ""
         letter = ListLetter(
@@ -129,7 +131,7 @@ class Helping:
             to=question.username,
             answers=answers,
         )
-        parcel = Parcel(write(letter, of, self._hostname), frozenset([question.account_id]), list_id=None)
+        parcel = Parcel(write(letter, of, self._service.hostname), frozenset([question.account_id]), list_id=None)
         await self._store.deliver_all([parcel], first=first)
         return ascii_only(_said(question.language, _("The answer is in your mailbox.")))
 
@@ -174,6 +176,9 @@ def _paragraphs(question: Question, of: PostedTo, known: _Known) -> list[str]:
     if settings.hold_minutes:
         text = _("A message goes {minutes} minutes after it was sent; until then its writer can take it back.")
         told.append(_said(language, text, minutes=str(settings.hold_minutes)))
+    if known.member and settings.archive:
+        text = _("Earlier messages are in the mailbox {name}, which every member reads.")
+        told.append(_said(language, text, name=archive_name(of.address)))
     if known.member and settings.leaving:
         text = _("To leave this list, send a message to {address}.")
         told.append(_said(language, text, address=command_address(of.address)))

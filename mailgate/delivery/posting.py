@@ -1,8 +1,8 @@
 """A message on its way to a list: what its header says of the list, and what a list does not take.
 
 The body is never touched, and no field that the writer signed: a signed message keeps its Subject and Reply-To. The
-fields are those of RFC 2369 (List-Help, List-Post, and List-Unsubscribe where members may leave), RFC 2919 (List-Id)
-and RFC 3834 section 5.2 (Precedence is what older responders look at).
+fields are those of RFC 2369 (List-Help, List-Post, List-Unsubscribe where members may leave, List-Archive where there
+is one), RFC 2919 (List-Id) and RFC 3834 section 5.2 (Precedence is what older responders look at).
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from email.header import Header
 from typing import Final
+from urllib.parse import quote
 
 from directory.list_settings import ListSettings, Reply
 from directory.reserved import HELP, LEAVE
+from imap.backend import SHARED
 from smtp.message import Prepared, fields
 
 _OF_A_LIST: Final = frozenset(
@@ -30,6 +32,8 @@ class PostedTo:
     address: str
     label: str
     settings: ListSettings
+    archive: str = ""
+    """The URL of its archive; empty where there is none."""
 
 
 def has_passed(header: bytes, address: str) -> bool:
@@ -83,7 +87,19 @@ def list_fields(of: PostedTo) -> bytes:
     ]
     if of.settings.leaving:
         lines.append(b"List-Unsubscribe: <mailto:%s?subject=unsubscribe>\r\n" % command_address(of.address).encode())
+    if of.archive:
+        lines.append(b"List-Archive: <%s>\r\n" % of.archive.encode())
     return b"".join(lines)
+
+
+def archive_url(imap_url: str, address: str, settings: ListSettings) -> str:
+    """The IMAP URL (RFC 5092) of a list's archive, which every member finds by the same name."""
+    return f"{imap_url}/{quote(archive_name(address), safe='/@')}" if settings.archive and imap_url else ""
+
+
+def archive_name(address: str) -> str:
+    """What its members call the archive of a list."""
+    return f"{SHARED}{address}"
 
 
 def command_address(address: str, *, help_: bool = False) -> str:

@@ -39,7 +39,7 @@ from mailgate.policy.profiles import STAFF
 from mailgate.policy.schools import SchoolSettings, settings_of
 from mailgate.policy.targets import OutsideTarget
 from mailgate.policy.writing import may_write
-from mailgate.store import Dispatch, MailStore, Parcel
+from mailgate.store import Dispatch, MailStore, Parcel, archives
 from smtp.handler import Envelope, Recipient, SmtpError
 from smtp.message import Prepared, prepare
 from smtp.trace import received
@@ -61,7 +61,8 @@ class Submission(SmtpSignIn):
         self._decisions = DecisionsByMail(moderation, service, language)
         self._holding = Holding(database, service, language=language, expiry=settings.moderation.expiry)
         self._leaving = Leaving(database, settings.database.url, language)
-        self._helping = Helping(database, store, settings.gateway.hostname, language)
+        self._helping = Helping(database, store, service, language)
+        self._imap_url = service.imap_url
         self._database = database
         self._store = store
         self._recall = RecallByMail(database, store, settings)
@@ -224,7 +225,7 @@ class Submission(SmtpSignIn):
         for one in (*to.lists, *to.held):
             self._check_posting(prepared.header, one)
         with ExitStack() as stack:
-            copies = Copies(prepared, content, stack)
+            copies = Copies(prepared, content, stack, self._imap_url)
             parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, sent_as))
             reached = sum(len(parcel.account_ids) for parcel in parcels)
             if not reached and not to.held:
@@ -257,8 +258,9 @@ class Submission(SmtpSignIn):
         return success.parcel(asker, envelope, message, delivered, hostname=self._hostname, sender=sender)
 
     async def maintain(self) -> None:
-        """The daily upkeep: forget what was sent long ago."""
+        """The daily upkeep: forget what was sent long ago, and what archives of lists have kept long enough."""
         await self._brakes.forget()
+        await archives.expire(self._database)
 
     def _check_posting(self, header: bytes, to: Moderated | ListRecipient) -> None:
         if isinstance(to, Moderated):

@@ -15,15 +15,21 @@ from imap.backend import MailboxRef, Rendering
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
 from mailgate.store import Dispatch, withdrawals
+from mailgate.store.archives import KIND
 from mailgate.store.dispatches import DispatchCopy, copies_of
 from mailgate.store.messages import read_rendered
 from mailgate.store.provisioning import INBOX_ID
-from mailgate.store.schema import mailbox
+from mailgate.store.schema import mailbox, shared_account
 from mailgate.store.withdrawals import Copy, Kept
 
 _ADDRESSES: Final = Statement(
     select(address.c.person_id, address.c.address).where(
         member(address.c.person_id, "accounts"), address.c.is_primary.is_(True)
+    )
+)
+_ARCHIVES: Final = Statement(
+    select(shared_account.c.account_id, shared_account.c.name).where(
+        member(shared_account.c.account_id, "accounts"), shared_account.c.kind == KIND
     )
 )
 _SENT: Final = Statement(
@@ -165,8 +171,11 @@ def _how(sought: Sought, copy: Copy) -> How:
 
 
 async def _addresses(tx: Tx, accounts: Collection[int], known: Iterable[Kept]) -> defaultdict[int, str]:
-    """The main address of everybody concerned; a question mark for who is not in the directory."""
+    """The main address of everybody concerned, the name of an archive; a question mark for who is in no directory."""
     wanted = set(accounts)
     for kept in known:
         wanted |= {kept.copy.account_id, *kept.readers}
-    return defaultdict(lambda: "?", map(tuple, await tx.all(_ADDRESSES, accounts=wanted)))
+    named = dict(map(tuple, await tx.all(_ADDRESSES, accounts=wanted)))
+    if missing := wanted - named.keys():
+        named |= {number: f"archive of {name}" for number, name in await tx.all(_ARCHIVES, accounts=missing)}
+    return defaultdict(lambda: "?", named)

@@ -269,13 +269,14 @@ class Moderation:
         if content is None:
             raise _ChangedError
         stack.enter_context(content)
-        copies = Copies(_as_prepared(held, content), content, stack)
+        copies = Copies(_as_prepared(held, content), content, stack, self.service.imap_url)
 
         async def work(tx: Tx) -> list[Parcel]:
             people, lists = await _target(tx, held)
             parcels = await copies.parcels(tx, people, lists, None)
             before = await _have_it(tx, held, siblings)
-            return [replace(one, account_ids=one.account_ids - before) for one in parcels if one.account_ids - before]
+            left = [replace(one, account_ids=one.account_ids - before) for one in parcels]
+            return [one for one in left if one.account_ids or one.archive_id is not None]
 
         return await self._database.read(work)
 

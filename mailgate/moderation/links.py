@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
@@ -9,10 +10,13 @@ from urllib.parse import quote
 
 from directory.reserved import MODERATION
 from mailgate.config import Settings
+from mailgate.listeners import parse_endpoint
 from mailgate.moderation.held import HeldMessage
 from mailgate.moderation.tokens import Action, sign
 
 PATH: Final = "/moderation/"
+IMAP_PORT: Final = 143
+"""The port that a URL need not name (RFC 5092 section 2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Service:
     base_url: str
     zone: tzinfo | None = None
     """In which people read times; None: that of the system."""
+    imap_url: str = ""
+    """Of the IMAP server (RFC 5092), without a path; empty when it is not known."""
 
     @property
     def address(self) -> str:
@@ -42,10 +48,19 @@ class Service:
         return f"<held.{held.held_id:x}@{self.hostname}>"
 
 
-def service_of(settings: Settings, base_url: str = "") -> Service:
-    """That of this installation; what has no pages to offer writes no links to them."""
+def service_of(settings: Settings, base_url: str = "", imap_port: int = 0) -> Service:
+    """That of this installation; what has no pages to offer writes no links to them.
+
+    `imap_port` is where IMAP is served, where that is another port than in the settings.
+    """
     gateway = settings.gateway
-    return Service(settings.directory.domain, gateway.hostname, base_url, gateway.zone())
+    port = imap_port or next(_ports(settings), 0)
+    imap_url = f"imap://{gateway.hostname}{'' if port == IMAP_PORT else f':{port}'}" if port else ""
+    return Service(settings.directory.domain, gateway.hostname, base_url, gateway.zone(), imap_url)
+
+
+def _ports(settings: Settings) -> Iterator[int]:
+    return (parse_endpoint(text).port for text in (*settings.imap.listen, *settings.imap.listen_starttls))
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,13 @@ class PreparedParcel:
     account_ids: frozenset[int]
     sent_copy_for: int | None
     list_id: int | None = 0
-    """As `mailgate.store.Parcel` has it."""
+    archive_id: int | None = None
+    """As `mailgate.store.Parcel` has these two."""
+
+    @property
+    def inboxes(self) -> frozenset[int]:
+        """The accounts whose INBOX gets a copy."""
+        return self.account_ids if self.archive_id is None else self.account_ids | {self.archive_id}
 
 
 async def deliver(tx: Tx, parcels: Sequence[PreparedParcel], internal_date: int | None) -> None:
@@ -76,7 +82,7 @@ async def deliver(tx: Tx, parcels: Sequence[PreparedParcel], internal_date: int 
     """
     for parcel in sorted(parcels, key=lambda parcel: parcel.content.message_id):
         await write_message(tx, parcel.content)
-    accounts = sorted(frozenset().union(*(parcel.account_ids for parcel in parcels)))
+    accounts = sorted(frozenset().union(*(parcel.inboxes for parcel in parcels)))
     senders = sorted({parcel.sent_copy_for for parcel in parcels if parcel.sent_copy_for is not None})
     touched = [(account_id, INBOX_ID) for account_id in accounts] + [(sender, SENT_ID) for sender in senders]
     await announce(tx, touched)
@@ -95,8 +101,7 @@ async def _enter(tx: Tx, parcel: PreparedParcel, internal_date: int | None) -> N
         "octets": content.size,
         "message_id": content.message_id,
     }
-    if parcel.account_ids:
-        accounts = sorted(parcel.account_ids)
+    if accounts := sorted(parcel.inboxes):
         await tx.run(_COUNT_INBOXES, accounts=accounts, octets=content.size)
         await tx.run(_ENTER_INBOXES, accounts=accounts, flags=0, **row)
     if parcel.sent_copy_for is not None:

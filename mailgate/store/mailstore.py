@@ -35,6 +35,8 @@ class Parcel:
     sent_copy_for: int | None = None
     list_id: int | None = 0
     """The list that the copies go to, 0 for people named; None: no copy of what is sent, but a notice about it."""
+    archive_id: int | None = None
+    """The account that keeps a copy for the list; it is nobody who was sent the message."""
 
 
 class MailStore:
@@ -113,7 +115,11 @@ class MailStore:
         with ExitStack() as stack:
             prepared = [
                 delivery.PreparedParcel(
-                    await prepare(parcel.content, stack), parcel.account_ids, parcel.sent_copy_for, parcel.list_id
+                    await prepare(parcel.content, stack),
+                    parcel.account_ids,
+                    parcel.sent_copy_for,
+                    parcel.list_id,
+                    parcel.archive_id,
                 )
                 for parcel in parcels
             ]

@@ -48,6 +48,7 @@ async def test_what_is_set_is_read_and_the_rest_is_the_default(transaction: Tran
         "hold_minutes": "15",
         "welcome": "Bienvenue\nà tous",
         "leaving": "yes",
+        "archive_days": "30",
     }
     assert set(texts) == set(NAMES)
     everything = ListSettings(
@@ -60,6 +61,7 @@ async def test_what_is_set_is_read_and_the_rest_is_the_default(transaction: Tran
         15,
         "Bienvenue\nà tous",
         True,  # noqa: FBT003
+        30,
     )
     assert await transaction(lambda connection: _set(connection, **texts)) == everything
     assert await transaction(lambda connection: _set(connection, tag="default", archive="off")) == ListSettings(
@@ -72,6 +74,7 @@ async def test_what_is_set_is_read_and_the_rest_is_the_default(transaction: Tran
         15,
         "Bienvenue\nà tous",
         True,  # noqa: FBT003
+        30,
     )
     assert await transaction(lambda connection: _set(connection, **dict.fromkeys(NAMES, "default"))) == DEFAULTS
     rows = select(func.count()).select_from(list_setting)
@@ -92,7 +95,7 @@ async def test_an_address_for_replies_goes_with_its_setting(transaction: Transac
 
 
 def test_a_row_of_any_driver_is_read() -> None:
-    row = ("staff", None, None, None, 1, 0, None, None, 0)
+    row = ("staff", None, None, None, 1, 0, None, None, 0, None)
     assert from_row(row) == ListSettings(posting=Posting.STAFF, archive=True)
     assert from_row(row).archive is True
 
@@ -114,6 +117,8 @@ def test_a_row_of_any_driver_is_read() -> None:
         ("size_limit", "²"),
         ("hold_minutes", "1441"),
         ("hold_minutes", "٣"),
+        ("archive_days", "3661"),
+        ("archive_days", "-1"),
         ("welcome", "x" * 4_001),
         ("welcome", "a\x00b"),
     ],

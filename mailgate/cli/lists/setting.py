@@ -12,6 +12,7 @@ from directory import list_aliases, list_delegates
 from directory.list_definitions import Author, find
 from directory.list_delegates import Role
 from directory.list_settings import NAMES, set_settings, settings_of_list
+from mailgate import list_archives
 from mailgate.cli.context import DryRun, Json, in_transaction, print_json, print_table, run, settings_of
 from mailgate.cli.lists.common import Address, Done, change
 
@@ -73,6 +74,7 @@ def add_delegate(
     def work(connection: Connection, author: Author) -> Done:
         one = find(connection, address)
         who = list_delegates.add(connection, one, whom, role, author)
+        list_archives.follow(connection, one)
         return Done(one.address, f"{role} {who}", f"{who} may {role} {one.address}.", (), {"who": who, "role": role})
 
     change(context, "list delegate add", work, dry_run=dry_run, json=json)
@@ -95,6 +97,7 @@ def remove_delegate(
     def work(connection: Connection, _author: Author) -> Done:
         one = find(connection, address)
         who = list_delegates.remove(connection, one, whom, role)
+        list_archives.follow(connection, one)
         said = f"{who} may no more {role} {one.address}."
         return Done(one.address, f"{role} {who}", said, (), {"who": who, "role": role})
 
@@ -132,6 +135,7 @@ def set_settings_(
     def work(connection: Connection, author: Author) -> Done:
         one = find(connection, address)
         before, after = set_settings(connection, one.list_id, texts, **author._asdict())
+        list_archives.follow(connection, one)
         old, new = asdict(before), asdict(after)
         changed = ", ".join(
             f"{name}: {_shown(old[name])} → {_shown(new[name])}" for name in new if new[name] != old[name]
