@@ -10,8 +10,6 @@ from collections.abc import Callable
 from importlib import resources
 from typing import Literal
 
-from babel.messages import mofile, pofile
-
 Language = Literal["fr", "en"]
 Domain = Literal["mailgate", "imap"]
 """mailgate's own texts, or those of the IMAP engine."""
@@ -22,6 +20,8 @@ def translator(language: Language, domain: Domain = "mailgate") -> Callable[[str
     """The function that translates from English; texts without a translation stay as they are."""
     if language == "en":
         return str
+    from babel.messages import mofile, pofile  # noqa: PLC0415 - most commands say nothing to end users
+
     source = resources.files("mailgate").joinpath("locale", language, "LC_MESSAGES", f"{domain}.po")
     compiled = io.BytesIO()
     mofile.write_mo(compiled, pofile.read_po(io.BytesIO(source.read_bytes()), locale=language))

@@ -9,33 +9,25 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import msgspec
 import typer
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from certs import TlsUnusable
-from directory.addresses import TakenAddressError
-from directory.exclusions import FamilyError
-from directory.list_expression import ExpressionError
-from directory.list_graph import ListError
-from directory.list_settings import ListSettingError
-from directory.model import DirectoryError
 from mailgate import migrations
-from mailgate.accounts import Accounts, AccountsError
-from mailgate.config import ConfigError, Settings, load
-from mailgate.database import BadDatabaseUrl, Database, DatabaseError, open_database
+from mailgate.config import Settings, load
+from mailgate.database import Database, open_database
 from mailgate.database.batch import batch_engine
 from mailgate.database.open import IMMEDIATE, sqlite_file
-from mailgate.policy.schools import SchoolError
-from mailgate.policy.stops import StopError
-from mailgate.shared_mailboxes import SharedMailboxError
-from mailgate.workers import WorkerFailedError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from mailgate.accounts import Accounts
 
 T = TypeVar("T")
 
@@ -64,30 +56,32 @@ class CommandFailed(Exception):
     """The command could not do its job, for a reason that the operator can read."""
 
 
-_OPERATOR_ERRORS: tuple[tuple[type[Exception], ExitCode], ...] = (
-    (ConfigError, ExitCode.CONFIGURATION),
-    (DirectoryError, ExitCode.REFUSED),
-    (TlsUnusable, ExitCode.CONFIGURATION),
-    (BadDatabaseUrl, ExitCode.CONFIGURATION),
-    (DatabaseError, ExitCode.FAILED),
-    (AccountsError, ExitCode.FAILED),
-    (SharedMailboxError, ExitCode.FAILED),
-    (FamilyError, ExitCode.FAILED),
-    (ListError, ExitCode.FAILED),
-    (ExpressionError, ExitCode.FAILED),
-    (ListSettingError, ExitCode.FAILED),
-    (SchoolError, ExitCode.FAILED),
-    (StopError, ExitCode.FAILED),
-    (TakenAddressError, ExitCode.FAILED),
-    (CommandFailed, ExitCode.FAILED),
-    (WorkerFailedError, ExitCode.FAILED),
-    (OSError, ExitCode.FAILED),
-)
+OPERATOR_ERRORS: Final = {
+    "mailgate.config.ConfigError": ExitCode.CONFIGURATION,
+    "directory.model.DirectoryError": ExitCode.REFUSED,
+    "certs.context.TlsUnusable": ExitCode.CONFIGURATION,
+    "mailgate.database.errors.BadDatabaseUrl": ExitCode.CONFIGURATION,
+    "mailgate.database.errors.DatabaseError": ExitCode.FAILED,
+    "mailgate.accounts.errors.AccountsError": ExitCode.FAILED,
+    "mailgate.shared_mailboxes.SharedMailboxError": ExitCode.FAILED,
+    "directory.exclusions.FamilyError": ExitCode.FAILED,
+    "directory.list_graph.ListError": ExitCode.FAILED,
+    "directory.list_expression.ExpressionError": ExitCode.FAILED,
+    "directory.list_settings.ListSettingError": ExitCode.FAILED,
+    "mailgate.policy.schools.SchoolError": ExitCode.FAILED,
+    "mailgate.policy.stops.StopError": ExitCode.FAILED,
+    "directory.addresses.TakenAddressError": ExitCode.FAILED,
+    "mailgate.cli.context.CommandFailed": ExitCode.FAILED,
+    "mailgate.workers.WorkerFailedError": ExitCode.FAILED,
+    "builtins.OSError": ExitCode.FAILED,
+}
+"""By name: what raises an error has imported it, and what does not need not."""
 
 
 def operator_error(error: Exception) -> ExitCode | None:
     """The exit code of an error that is told in one line; None for a fault of the program."""
-    return next((code for kind, code in _OPERATOR_ERRORS if isinstance(error, kind)), None)
+    names = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__)
+    return next((OPERATOR_ERRORS[name] for name in names if name in OPERATOR_ERRORS), None)
 
 
 def fail(text: str) -> None:
@@ -130,6 +124,8 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def accounts(settings: Settings) -> AsyncIterator[Accounts]:
     """The care of passwords, on a database whose schema is checked first."""
+    from mailgate.accounts import Accounts  # noqa: PLC0415 - passwords: most commands have nothing to do with them
+
     async with database(settings) as opened:
         care = Accounts(opened)
         try:
@@ -173,12 +169,12 @@ async def rehearse(settings: Settings, work: Callable[[Connection], T]) -> T:
 
 
 async def _require_schema(engine: AsyncEngine) -> None:
-    version = await migrations.version(engine)
-    if version.current is None:
+    found = await migrations.version(engine)
+    if found.current is None:
         raise CommandFailed("the database is empty: `mailgate directory import` fills it")
-    if not version.ready:
+    if not found.ready:
         raise CommandFailed(
-            f"the database has schema {version.current}, this program needs {version.newest}: "
+            f"the database has schema {found.current}, this program needs {found.newest}: "
             "`mailgate serve` and `mailgate directory import` bring it up to date"
         )
 

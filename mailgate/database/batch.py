@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from mailgate.database import postgresql_connection, sqlite_connection
+from mailgate.database import sqlite_connection
 from mailgate.database.errors import DatabaseUnavailable
 from mailgate.database.open import BUSY_SECONDS, async_engine, sqlite_file
 
@@ -52,9 +52,10 @@ def _translated(error: DBAPIError | sqlite3.Error, url: str, path: Path | None) 
         cause = cause.__cause__  # SQLAlchemy's asyncpg adapter has exceptions of its own in between
     if cause is None:
         return error
-    made = (
-        sqlite_connection.translated(cause, path)
-        if path
-        else postgresql_connection.translated(cause, postgresql_connection.location(url))
-    )
+    if path is not None:
+        made = sqlite_connection.translated(cause, path)
+    else:
+        from mailgate.database import postgresql_connection  # noqa: PLC0415 - its driver, only where there is one
+
+        made = postgresql_connection.translated(cause, postgresql_connection.location(url))
     return error if made is cause else made

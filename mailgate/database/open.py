@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import asyncpg
 from sqlalchemy import Connection, event
-from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from mailgate.database.contract import Database
 from mailgate.database.errors import BadDatabaseUrl, DatabaseUnavailable
-from mailgate.database.postgresql import CONNECT_SECONDS, PostgresqlDatabase
-from mailgate.database.postgresql_connection import location, translated
-from mailgate.database.sqlite import SqliteDatabase
 from mailgate.database.sqlite_connection import PRAGMAS
+
+if TYPE_CHECKING:
+    import asyncpg
+    from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
 
 _FORMS = "use sqlite:////absolute/path/mailgate.db or postgresql://user:password@host:5432/name"
 _DRIVER = re.compile(r"^(postgres(?:ql)?|sqlite)\+[a-z0-9]+(?=:)")
@@ -45,8 +45,13 @@ async def open_database(
     """
     url = _without_driver(url)
     parsed = _parse(url)
+    # The driver of the other engine stays out: a command of a moment is half made of imports.
     if parsed.drivername == "sqlite":
+        from mailgate.database.sqlite import SqliteDatabase  # noqa: PLC0415
+
         return await SqliteDatabase.open(_sqlite_path(parsed), busy_timeout=busy_timeout)
+    from mailgate.database.postgresql import PostgresqlDatabase  # noqa: PLC0415
+
     return await PostgresqlDatabase.open(url, pool_size=pool_size, statement_timeout=statement_timeout)
 
 
@@ -69,13 +74,12 @@ def async_engine(url: str, *, busy_timeout: float = BUSY_SECONDS) -> AsyncEngine
         event.listen(engine.sync_engine, "begin", _begin)
         return engine
 
-    async def connect(*_: object, **__: object) -> asyncpg.Connection:
-        try:
-            return await asyncpg.connect(url, timeout=CONNECT_SECONDS)
-        except Exception as error:
-            raise translated(error, location(url)) from error
+    from mailgate.database.postgresql_connection import connect  # noqa: PLC0415
 
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect)
+    async def creator(*_: object, **__: object) -> asyncpg.Connection:
+        return await connect(url)
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=creator)
 
 
 def sqlite_file(url: str) -> Path | None:

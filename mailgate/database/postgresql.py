@@ -16,6 +16,7 @@ from mailgate.database.contract import Work
 from mailgate.database.errors import DatabaseUnavailable
 from mailgate.database.listeners import Listeners, Receive
 from mailgate.database.postgresql_connection import (
+    CONNECT_SECONDS,
     GAP,
     LOST,
     PostgresqlTx,
@@ -33,7 +34,6 @@ T = TypeVar("T")
 
 _ATTEMPTS = 8
 _FIRST_PAUSE = 0.004  # seconds before a second attempt; doubled, and jittered, at each further one
-CONNECT_SECONDS = 10.0
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _DO_NOT_WAIT = "SET LOCAL synchronous_commit = off"
 _LONE_WRITERS = 4  # connections for units of one statement, each of which takes a millisecond

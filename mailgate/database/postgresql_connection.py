@@ -15,6 +15,8 @@ from mailgate.database.unit import checked_payload
 if TYPE_CHECKING:
     from mailgate.database.statement import Statement
 
+CONNECT_SECONDS = 10.0
+"""The longest wait for a server to answer at all."""
 CHANNEL = "mailgate"
 """The channel of all notifications."""
 
@@ -105,6 +107,14 @@ class PostgresqlTx:
         self._statements += 1
         if self._single and self._statements > 1:
             raise SecondStatement
+
+
+async def connect(url: str) -> asyncpg.Connection:
+    """Connect with the server's own settings. Raises DatabaseUnavailable and its kin."""
+    try:
+        return await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    except Exception as error:
+        raise translated(error, location(url)) from error
 
 
 def location(url: str) -> str:

@@ -18,7 +18,7 @@ from directory.list_settings import ListSettings, Posting, settings_of_list
 from directory.nomenclature import LEGAL_GUARDIAN, Profile
 from directory.schema import address, class_member, guardian, list_member, person
 from mailgate.accounts.schema import app_password, chosen_password
-from mailgate.delivery.states import families
+from mailgate.delivery.kinship import families
 from mailgate.policy.cells import cells_of
 from mailgate.policy.matrix import WRITERS, Scope, Verdict, default_cells, list_key
 from mailgate.store.schema import account, mailbox

@@ -20,6 +20,7 @@ from directory.schema import address, guardian, list_, list_member, person
 from mailgate.accounts.schema import app_password, chosen_password
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
+from mailgate.delivery.kinship import families
 from mailgate.moderation.schema import held_message
 from mailgate.policy.schools import settings_of, settings_of_person
 from mailgate.store import Dispatch, withdrawals
@@ -210,17 +211,3 @@ async def _families(tx: Tx, states: dict[int, tuple[int, Delivery]]) -> list[Del
         if number in states:
             found[family].append(states[number][1])
     return [min(each, key=_RANK.__getitem__) for each in found.values()]
-
-
-def families(ties: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """Of which family pupils and guardians are, from pairs of both: one parent or one child in common makes one."""
-    leader: dict[int, int] = {}
-
-    def leader_of(one: int) -> int:
-        while (above := leader.setdefault(one, one)) != one:
-            leader[one] = one = leader[above]
-        return one
-
-    for pupil, parent in ties:
-        leader[leader_of(pupil)] = leader_of(parent)
-    return {one: leader_of(one) for one in list(leader)}

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from mailgate.migrations import METADATA
+from mailgate.migrations.tables import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -5,9 +5,32 @@ rows by id, mailbox rows by (account, mailbox), then whatever these guard. Entri
 change only under its row lock, so that the order of modification sequences is the order of commits.
 """
 
-from mailgate.store.contents import Content
-from mailgate.store.delivery import AccountNotFound
-from mailgate.store.dispatches import Dispatch
-from mailgate.store.mailstore import MailStore, Parcel
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailgate.store.contents import Content
+    from mailgate.store.delivery import AccountNotFound
+    from mailgate.store.dispatches import Dispatch
+    from mailgate.store.mailstore import MailStore, Parcel
 
 __all__ = ["AccountNotFound", "Content", "Dispatch", "MailStore", "Parcel"]
+
+_WHERE = {
+    "AccountNotFound": "delivery",
+    "Content": "contents",
+    "Dispatch": "dispatches",
+    "MailStore": "mailstore",
+    "Parcel": "mailstore",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Imported when asked for (PEP 562): who wants the tables alone needs no parser of messages."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+    globals()[name] = found
+    return found

@@ -13,9 +13,13 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+from mailgate.cli.commands import ENTRIES
+
 _WITHIN = 120.0
 _FORKS: ForkServerContext = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["pytest", "mailgate.cli", "tests.cli.command"])
+_FORKS.set_forkserver_preload(
+    ["pytest", *sorted({f"mailgate.cli.{entry.module}" for entry in ENTRIES.values()}), "tests.cli.command"]
+)
 
 
 @dataclass(frozen=True, slots=True)

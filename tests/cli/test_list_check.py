@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailgate.delivery.states import families
+from mailgate.delivery.kinship import families
 from tests.cli.command import Command
 from tests.directory.academy import expected
 

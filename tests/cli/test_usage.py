@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
 import json
 import os
 import pty
@@ -12,11 +13,13 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import typer
 
-from mailgate.cli import app
+from mailgate.cli.commands import ENTRIES, build
+from mailgate.cli.context import OPERATOR_ERRORS
 from tests.cli.command import Command
 from tests.directory.academy import DEMO
 
@@ -33,13 +36,52 @@ def commands(group: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, .
         yield from commands(command, (*path, name))
 
 
-COMMANDS = sorted(commands(typer.main.get_command(app)))
+WHOLE = typer.main.get_group(build())
+COMMANDS = sorted(commands(WHOLE))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_shows_an_example_of_the_very_command(mailgate: Command, command: tuple[str, ...]) -> None:
     text = " ".join(mailgate.good(*command, "--help").out.replace("│", " ").split())
     assert re.search(rf"Examples?: mailgate (--config \S+ )?{' '.join(command)}\b", text), text
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
+    by_name = typer.main.get_group(build([]))
+    assert {name: one.help for name, one in by_name.commands.items()} == {
+        name: (one.help or "").split("\n\n")[0].replace("\n", " ") for name, one in WHOLE.commands.items()
+    }
+
+
+def test_the_list_of_commands_is_the_same_whatever_is_called(mailgate: Command) -> None:
+    assert len(ENTRIES) == len(WHOLE.commands)
+    assert mailgate("stop", "--help").code == mailgate("--help").code == 0
+    assert all(f" {name} " in mailgate("--help").out for name in ENTRIES)
+
+
+@pytest.mark.parametrize("name", OPERATOR_ERRORS)
+def test_errors_that_are_told_in_one_line_are_there(name: str) -> None:
+    module, _, kind = name.rpartition(".")
+    found = getattr(importlib.import_module(module), kind)
+    assert issubclass(found, Exception)
+    assert (found.__module__, found.__qualname__) == (module, kind)
+
+
+QUICK = [["stop", "list"], ["school", "--help"], ["config", "example"], ["--help"]]
+SLOW = {
+    "alembic.command", "argon2", "asyncpg", "babel", "imap.server", "mailgate.store.mailstore", "structlog", "uvicorn",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", QUICK, ids=" ".join)
+def test_a_quick_command_imports_little(tmp_path: Path, arguments: list[str]) -> None:
+    settings = tmp_path / "mailgate.toml"
+    settings.write_text(f'[database]\nurl = "sqlite:///{tmp_path}/none.db"\n')
+    command = [sys.executable, "-X", "importtime", "-m", "mailgate", "--config", str(settings), *arguments]
+    listing = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    imported = {line.rpartition("|")[2].strip() for line in listing.splitlines() if line.startswith("import time:")}
+    assert "mailgate.cli.context" in imported
+    assert not imported & SLOW
 
 
 def test_no_command_shows_the_help(mailgate: Command) -> None:

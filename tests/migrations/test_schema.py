@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 import mailgate.store.schema
 from mailgate import migrations
 from mailgate.database.open import async_engine
+from mailgate.migrations.tables import METADATA
 from mailgate.store.search import schema as search
 
 
@@ -28,7 +29,7 @@ def differences(connection: Connection) -> list[object]:
         },
     )
     own = {"postgresql": search.postgresql_metadata, "sqlite": search.sqlite_metadata}[connection.dialect.name]
-    return list(compare_metadata(context, [*migrations.METADATA, own]))  # type: ignore[arg-type]  # several are taken
+    return list(compare_metadata(context, [*METADATA, own]))  # type: ignore[arg-type]  # several are taken
 
 
 async def test_both_ways_make_the_same_index(sqlite_url: str, tmp_path: Path) -> None:
