@@ -61,11 +61,11 @@ class Database(Protocol):
         """
         ...
 
-    async def write_alone(self, work: Work[T], *, brief: bool = True) -> T:
-        """As `write` without `durable`, for a unit that on PostgreSQL makes a single statement, which commits by
-        itself: one round trip. Such a unit must stand to be run again after it has committed, as happens when the
-        connection is lost. One that is not `brief` is known to take more than a millisecond: SQLite does not try it in
-        the event loop.
+    async def write_alone(self, work: Work[T], *, durable: bool = False, brief: bool = True) -> T:
+        """As `write`, for a unit that on PostgreSQL makes a single statement, which commits by itself: one round trip.
+        One that is not `durable` must stand to be run again after it has committed, as happens when the connection is
+        lost; DatabaseUnavailable tells of a durable one that it may or may not have committed. One that is not `brief`
+        is known to take more than a millisecond: SQLite does not try it in the event loop.
         """
         ...
 

@@ -36,7 +36,7 @@ _ATTEMPTS = 8
 _FIRST_PAUSE = 0.004  # seconds before a second attempt; doubled, and jittered, at each further one
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _DO_NOT_WAIT = "SET LOCAL synchronous_commit = off"
-_LONE_WRITERS = 4  # connections for units of one statement, each of which takes a millisecond
+_LONE_WRITERS = 4  # connections for durable units of one statement, and for others: each takes a millisecond
 _GRACE_SECONDS = 5.0  # beyond the server's own limit, before a silent server is given up
 _CONFLICTS = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
 
@@ -50,10 +50,11 @@ class PostgresqlDatabase:
 
     engine: Literal["sqlite", "postgresql"] = "postgresql"
 
-    def __init__(self, url: str, pool: Pool, lone: Pool) -> None:
+    def __init__(self, url: str, pool: Pool, lone: Pool, lone_durable: Pool) -> None:
         self._where = location(url)
         self._pool = pool
         self._lone = lone
+        self._lone_durable = lone_durable
         self._many: set[CodeType | None] = set()
         self._listeners = Listeners()
         self._own_gap = GAP + secrets.token_hex(8)
@@ -87,12 +88,19 @@ class PostgresqlDatabase:
         # Read only, so that a lone statement of read() cannot write.
         many = partial(connect, server_settings={**settings, "default_transaction_read_only": "on"})
         # Few statements, each by one key: planning them anew each time takes as long as running them.
-        unplanned = {"plan_cache_mode": "force_generic_plan", "synchronous_commit": "off"}
-        lone = partial(connect, server_settings={**settings, **unplanned})
+        lone_durable = {**settings, "plan_cache_mode": "force_generic_plan"}
+        lone = {**lone_durable, "synchronous_commit": "off"}
         database = cls(
             url,
             Pool(many, size=pool_size, patience=statement_timeout),
-            Pool(lone, size=min(_LONE_WRITERS, pool_size), patience=statement_timeout),
+            *(
+                Pool(
+                    partial(connect, server_settings=own),
+                    size=min(_LONE_WRITERS, pool_size),
+                    patience=statement_timeout,
+                )
+                for own in (lone, lone_durable)
+            ),
         )
         try:
             async with database._pool.connection() as connection:
@@ -114,7 +122,9 @@ class PostgresqlDatabase:
     async def write(self, work: Work[T], *, durable: bool = True) -> T:
         return await self._insist(self._write if durable else self._write_unsynced, work, self._pool)
 
-    async def write_alone(self, work: Work[T], *, brief: bool = True) -> T:
+    async def write_alone(self, work: Work[T], *, durable: bool = False, brief: bool = True) -> T:
+        if durable:
+            return await self._insist(self._write_once, work, self._lone_durable)
         return await self._insist(self._write_alone, work, self._lone)
 
     def listen(self, receive: Receive) -> Callable[[], None]:
@@ -126,9 +136,13 @@ class PostgresqlDatabase:
 
     async def close(self) -> None:
         await self._listener.close()
-        await self._lone.close()
-        await self._pool.close()
+        for pool in self._pools:
+            await pool.close()
         await self._notifier.close()
+
+    @property
+    def _pools(self) -> tuple[Pool, ...]:
+        return self._lone, self._lone_durable, self._pool
 
     async def _insist(self, run: Callable[[asyncpg.Connection, Work[T]], Awaitable[T]], work: Work[T], pool: Pool) -> T:
         """Run `work` by `run`: again after a conflict, and once more on a new connection if one was lost."""
@@ -147,8 +161,7 @@ class PostgresqlDatabase:
                 if lost:
                     raise DatabaseUnavailable(f"{self._where} was lost: {error.__cause__}") from error
                 lost = True
-                self._pool.expire()
-                self._lone.expire()
+                self._expire()
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
                 raise translated(error, self._where) from error
 
@@ -188,6 +201,13 @@ class PostgresqlDatabase:
         self._notifier.publish(tx.messages)
         return result
 
+    async def _write_once(self, connection: asyncpg.Connection, work: Work[T]) -> T:
+        try:
+            return await self._write_alone(connection, work)
+        except _Lost as error:
+            self._expire()
+            raise self._uncertain() from error.__cause__
+
     async def _write_unsynced(self, connection: asyncpg.Connection, work: Work[T]) -> T:
         return await self._write(connection, work, begin=f"{_BEGIN}; {_DO_NOT_WAIT}")
 
@@ -205,13 +225,19 @@ class PostgresqlDatabase:
         except BaseException as error:
             await _roll_back(connection)
             if _is_lost(error, connection):
-                text = f"{self._where} was lost while it committed: the change may or may not be there"
-                raise DatabaseUnavailable(text) from error
+                raise self._uncertain() from error
             raise
         if status != "COMMIT":
             raise RuntimeError(f"{work!r} went on after an error of the database, so all of it was rolled back")
         self._notifier.publish(tx.messages)
         return result
+
+    def _expire(self) -> None:
+        for pool in self._pools:
+            pool.expire()
+
+    def _uncertain(self) -> DatabaseUnavailable:
+        return DatabaseUnavailable(f"{self._where} was lost while it committed: the change may or may not be there")
 
 
 async def _roll_back(connection: asyncpg.Connection) -> None:

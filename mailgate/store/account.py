@@ -270,11 +270,9 @@ class StoreAccount:
         if mailbox.account_id != self.account_id:
             return False
         try:
-            return await self._database.write_alone(lambda tx: mark(tx, mailbox, marking), brief=is_brief(marking))
+            return await self._write_alone(lambda tx: mark(tx, mailbox, marking), brief=is_brief(marking))
         except OutOfDate:
             return False
-        except DatabaseUnavailable as error:
-            raise _unavailable(error) from error
 
     async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
         """Remove what is marked. Raises MailboxNotFound."""
@@ -301,6 +299,12 @@ class StoreAccount:
         now = _now()
         with ExitStack() as stack:
             arrivals = [await self._arrival(message, stack, now) for message in messages]
+            if len(arrivals) == 1:
+                appended = await self._write_alone(
+                    lambda tx: appends.append_one(tx, self.account_id, target, arrivals[0], now), durable=True
+                )
+                if appended is not None:
+                    return appended
             return await self._write(lambda tx: appends.append(tx, self.account_id, target, arrivals, now))
 
     async def replace(self, mailbox: MailboxRef, uid: int, target: str, message: NewMessage) -> Replaced:
@@ -401,6 +405,12 @@ class StoreAccount:
     async def _write(self, work: Work[T], *, durable: bool = True) -> T:
         try:
             return await self._database.write(work, durable=durable)
+        except DatabaseUnavailable as error:
+            raise _unavailable(error) from error
+
+    async def _write_alone(self, work: Work[T], *, durable: bool = False, brief: bool = True) -> T:
+        try:
+            return await self._database.write_alone(work, durable=durable, brief=brief)
         except DatabaseUnavailable as error:
             raise _unavailable(error) from error
 

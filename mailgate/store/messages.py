@@ -8,7 +8,19 @@ from itertools import repeat
 from typing import Final
 
 import zstandard
-from sqlalchemy import Integer, LargeBinary, bindparam, literal, select, update
+from sqlalchemy import (
+    CTE,
+    Boolean,
+    FromClause,
+    Insert,
+    Integer,
+    LargeBinary,
+    bindparam,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 
 from imap.backend import Rendered, Rendering
 from imap.errors import MessageGone
@@ -31,27 +43,35 @@ _TEXTS: Final = (
     "preview",
 )
 
-_insert = (
-    insert(message)
-    .values({name: bindparam(name) for name in ("message_id", "size", "stored_at", *_TEXTS)})
-    .on_conflict_do_nothing()
-)
-_INSERT: Final = Statement(_insert)
+_values = {name: bindparam(name, type_=message.c[name].type) for name in ("message_id", "size", "stored_at", *_TEXTS)}
+_INSERT: Final = Statement(insert(message).values(_values).on_conflict_do_nothing())
 _TOUCH: Final = Statement(
     update(message).where(message.c.message_id == bindparam("id")).values(stored_at=bindparam("now"))
 )
 _INSERT_CHUNK: Final = Statement(
     insert(body_chunk).values(message_id=bindparam("message_id"), chunk=bindparam("chunk"), data=bindparam("data"))
 )
-_added = _insert.returning(message.c.message_id).cte("added")
-_INSERT_AT_ONCE: Final = Statement(
-    insert(body_chunk)
-    .from_select(
-        names(body_chunk), select(_added.c.message_id, literal(0, Integer), bindparam("data", type_=LargeBinary))
-    )
-    .add_cte(enqueuing(select(_added.c.message_id)).cte("enqueued"))
-)
-"""A content that is new, its first chunk, and its place in the queue of the index, for PostgreSQL."""
+
+
+def storing(*tables: FromClause) -> tuple[Insert, CTE, CTE]:
+    """What PostgreSQL writes of a content, if `tables` have a row: its first chunk, and as parts of that statement the
+    content itself, which gives its ``message_id``, and its place in the queue of the index.
+
+    A content that is there is locked and its ``stored_at`` renewed, and the other parts do nothing.
+    """
+    new = insert(message).from_select(list(_values), select(*_values.values()).select_from(*tables))
+    stored = (
+        new.on_conflict_do_update(index_elements=["message_id"], set_={"stored_at": new.excluded.stored_at})
+        .returning(message.c.message_id, literal_column("message.xmax = 0", Boolean).label("is_new"))
+        .cte("stored")
+    )  # only a row that was there has been locked: its xmax is not 0
+    added = select(stored.c.message_id).where(stored.c.is_new)
+    first = added.add_columns(literal(0, Integer), bindparam("data", type_=LargeBinary))
+    return insert(body_chunk).from_select(names(body_chunk), first), stored, enqueuing(added).cte("enqueued")
+
+
+_first_chunk, _, _enqueued = storing()
+_STORE: Final = Statement(_first_chunk.add_cte(_enqueued))
 _RANGE: Final = Statement(
     select(body_chunk.c.data)
     .where(
@@ -85,28 +105,37 @@ async def write_message(tx: Tx, content: Prepared) -> None:
     Only one chunk of a large content is in memory at a time. Several contents of one transaction are to be written in
     the order of their ids.
     """
-    compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
-    first = compressor.compress(content.buffer[0:CHUNK])
-    while not await _add(tx, content, first):
-        if await tx.run(_TOUCH, id=content.message_id, now=content.stored_at):
-            return
-        # The collector deleted it between the two statements.
+    if not await _add(tx, content):
+        return
     for number, start in enumerate(range(CHUNK, content.size, CHUNK), start=1):
-        data = compressor.compress(content.buffer[start : start + CHUNK])
+        data = _compressed(content.buffer[start : start + CHUNK])
         await tx.run(_INSERT_CHUNK, message_id=content.message_id, chunk=number, data=data)
 
 
-async def _add(tx: Tx, content: Prepared, first_chunk: bytes) -> bool:
+async def _add(tx: Tx, content: Prepared) -> bool:
     """Write a content's row, its first chunk and its place in the queue of the index; False when it is there."""
-    key = {"message_id": content.message_id}
-    row = {**key, "size": content.size, "stored_at": content.stored_at, **content.texts}
+    row = first_row(content)
     if tx.engine == "postgresql":
-        return bool(await tx.run(_INSERT_AT_ONCE, **row, data=first_chunk))
+        return bool(await tx.run(_STORE, **row))
+    data = row.pop("data")
+    key = {"message_id": content.message_id}
     if not await tx.run(_INSERT, **row):
+        await tx.run(_TOUCH, id=content.message_id, now=content.stored_at)
         return False
-    await tx.run(_INSERT_CHUNK, **key, chunk=0, data=first_chunk)
+    await tx.run(_INSERT_CHUNK, **key, chunk=0, data=data)
     await tx.run(ENQUEUE, **key)
     return True
+
+
+def first_row(content: Prepared) -> dict[str, object]:
+    """The parameters of `storing`."""
+    data = _compressed(content.buffer[0:CHUNK])
+    key = {"message_id": content.message_id, "size": content.size, "stored_at": content.stored_at}
+    return {**key, **content.texts, "data": data}
+
+
+def _compressed(octets: bytes) -> bytes:
+    return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(octets)
 
 
 async def read_range(tx: Tx, message_id: bytes, start: int, stop: int) -> list[bytes]:

@@ -90,7 +90,10 @@ async def test_a_connection_lost_in_a_unit_is_made_anew_once(postgresql: Databas
         assert await postgresql.read(ids) == []
 
 
-async def test_a_connection_lost_in_commit_is_not_tried_again(postgresql: Database, postgresql_url: str) -> None:
+@pytest.mark.parametrize("alone", [False, True])
+async def test_a_connection_lost_in_commit_is_not_tried_again(
+    postgresql: Database, postgresql_url: str, *, alone: bool
+) -> None:
     administrator = await asyncpg.connect(postgresql_url)
     await administrator.execute("""
         CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
@@ -100,8 +103,9 @@ async def test_a_connection_lost_in_commit_is_not_tried_again(postgresql: Databa
     """)
     await administrator.close()
 
+    write = partial(postgresql.write_alone, durable=True) if alone else postgresql.write
     with pytest.raises(DatabaseUnavailable, match="may or may not be there"):
-        await postgresql.write(partial(add, number=1))
+        await write(partial(add, number=1))
 
 
 async def test_a_statement_that_takes_too_long_is_stopped(postgresql_url: str) -> None:

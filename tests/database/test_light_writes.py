@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from mailgate.database import Database, Statement, Tx, open_database
-from tests.database.tables import ADD, Inbox, add, create_tables, ids
+from tests.database.tables import ADD, COUNT, Inbox, add, create_tables, ids
 
 _MANY = Statement(
     text(
@@ -47,18 +47,20 @@ async def test_they_commit_publish_and_roll_back(database: Database) -> None:
 
 
 async def test_they_mix_with_durable_writes(database: Database) -> None:
-    ways = (database.write, partial(database.write, durable=False), database.write_alone)
-    await asyncio.gather(*(ways[number % 3](partial(add, number=number)) for number in range(300)))
+    alone = (database.write_alone, partial(database.write_alone, durable=True))
+    ways = (database.write, partial(database.write, durable=False), *alone)
+    await asyncio.gather(*(ways[number % 4](partial(add, number=number)) for number in range(300)))
     assert await database.read(ids) == list(range(300))
 
 
 async def test_a_second_statement_of_its_own_is_refused_on_postgresql(postgresql: Database) -> None:
     async def two(tx: Tx) -> None:
-        await tx.run(ADD, id=1)
+        await tx.run(COUNT)
         await tx.run(ADD, id=2)
 
-    with pytest.raises(RuntimeError, match="more than the one statement"):
-        await postgresql.write_alone(two)
+    for durable in (False, True):
+        with pytest.raises(RuntimeError, match="more than the one statement"):
+            await postgresql.write_alone(two, durable=durable)
 
 
 async def test_a_long_one_leaves_the_event_loop_on_sqlite(sqlite: Database) -> None:
