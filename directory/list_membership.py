@@ -28,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 
+from directory import list_welcomes
 from directory.addresses import batches
 from directory.family_schema import merged_address
 from directory.list_decisions import decisions
@@ -145,6 +146,7 @@ def _bring_up(connection: Connection, one: OneList, *, names: bool) -> ListChang
         connection.execute(delete(list_member).where(row), [of_list | {"person": member} for member in went])
     if came:
         connection.execute(insert(list_member), [{"list_id": one.list_id, "person_id": member} for member in came])
+        list_welcomes.note(connection, one.list_id, came)
     active = one.closed_at is None and bool(wanted)
     if active != one.active:
         connection.execute(update(list_).where(list_.c.list_id == one.list_id).values(active=active))

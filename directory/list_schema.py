@@ -73,9 +73,12 @@ list_setting = Table(
     "list_setting",
     metadata,
     _part("list_id", "list.list_id"),
-    *(Column(name, Text) for name in ("posting", "reply", "reply_to", "tag", "welcome")),
+    *(Column(name, Text) for name in ("posting", "reply", "reply_to", "tag", "welcome", "welcome_to")),
     *(Column(name, Boolean) for name in ("archive", "leaving")),
     *(Column(name, Integer) for name in ("size_limit", "hold_minutes", "archive_days")),
     *_made(),
 )
 """What was set for a list; null is the default (`directory.list_settings`)."""
+
+list_welcome = Table("list_welcome", metadata, _part("list_id", "list.list_id"), _part("person_id", "person.person_id"))
+"""New members who are still to get the welcome text of a list (`directory.list_welcomes`)."""

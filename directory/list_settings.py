@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select
@@ -46,15 +47,24 @@ class Reply(StrEnum):
     ADDRESS = "address"
 
 
+class WelcomeTo(StrEnum):
+    """Who gets the welcome text."""
+
+    ADDED = "added"
+    """Who was added by name."""
+    EVERYONE = "everyone"
+    """Whom an import, a rule or a nested list brings, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListSettings:
     """The settings of one list; without a row in the database, the defaults.
 
     `reply_to` is an address when `reply` is ADDRESS, else empty. `tag` is the text put before subjects (without
     brackets of its own), empty for none. `size_limit` is octets of a whole message, 0 for no limit but the server's.
-    `hold_minutes` is how long a message waits so that its sender can take it back. `welcome` is the text sent to who
-    joins, empty for none. `leaving` says whether members may leave by themselves. `archive` says whether messages are
-    kept for members to read, for `archive_days` days, or without end for 0.
+    `hold_minutes` is how long a message waits so that its sender can take it back. `welcome` is the text sent to new
+    members, empty for none, and `welcome_to` says to which. `leaving` says whether members may leave by themselves.
+    `archive` says whether messages are kept for members to read, for `archive_days` days, or without end for 0.
     """
 
     posting: Posting = Posting.POLICY
@@ -67,6 +77,7 @@ class ListSettings:
     welcome: str = ""
     leaving: bool = False
     archive_days: int = 365
+    welcome_to: WelcomeTo = WelcomeTo.ADDED
 
 
 NAMES: Final = tuple(field.name for field in fields(ListSettings))
@@ -122,26 +133,9 @@ def parse(name: str, text: str) -> str | bool | int:
     Raises:
         ListSettingError: an unknown name, or a value that it cannot have.
     """
-    match name:
-        case "posting":
-            return _word(name, text, Posting)
-        case "reply":
-            return _word(name, text, Reply)
-        case "reply_to":
-            return _address(text)
-        case "tag":
-            return _line(name, text)
-        case "archive" | "leaving":
-            return _switch(name, text)
-        case "size_limit":
-            return _size(text)
-        case "hold_minutes":
-            return _number(text, MAX_HOLD, "hold_minutes is a number of minutes, at most {most}; 0 is at once")
-        case "archive_days":
-            return _number(text, MAX_DAYS, "archive_days is a number of days, at most {most}; 0 is without end")
-        case "welcome":
-            return _text(text)
-    raise ListSettingError(f"there is no setting {name!r}; there are {', '.join(NAMES)}")
+    if name not in _PARSERS:
+        raise ListSettingError(f"there is no setting {name!r}; there are {', '.join(NAMES)}")
+    return _PARSERS[name](name, text)
 
 
 def _word(name: str, text: str, words: type[StrEnum]) -> str:
@@ -150,7 +144,7 @@ def _word(name: str, text: str, words: type[StrEnum]) -> str:
     return str(words(text))
 
 
-def _address(text: str) -> str:
+def _address(_name: str, text: str) -> str:
     try:
         return givable(text)
     except ValueError as error:
@@ -165,7 +159,7 @@ def _line(name: str, text: str) -> str:
     return normal
 
 
-def _text(text: str) -> str:
+def _text(_name: str, text: str) -> str:
     normal = unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
     if len(normal) > MAX_WELCOME:
         raise ListSettingError(f"welcome has at most {MAX_WELCOME} characters")
@@ -180,7 +174,7 @@ def _switch(name: str, text: str) -> bool:
     return _ON_OFF[text.lower()]
 
 
-def _size(text: str) -> int:
+def _size(_name: str, text: str) -> int:
     found = re.fullmatch(r"([0-9]{1,10})([kmg]?)(?:i?b|o)?", text.strip().lower())
     octets = int(found[1]) * _UNITS[found[2]] if found else -1
     if octets != 0 and not MIN_SIZE <= octets <= MAX_SIZE:
@@ -188,7 +182,25 @@ def _size(text: str) -> int:
     return octets
 
 
-def _number(text: str, most: int, otherwise: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,4}", text.strip()) or int(text) > most:
-        raise ListSettingError(otherwise.format(most=most))
-    return int(text)
+def _number(most: int, unit: str, at_zero: str) -> Callable[[str, str], int]:
+    def parser(name: str, text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,4}", text.strip()) or int(text) > most:
+            raise ListSettingError(f"{name} is a number of {unit}, at most {most}; 0 is {at_zero}")
+        return int(text)
+
+    return parser
+
+
+_PARSERS: Final[Mapping[str, Callable[[str, str], str | bool | int]]] = {
+    "posting": partial(_word, words=Posting),
+    "reply": partial(_word, words=Reply),
+    "reply_to": _address,
+    "tag": _line,
+    "archive": _switch,
+    "size_limit": _size,
+    "hold_minutes": _number(MAX_HOLD, "minutes", "at once"),
+    "welcome": _text,
+    "leaving": _switch,
+    "archive_days": _number(MAX_DAYS, "days", "without end"),
+    "welcome_to": partial(_word, words=WelcomeTo),
+}

@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from directory import list_changes
+from directory import list_changes, list_welcomes
 from directory.addresses import taken
 from directory.list_changes import Limits
 from directory.list_decisions import decisions
@@ -264,6 +264,7 @@ def _apply(connection: Connection, report: ImportReport) -> None:
     same = and_(_wanted.c.list_id == list_member.c.list_id, _wanted.c.person_id == list_member.c.person_id)
     connection.execute(delete(list_member).where(list_member.c.list_id.in_(derived), ~exists().where(same)))
     fresh = select(_wanted.c.list_id, _wanted.c.person_id).where(~exists().where(same))
+    list_welcomes.note_all(connection, fresh)
     connection.execute(insert(list_member).from_select(["list_id", "person_id"], fresh))
     has_members = exists().where(_wanted.c.list_id == list_.c.list_id)
     brand_new = list_.c.list_id.in_(select(_new.c.list_id))

@@ -22,6 +22,7 @@ from mailgate.accounts.imap_sign_in import ImapSignIn
 from mailgate.config import ConfigError, Settings
 from mailgate.database import open_database
 from mailgate.delivery.submission import Submission
+from mailgate.delivery.welcoming import Welcoming
 from mailgate.i18n import ImapTexts
 from mailgate.listeners import Endpoint, bind_all, parse_endpoint, rebind
 from mailgate.moderation.deciding import Moderation
@@ -123,6 +124,7 @@ class Gateway:
             hostname=settings.gateway.hostname,
         )
         handler = Submission(database, store, accounts, settings, moderation)
+        welcoming = Welcoming(database, store, service, settings.gateway.language)
         submission = SubmissionServer(
             handler,
             self._tls.context,
@@ -147,6 +149,7 @@ class Gateway:
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, handler.maintain)),
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, moderation.forget)),
             asyncio.create_task(repeat(settings.moderation.interval, moderation.look_at_the_clock)),
+            asyncio.create_task(repeat(settings.moderation.interval, welcoming.send_due)),
         ]
         log.info(
             "serving",

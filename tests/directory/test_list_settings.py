@@ -15,6 +15,7 @@ from directory.list_settings import (
     ListSettings,
     Posting,
     Reply,
+    WelcomeTo,
     from_row,
     parse,
     set_settings,
@@ -49,6 +50,7 @@ async def test_what_is_set_is_read_and_the_rest_is_the_default(transaction: Tran
         "welcome": "Bienvenue\nà tous",
         "leaving": "yes",
         "archive_days": "30",
+        "welcome_to": "everyone",
     }
     assert set(texts) == set(NAMES)
     everything = ListSettings(
@@ -62,6 +64,7 @@ async def test_what_is_set_is_read_and_the_rest_is_the_default(transaction: Tran
         "Bienvenue\nà tous",
         True,  # noqa: FBT003
         30,
+        WelcomeTo.EVERYONE,
     )
     assert await transaction(lambda connection: _set(connection, **texts)) == everything
     assert await transaction(lambda connection: _set(connection, tag="default", archive="off")) == ListSettings(
@@ -75,6 +78,7 @@ async def test_what_is_set_is_read_and_the_rest_is_the_default(transaction: Tran
         "Bienvenue\nà tous",
         True,  # noqa: FBT003
         30,
+        WelcomeTo.EVERYONE,
     )
     assert await transaction(lambda connection: _set(connection, **dict.fromkeys(NAMES, "default"))) == DEFAULTS
     rows = select(func.count()).select_from(list_setting)
@@ -95,7 +99,7 @@ async def test_an_address_for_replies_goes_with_its_setting(transaction: Transac
 
 
 def test_a_row_of_any_driver_is_read() -> None:
-    row = ("staff", None, None, None, 1, 0, None, None, 0, None)
+    row = ("staff", None, None, None, 1, 0, None, None, 0, None, None)
     assert from_row(row) == ListSettings(posting=Posting.STAFF, archive=True)
     assert from_row(row).archive is True
 
@@ -121,6 +125,7 @@ def test_a_row_of_any_driver_is_read() -> None:
         ("archive_days", "-1"),
         ("welcome", "x" * 4_001),
         ("welcome", "a\x00b"),
+        ("welcome_to", "nobody"),
     ],
 )
 def test_values_that_cannot_be_are_refused(name: str, text: str) -> None:
@@ -134,6 +139,6 @@ def test_any_text_is_a_value_or_an_error(name: str, text: str) -> None:
         value = parse(name, text)
     except ListSettingError:
         return
-    assert isinstance(value, type(getattr(DEFAULTS, name)) if name not in ("posting", "reply") else str)
+    assert isinstance(value, type(getattr(DEFAULTS, name)) if name not in ("posting", "reply", "welcome_to") else str)
     if name in ("tag", "reply_to"):
         assert not set(str(value)) & set("\r\n\x00")

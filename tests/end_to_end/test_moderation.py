@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.school import DOMAIN, PARENTS, Refused, School, mail_to, members, page_of, text_of
-from tests.processes.serving import Serving
+from tests.processes.serving import Idle, Serving
 from tests.support.postgresql import PostgresqlServer
 
 SERVICE = "moderation@ent.example.org"
@@ -365,3 +365,16 @@ def test_no_token_is_in_the_log(school: School) -> None:
     said = f"{school.serving.records}{school.serving.noise}"
     assert token not in said
     assert "Au secret" not in said
+
+
+def test_the_clock_sends_the_welcome_text_of_a_list_too(school: School) -> None:
+    command, address = school.serving.command, f"accueil@{DOMAIN}"
+    command.good("list", "create", address, "Accueil")
+    command.good("list", "settings", "set", address, "welcome=Soyez le bienvenu.")
+    idle = Idle(school.serving, address=READER)
+    command.good("list", "members", "add", address, READER)
+    idle.wait_for(b"EXISTS")
+    idle.close()
+    [letter] = school.letters(READER, "Bienvenue sur la liste Accueil")
+    assert letter["From"] == f"Accueil <help+{address}>"
+    assert text_of(letter).startswith("Soyez le bienvenu.")

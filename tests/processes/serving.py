@@ -240,8 +240,8 @@ class Serving:
 class Idle:
     """An IMAP session in IDLE, over a socket of one's own."""
 
-    def __init__(self, serving: Serving, mailbox: str = "INBOX") -> None:
-        self.client = serving.imap()
+    def __init__(self, serving: Serving, mailbox: str = "INBOX", address: str = "") -> None:
+        self.client = serving.imap(address)
         self.client.select(mailbox)
         self.client.send(b"i IDLE\r\n")
         assert self.client.readline().startswith(b"+ ")
