@@ -8,28 +8,53 @@ from pathlib import Path
 import pytest
 
 from mailgate.database import Database, open_database
+from tests.support.memory import use_memory
 from tests.support.postgresql import PostgresqlServer
+from tests.support.templates import Fill, Templates
+
+use_memory()
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgresqlServer]:
     """One server for the session (for each worker of xdist)."""
-    with PostgresqlServer() as server:
+    with PostgresqlServer(durable=False) as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    """What fills the databases of tests, made once for the session."""
+    return Templates(tmp_path_factory.mktemp("templates"))
+
+
 @pytest.fixture
-def postgresql_url(postgresql_server: PostgresqlServer) -> Iterator[str]:
+def database_content() -> Fill | None:
+    """What a fresh database holds: nothing, unless a folder of tests has its own `database_content`."""
+    return None
+
+
+@pytest.fixture
+def postgresql_url(
+    postgresql_server: PostgresqlServer, templates: Templates, database_content: Fill | None
+) -> Iterator[str]:
     """The URL of a fresh PostgreSQL database."""
-    url = postgresql_server.create_database()
+    url = (
+        templates.postgresql(database_content, postgresql_server)
+        if database_content
+        else postgresql_server.create_database()
+    )
     yield url
     postgresql_server.drop_database(url)
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path, templates: Templates, database_content: Fill | None) -> str:
     """The URL of a fresh SQLite database."""
-    return f"sqlite:///{tmp_path / 'mailgate.db'}"
+    path = tmp_path / "mailgate.db"
+    if database_content:
+        templates.sqlite(database_content, path)
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -41,7 +66,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A fresh and open database, on each engine in turn; it has no tables."""
+    """A fresh and open database, on each engine in turn."""
     opened = await open_database(database_url)
     yield opened
     await opened.close()

@@ -18,6 +18,7 @@ from mailgate.accounts.chosen_passwords import ChosenPasswords
 from mailgate.database import Database, async_engine
 from mailgate.store.provisioning import create_accounts, set_state
 from tests.accounts.clocks import FakeClock
+from tests.support.templates import Fill, tables_of
 
 PEER = "192.0.2.7"
 ALICE = "alice.martin@ent.example.org"
@@ -27,13 +28,21 @@ CAROL = "carol.petit@ent.example.org"
 NOBODY = "nobody@ent.example.org"
 
 
-def make_tables(connection: Connection) -> None:
-    for schema in (directory.schema, mailgate.store.schema, mailgate.accounts.schema, mailgate.policy.schema):
-        schema.metadata.create_all(connection)
+TABLES = tables_of(
+    *(
+        one.metadata
+        for one in (directory.schema, mailgate.store.schema, mailgate.accounts.schema, mailgate.policy.schema)
+    )
+)
+
+
+@pytest.fixture
+def database_content() -> Fill:
+    """A fresh database has the tables."""
+    return TABLES
 
 
 def make_people(connection: Connection) -> dict[str, int]:
-    make_tables(connection)
     today = datetime.date(2026, 11, 22)
     people = {
         address: add_person(connection, given="", sn=address.partition("@")[0], address=address, today=today)

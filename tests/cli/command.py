@@ -17,8 +17,17 @@ from mailgate.cli.commands import ENTRIES
 
 _WITHIN = 120.0
 _FORKS: ForkServerContext = multiprocessing.get_context("forkserver")
+_LATE = (
+    "aiosqlite",
+    "mailgate.database.batch",
+    "mailgate.migrations",
+    "rich.markdown",
+    "typer._adapters",
+    "typer.rich_utils",
+)
+"""What most commands import when they run: pydantic for the first option, alembic for the version of the schema."""
 _FORKS.set_forkserver_preload(
-    ["pytest", *sorted({f"mailgate.cli.{entry.module}" for entry in ENTRIES.values()}), "tests.cli.command"]
+    ["pytest", *sorted({f"mailgate.cli.{entry.module}" for entry in ENTRIES.values()}), *_LATE, "tests.cli.command"]
 )
 
 

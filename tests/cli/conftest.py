@@ -62,7 +62,7 @@ def academy_on_postgresql(
     tmp_path: Path, postgresql_server: PostgresqlServer, postgresql_academy: str
 ) -> Iterator[Command]:
     """The command on a PostgreSQL database of one's own with the demo academy."""
-    url = postgresql_server.create_database(f"--template={postgresql_academy.rpartition('/')[2]}")
+    url = postgresql_server.copy_database(postgresql_academy)
     yield command_on(tmp_path, url)
     postgresql_server.drop_database(url)
 

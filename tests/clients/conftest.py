@@ -20,13 +20,13 @@ from mailgate.accounts import Accounts
 from mailgate.app import Gateway, Sockets
 from mailgate.database import async_engine, open_database
 from mailgate.store.provisioning import create_accounts
-from tests.accounts.conftest import make_tables
+from tests.accounts.conftest import database_content
 from tests.imap.conftest import talk
 from tests.imap.wire import Client
 from tests.smtp.conftest import Wire
 from tests.support.school import make_colleagues
 
-__all__ = ["talk"]
+__all__ = ["database_content", "talk"]
 
 ADA = "ada.martin@ent.example.org"
 BOB = "bob.durand@ent.example.org"
@@ -69,7 +69,6 @@ class School:
 
 
 def make_people(connection: Connection) -> dict[str, int]:
-    make_tables(connection)
     today = datetime.date(2026, 11, 22)
     people = {
         address: add_person(connection, given="", sn=address.partition("@")[0], address=address, today=today)

@@ -80,7 +80,7 @@ async def test_an_unknown_option_in_the_url_is_told(postgresql_url: str) -> None
 
 
 async def test_a_database_that_is_not_utf8_is_refused(postgresql_server: PostgresqlServer) -> None:
-    url = postgresql_server.create_database("--encoding=LATIN1", "--template=template0", "--locale=C")
+    url = postgresql_server.create_database("ENCODING LATIN1 TEMPLATE template0 LOCALE 'C'")
     with pytest.raises(DatabaseUnavailable, match="encoded in LATIN1"):
         await open_database(url)
     postgresql_server.drop_database(url)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, create_engine, event, select
 
 from directory.importer import import_directory
 from directory.model import ClassRecord, Link, Mef, Place, Pupil, Record, Relative, School, Service, Staff
@@ -25,6 +27,25 @@ NEXT_YEAR = DATA / "aaf-next.tar.xz"
 
 SETTINGS = ImportSettings(academy="EXEMPLE", ent_domain="ent.example.org", school_year=2025, today=date(2025, 9, 15))
 NEXT_SETTINGS = replace(SETTINGS, school_year=2026, today=date(2026, 9, 1))
+
+
+@functools.cache
+def _directory() -> Engine:
+    engine = create_engine("sqlite://", isolation_level="AUTOCOMMIT")
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+    return engine
+
+
+@contextmanager
+def empty_directory() -> Iterator[Connection]:
+    """An empty directory in memory. What was written is taken back at the end: its statements need no other compiler
+    run, and its tables are there already, the next time.
+    """
+    with _directory().connect() as connection, connection.begin() as transaction:
+        yield connection
+        transaction.rollback()
 
 
 def expected(name: str = "expected.json") -> dict[str, Any]:

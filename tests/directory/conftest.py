@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from directory.readers.aaf import read_aaf
 from directory.report import ImportReport
 from directory.schema import metadata
-from tests.directory.academy import DEMO, take
+from tests.directory.academy import DEMO, empty_directory, take
+from tests.support.templates import Fill, tables_of
 
 T = TypeVar("T")
 
@@ -21,6 +22,15 @@ class Transaction(Protocol):
     """Runs a function on a connection, in a transaction that commits when it returns."""
 
     async def __call__(self, work: Callable[[Connection], T]) -> T: ...
+
+
+TABLES = tables_of(metadata)
+
+
+@pytest.fixture
+def database_content() -> Fill:
+    """A fresh database has the directory's tables."""
+    return TABLES
 
 
 @pytest.fixture
@@ -35,8 +45,6 @@ def engine_url(database_url: str) -> str:
 async def transaction(engine_url: str) -> AsyncIterator[Transaction]:
     """An empty directory, on each engine in turn."""
     engine = create_async_engine(engine_url)
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
 
     async def run(work: Callable[[Connection], T]) -> T:
         async with engine.begin() as connection:
@@ -49,11 +57,8 @@ async def transaction(engine_url: str) -> AsyncIterator[Transaction]:
 @pytest.fixture
 def connection() -> Iterator[Connection]:
     """An empty directory in memory."""
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
-        metadata.create_all(connection)
+    with empty_directory() as connection:
         yield connection
-    engine.dispose()
 
 
 @pytest.fixture(scope="module")

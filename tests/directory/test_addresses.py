@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 
 from directory import list_aliases, list_definitions, reserved
 from directory.addresses import TakenAddressError
@@ -19,8 +19,8 @@ from directory.nomenclature import Profile
 from directory.queries import LIST_BY_ADDRESS, PERSON_BY_ADDRESS, people
 from directory.report import Kind
 from directory.reserved import ROLES, ReservedAddressError
-from directory.schema import address, metadata, person
-from tests.directory.academy import SETTINGS, members, pupil, small, take, teacher
+from directory.schema import address, person
+from tests.directory.academy import SETTINGS, empty_directory, members, pupil, small, take, teacher
 from tests.directory.listing import ADMIN
 
 
@@ -133,9 +133,7 @@ SETS = st.dictionaries(st.integers(1, 12), NAMES, max_size=8)
 @given(st.lists(SETS, min_size=2, max_size=4))
 @settings(max_examples=10, deadline=None)
 def test_no_sequence_of_sets_moves_an_address(sets: list[dict[int, str]]) -> None:
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
-        metadata.create_all(connection)
+    with empty_directory() as connection:
         before: dict[str, str] = {}
         for one in sets:
             records = small(*(pupil(number, name) for number, name in one.items()))
@@ -145,7 +143,6 @@ def test_no_sequence_of_sets_moves_an_address(sets: list[dict[int, str]]) -> Non
             assert {str(number) for number in one} <= set(after.values())
             assert len(set(after.values())) == len(after)
             before = after
-    engine.dispose()
 
 
 @pytest.mark.parametrize(

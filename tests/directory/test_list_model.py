@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from directory.list_expression import Expression, Operation, Operator, Term, terms, written
 from directory.list_expression import members as meaning
 from directory.list_graph import ListError
-from directory.schema import metadata
 from tests.directory import listing
-from tests.directory.academy import SETTINGS, guardian_of, pupil, relative, small, take
+from tests.directory.academy import SETTINGS, empty_directory, guardian_of, pupil, relative, small, take
+from tests.support.examples import MODEL_EXAMPLES
 
 PUPILS = range(1, 7)
 DERIVED = ("6a.eleves", "6a.parents", "6a.tous", "6b.eleves", "6b.parents", "6b.tous", "eleves", "parents", "tous")
@@ -141,12 +141,10 @@ def _step(connection: Connection, what: str, *rest: object) -> bool:
     return True
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=MODEL_EXAMPLES or 6, deadline=None)
 @given(st.lists(_steps, max_size=12))
 def test_lists_are_what_plain_sets_say(steps: list[tuple[object, ...]]) -> None:
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
-        metadata.create_all(connection)
+    with empty_directory() as connection:
         model = Model({number: ("6A", "6B")[number % 2] for number in PUPILS})
         _import(connection, model.places)
         for name in MADE:
@@ -159,4 +157,3 @@ def test_lists_are_what_plain_sets_say(steps: list[tuple[object, ...]]) -> None:
         before = listing.all_members(connection)
         _import(connection, model.places)
         assert listing.all_members(connection) == before
-    engine.dispose()

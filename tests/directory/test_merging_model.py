@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 
 from directory.exclusions import FamilyError
 from directory.family_schema import merged_address, person_merge
-from directory.schema import address, metadata
-from tests.directory.academy import guardian_of, members, pupil, relative
+from directory.schema import address
+from tests.directory.academy import empty_directory, guardian_of, members, pupil, relative
 from tests.directory.family import holder, imported, main_address, merge, split
+from tests.support.examples import MODEL_EXAMPLES
 
 RECORDS = (11, 12, 13, 14)
 PEOPLE = tuple(relative(number, "Éva Roy") for number in RECORDS)
@@ -85,12 +86,10 @@ def step(connection: Connection, model: Model, own: dict[int, str], what: str, o
             split(connection, own[one])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=MODEL_EXAMPLES or 8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps)
 def test_addresses_and_memberships_are_their_owners(done: Sequence[tuple[str, int, int]]) -> None:
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
-        metadata.create_all(connection)
+    with empty_directory() as connection:
         bring(connection, set(RECORDS))
         model = Model()
         own = {number: main_address(connection, number) for number in RECORDS}
@@ -109,4 +108,3 @@ def test_addresses_and_memberships_are_their_owners(done: Sequence[tuple[str, in
             split(connection, own[one])
         assert {one: holder(connection, text) for one, text in own.items()} == {one: one for one in RECORDS}
         assert connection.execute(select(merged_address)).all() == connection.execute(select(person_merge)).all() == []
-    engine.dispose()

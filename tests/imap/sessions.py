@@ -24,14 +24,13 @@ from tests.imap.compressed import CompressedClient
 from tests.imap.conftest import message
 from tests.imap.history import Flags, History, named
 from tests.imap.wire import Client
+from tests.support.examples import MODEL_EXAMPLES
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-EXAMPLES: Final = int(os.environ.get("MODEL_EXAMPLES", "0"))
-"""How many runs each test makes; few where it is not set."""
 SETTINGS: Final = settings(
-    max_examples=EXAMPLES or 20,
+    max_examples=MODEL_EXAMPLES or 20,
     phases=set(Phase) if "MODEL_SHRINK" in os.environ else {Phase.explicit, Phase.reuse, Phase.generate},
     report_multiple_bugs=False,
     deadline=None,

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.imap.conftest import tls
-from tests.store.conftest import store, tables
+from tests.store.conftest import database_content, store
 
-__all__ = ["store", "tables", "tls"]
+__all__ = ["database_content", "store", "tls"]

@@ -22,6 +22,7 @@ from tests.imap.history import History
 from tests.imap.sessions import Hesitant, Round
 from tests.imap.wire import Client
 from tests.store.shares import office
+from tests.support.examples import MODEL_EXAMPLES
 
 _ids = itertools.count(1000)
 _RIGHTS = "lrswitedx"
@@ -118,7 +119,7 @@ async def stores(store: MailStore, database_url: str) -> AsyncIterator[list[Mail
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["own", "shared"])
-@settings(parent=sessions.SETTINGS, max_examples=sessions.EXAMPLES or 5)
+@settings(parent=sessions.SETTINGS, max_examples=MODEL_EXAMPLES or 5)
 @given(kinds=sessions.actors, rounds=sessions.rounds, pauses=sessions.pauses)
 async def test_sessions_at_random(
     stores: list[MailStore],

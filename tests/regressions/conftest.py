@@ -12,9 +12,9 @@ from imap.server import ImapServer
 from mailgate.store import MailStore
 from tests.imap.conftest import Tls, listening, tls
 from tests.imap.wire import Client
-from tests.store.conftest import store, tables
+from tests.store.conftest import database_content, store
 
-__all__ = ["alice", "served", "store", "tables", "tls"]
+__all__ = ["alice", "database_content", "served", "store", "tls"]
 
 
 class AnyPassword:

@@ -5,32 +5,37 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import Connection
 
 from directory import schema as directory
 from directory.list_schema import list_alias
 from imap.backend import Account
 from mailgate.database import Database
-from mailgate.database.open import async_engine
 from mailgate.store import MailStore
 from mailgate.store.schema import metadata
+from tests.support.templates import Fill, filled_by
 
 ACCOUNTS = range(1, 31)
 ASKED_OF_THE_DIRECTORY = [directory.cite, directory.school, directory.person, directory.address]
 ASKED_OF_THE_DIRECTORY += [directory.list_, directory.list_member, list_alias]
 
 
-@pytest.fixture
-async def tables(database_url: str) -> None:
-    """The store's tables in the fresh database."""
-    engine = async_engine(database_url)
-    async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all)
-        await connection.run_sync(directory.metadata.create_all, tables=ASKED_OF_THE_DIRECTORY)
-    await engine.dispose()
+def _asked_of_the_directory(connection: Connection) -> None:
+    directory.metadata.create_all(connection, tables=ASKED_OF_THE_DIRECTORY)
+
+
+TABLES = filled_by(metadata.create_all, _asked_of_the_directory)
+"""The store's tables."""
 
 
 @pytest.fixture
-async def store(database: Database, tables: None) -> AsyncIterator[MailStore]:
+def database_content() -> Fill:
+    """A fresh database has the store's tables."""
+    return TABLES
+
+
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[MailStore]:
     """A started store with the accounts 1 to 30, without quota."""
     opened = MailStore(database)
     await opened.start()

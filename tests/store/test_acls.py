@@ -11,22 +11,28 @@ from imap.backend import Account, AclChange, AclEntry, Grantable, MailboxRef
 from imap.errors import BadCommand, MailboxNotFound, NotPermitted
 from imap.rights import Rights, parse_rights
 from mailgate.database import Database
-from mailgate.database.open import async_engine
 from mailgate.store import MailStore
+from mailgate.store.schema import metadata
 from tests.store.shares import OFFICE, a_list, grant, office, person, put
+from tests.support.templates import Fill, tables_of
 
 SET, MORE, LESS = AclChange.REPLACE, AclChange.ADD, AclChange.REMOVE
 HERE, ELSEWHERE, CITE = 100, 200, 300
 ALICE, BOB, EVE, PUPIL, PARENT = (f"{name}@example.org" for name in ("alice", "bob", "eve", "pupil", "parent"))
 
 
+TABLES = tables_of(metadata, directory.metadata)
+
+
+@pytest.fixture
+def database_content() -> Fill:
+    """A fresh database has the tables of the store and of the directory."""
+    return TABLES
+
+
 @pytest.fixture(autouse=True)
-async def school(database_url: str, database: Database, store: MailStore) -> None:
+async def school(database: Database, store: MailStore) -> None:
     """Alice and bob teach here, eve elsewhere; a pupil and a parent."""
-    engine = async_engine(database_url)
-    async with engine.begin() as connection:
-        await connection.run_sync(directory.metadata.create_all)
-    await engine.dispose()
     await put(database, directory.cite, cite_id=CITE, slug="cite", name="Cité", domain=None)
     for school_id, cite_id in ((HERE, None), (ELSEWHERE, CITE)):
         await put(

@@ -6,9 +6,7 @@ import asyncpg
 import pytest
 
 from mailgate.database import Statement
-from mailgate.database.open import async_engine
 from mailgate.store import snapshots
-from mailgate.store.schema import metadata
 
 _OWN = {"account_id": 1, "mailbox_id": 1, "since": 1}
 _OF_ANOTHER = {**_OWN, "reader_id": 2, "base": 0}
@@ -22,10 +20,6 @@ _OF_ANOTHER = {**_OWN, "reader_id": 2, "base": 0}
 async def test_changes_are_read_by_modification_sequence(
     postgresql_url: str, statement: Statement, parameters: dict[str, int]
 ) -> None:
-    engine = async_engine(postgresql_url)
-    async with engine.begin() as made:
-        await made.run_sync(metadata.create_all)
-    await engine.dispose()
     connection = await asyncpg.connect(postgresql_url)
     await connection.execute(
         "INSERT INTO entry SELECT account, 1, uid, uid, 0, 0, 0, 100, decode(md5(uid::text), 'hex') "

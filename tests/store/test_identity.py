@@ -85,7 +85,7 @@ async def test_expunged_uids_are_not_given_again_after_a_restart(
         await again.close()
 
 
-async def test_a_new_import_changes_no_mailbox(alice: Account, tables: None, database_url: str) -> None:
+async def test_a_new_import_changes_no_mailbox(alice: Account, database_url: str) -> None:
     await alice.append("INBOX", [new_message("here")])
     before = await identities(alice)
     async with batch_engine(database_url) as engine, engine.begin() as connection:

@@ -18,7 +18,7 @@ class Undone(Exception):
 
 
 @pytest.fixture
-def plain(database: Database, tables: None) -> MailStore:
+def plain(database: Database) -> MailStore:
     return MailStore(database)
 
 

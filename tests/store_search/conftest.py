@@ -7,9 +7,9 @@ import pytest
 from mailgate.database import Database
 from mailgate.store import MailStore
 from mailgate.store.search.indexer import Indexer
-from tests.store.conftest import alice, bob, store, tables
+from tests.store.conftest import alice, bob, database_content, store
 
-__all__ = ["alice", "bob", "store", "tables"]
+__all__ = ["alice", "bob", "database_content", "store"]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 _ADMINISTRATOR = "mailgate"
 _UNDERTAKER = 'cat; "$0" -D "$1/data" -m immediate stop; rm -rf "$1"'
@@ -46,6 +46,7 @@ class PostgresqlServer:
         self._folder = Path(tempfile.mkdtemp(prefix="mailgate-postgresql-"))
         self._password = secrets.token_hex(8)
         self._undertaker: subprocess.Popen[bytes] | None = None
+        self._psql: subprocess.Popen[bytes] | None = None
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -96,6 +97,7 @@ class PostgresqlServer:
 
     def pause(self) -> None:
         """Stop the server at once, as a failure would, keeping its data."""
+        self._end_session()
         self._run("pg_ctl", "-D", str(self.data), "-m", "immediate", "-w", "stop")
 
     def resume(self) -> None:
@@ -109,13 +111,14 @@ class PostgresqlServer:
             "shared_buffers": "64MB",
         }
         if not self._durable:
-            settings |= {"fsync": "off", "full_page_writes": "off"}
+            settings |= {"fsync": "off", "full_page_writes": "off", "max_wal_size": "128MB"}
         options = " ".join(f"-c {key}={value}" for key, value in settings.items())
         log = str(self._folder / "log")
         self._run("pg_ctl", "-D", str(self.data), "-l", log, "-o", options, "-w", "start")
 
     def stop(self) -> None:
         """Stop the server and remove its folder."""
+        self._end_session()
         if (self.data / "postmaster.pid").exists():
             self._run("pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "stop")
         if self._undertaker is not None:
@@ -123,20 +126,65 @@ class PostgresqlServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def create_database(self, *options: str) -> str:
-        """Make a fresh database, with options of createdb, and give its URL."""
+        """Make a fresh database, with options of CREATE DATABASE, and give its URL."""
         name = f"test_{secrets.token_hex(6)}"
-        self._run("createdb", "-h", str(self._folder), "-p", str(self.port), "-U", _ADMINISTRATOR, *options, name)
+        self.execute(f"CREATE DATABASE {name} {' '.join(options)}")
         return f"postgresql://{_ADMINISTRATOR}:{self._password}@127.0.0.1:{self.port}/{name}"
+
+    def copy_database(self, url: str) -> str:
+        """Make a copy of a database that nobody is connected to, and give its URL."""
+        # Copying the files takes a third of the time of copying by way of the log.
+        return self.create_database(f"TEMPLATE {url.rpartition('/')[2]} STRATEGY FILE_COPY")
 
     def drop_database(self, url: str) -> None:
         """Remove a database, ending its connections."""
-        name = url.rpartition("/")[2]
-        self._run("dropdb", "--force", "-h", str(self._folder), "-p", str(self.port), "-U", _ADMINISTRATOR, name)
+        self.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+    def execute(self, statement: str) -> None:
+        """Run a statement outside of a transaction, in a session that is kept. Raises RuntimeError when it fails."""
+        if self._psql is None:
+            self._psql = self._session()
+        assert self._psql.stdin is not None
+        assert self._psql.stdout is not None
+        self._psql.stdin.write(f"{statement};\n\\echo :SQLSTATE\n".encode())
+        self._psql.stdin.flush()
+        if (state := self._psql.stdout.readline()) != b"00000\n":
+            raise RuntimeError(f"{statement} failed: {state.decode() or self._said()}")
+
+    def _session(self) -> subprocess.Popen[bytes]:
+        """Psql, which needs no more than the Unix socket."""
+        with self._programs() as output:
+            return subprocess.Popen(
+                [
+                    *(self._binaries / "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align"),
+                    *("-h", self._folder, "-p", str(self.port), "-U", _ADMINISTRATOR, "postgres"),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                cwd=self._folder,
+            )
+
+    def _end_session(self) -> None:
+        if self._psql is not None:
+            self._psql.communicate()
+            self._psql = None
+
+    def _programs(self) -> BinaryIO:
+        """The file that takes what PostgreSQL's programs say."""
+        return (self._folder / "programs").open("a+b")
+
+    def _said(self) -> str:
+        """The end of what the programs and the server have said."""
+        log = self._folder / "log"
+        text = (self._folder / "programs").read_text(errors="replace")
+        text += log.read_text(errors="replace") if log.exists() else ""
+        return text[-3000:]
 
     def _run(self, program: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs as the server's user."""
         user = self._user
-        with (self._folder / "programs").open("a+b") as output:  # a pipe would be inherited by the server
+        with self._programs() as output:  # a pipe would be inherited by the server
             outcome = subprocess.run(
                 [self._binaries / program, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -149,10 +197,7 @@ class PostgresqlServer:
                 extra_groups=[] if user else None,
             )
         if outcome.returncode:
-            log = self._folder / "log"
-            text = (self._folder / "programs").read_text(errors="replace")
-            text += log.read_text(errors="replace") if log.exists() else ""
-            raise RuntimeError(f"{program} failed:\n{text[-3000:]}")
+            raise RuntimeError(f"{program} failed:\n{self._said()}")
 
 
 def _unprivileged_user() -> pwd.struct_passwd:

@@ -6,20 +6,21 @@ import pytest
 
 from imap.backend import Account
 from mailgate.database import Database
-from mailgate.database.open import async_engine
-from mailgate.migrations import upgrade
+from mailgate.migrations import upgrade_within
 from mailgate.transfer.intake import Intake
 from tests.store.conftest import alice, bob, store
+from tests.support.templates import Fill, filled_by
 
 __all__ = ["alice", "bob", "store"]
 
 
+ALL_TABLES = filled_by(upgrade_within)
+
+
 @pytest.fixture
-async def tables(database_url: str) -> None:
-    """All tables, in the fresh database."""
-    engine = async_engine(database_url)
-    await upgrade(engine)
-    await engine.dispose()
+def database_content() -> Fill:
+    """A fresh database has all tables."""
+    return ALL_TABLES
 
 
 @pytest.fixture
