@@ -96,6 +96,8 @@ def stems(word: str) -> tuple[str, str]:
     Two words are related when they share one of them: the first joins inflections of words that are written properly,
     the second also those that are written without their accents.
     """
+    if word.isascii() and word.isdecimal():
+        return word, word
     plain, proper = without_accents(word), unicodedata.normalize("NFC", word.lower())
     bare: str = _stemmer.stemWord(plain)
     return (bare if plain == proper else without_accents(_stemmer.stemWord(proper))), bare

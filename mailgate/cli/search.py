@@ -36,7 +36,7 @@ async def _reindex(settings: Settings) -> IndexStatus:
         indexer = Indexer(opened)
         done = 0
         with bar() as report:
-            while taken := await indexer.index_batch(BATCH):
+            while taken := await indexer.index_batch(BATCH[opened.engine]):
                 done += taken
                 report(f"Indexed of {total:,}", done)
         return await index_status(opened)

@@ -53,19 +53,19 @@ class Database(Protocol):
         """Run `work` on one consistent snapshot; it must not write."""
         ...
 
-    async def write(self, work: Work[T], *, durable: bool = True) -> T:
+    async def write(self, work: Work[T], *, durable: bool = True, brief: bool = True) -> T:
         """Run `work` and commit. When this returns, the change survives the death of this process, and, if `durable`,
         the loss of power; else the loss of power may undo what was written in the last second or so. `work` may run
         again after a conflict, so it must be free of side effects outside the transaction. An exception from `work`
-        rolls it back and is raised here.
+        rolls it back and is raised here. What is neither `durable` nor `brief` is known to take more than a
+        millisecond: SQLite does not try it in the event loop.
         """
         ...
 
     async def write_alone(self, work: Work[T], *, durable: bool = False, brief: bool = True) -> T:
         """As `write`, for a unit that on PostgreSQL makes a single statement, which commits by itself: one round trip.
         One that is not `durable` must stand to be run again after it has committed, as happens when the connection is
-        lost; DatabaseUnavailable tells of a durable one that it may or may not have committed. One that is not `brief`
-        is known to take more than a millisecond: SQLite does not try it in the event loop.
+        lost; DatabaseUnavailable tells of a durable one that it may or may not have committed.
         """
         ...
 

@@ -119,7 +119,7 @@ class PostgresqlDatabase:
                 self._many.add(code)
         return await self._insist(self._read_snapshot, work, self._pool)
 
-    async def write(self, work: Work[T], *, durable: bool = True) -> T:
+    async def write(self, work: Work[T], *, durable: bool = True, brief: bool = True) -> T:
         return await self._insist(self._write if durable else self._write_unsynced, work, self._pool)
 
     async def write_alone(self, work: Work[T], *, durable: bool = False, brief: bool = True) -> T:

@@ -21,6 +21,7 @@ from typing import Literal, TypeVar
 
 from mailgate.database.contract import Work
 from mailgate.database.listeners import Listeners, Receive
+from mailgate.database.sqlite_checkpointer import Checkpointer
 from mailgate.database.sqlite_connection import SqliteTx, connect, translated
 from mailgate.database.sqlite_writer import Writer
 from mailgate.database.unit import code_of, run_without_waiting
@@ -49,7 +50,10 @@ class SqliteDatabase:
         self._path = path
         self._connect = partial(connect, path, busy_timeout=busy_timeout)
         self._listeners = Listeners()
-        self._writer = Writer(self._connect, partial(translated, path=path), self._listeners.publish)
+        self._checkpointer = Checkpointer(self._connect)
+        self._writer = Writer(
+            self._connect, partial(translated, path=path), self._listeners.publish, self._checkpointer.committed
+        )
         self._inline: sqlite3.Connection
         self._deadline = math.inf
         self._late = False
@@ -67,6 +71,7 @@ class SqliteDatabase:
         """
         database = cls(path, busy_timeout=busy_timeout)
         await database._writer.start()
+        database._checkpointer.start()
         database._inline = database._connect(read_only=True)
         database._inline.set_progress_handler(database._is_late, _STEPS)
         return database
@@ -93,8 +98,8 @@ class SqliteDatabase:
                     del self._slow[code]
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_in_thread, work)
 
-    async def write(self, work: Work[T], *, durable: bool = True) -> T:
-        result: T = await self._writer.run(work, durable=durable)
+    async def write(self, work: Work[T], *, durable: bool = True, brief: bool = True) -> T:
+        result: T = await self._writer.run(work, durable=durable, brief=brief)
         return result
 
     async def write_alone(self, work: Work[T], *, durable: bool = False, brief: bool = True) -> T:
@@ -109,6 +114,7 @@ class SqliteDatabase:
             return
         self._closed = True
         await self._writer.close()
+        await asyncio.to_thread(self._checkpointer.close)
         await asyncio.to_thread(self._threads.shutdown)
         self._inline.close()
         while not self._idle.empty():

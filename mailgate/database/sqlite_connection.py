@@ -22,7 +22,7 @@ PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -8192",  # KiB, per connection
     "PRAGMA mmap_size = 1073741824",  # bytes; pages then come from the system's cache, uncopied: half the time
-    "PRAGMA wal_autocheckpoint = 4000",  # pages
+    "PRAGMA wal_autocheckpoint = 16000",  # pages: where nobody checkpoints beside, or who does cannot keep up
     "PRAGMA journal_size_limit = 67108864",  # bytes that the log keeps after a checkpoint
 )
 """What every connection sets."""

@@ -1,7 +1,7 @@
 """The one connection that writes an SQLite file, and its thread: all that waits costs one transaction and one sync.
 
-What need not wait for the disk is synced with the next commit that does, or after a second; when the thread is idle it
-runs in the event loop, if it is short.
+What need not wait for the disk is synced with the next commit that does, or by the next checkpoint; when the thread is
+idle it runs in the event loop, if it is short.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Publish: TypeAlias = Callable[[str | None], None]
 
 _GROUP_UNITS = 256
 _GROUP_SECONDS = 0.02  # no unit joins a group after this, so that the first of it does not wait for long
-_LOOK_SECONDS = 1.0  # how often an idle writer looks for the commits of other processes, and syncs what is not yet
+_LOOK_SECONDS = 1.0  # how often an idle writer looks for the commits of other processes
 _ALLOWANCE = 0.002  # seconds that a write may take from the event loop
 _STEPS = 1000  # instructions of SQLite's machine between two looks at the clock
 _CHECKPOINT = "PRAGMA wal_autocheckpoint = {:d}"
@@ -57,7 +57,7 @@ class Writer:
     """Runs units of work in groups, in the order of `run`, until `close`.
 
     After each commit `publish` is called in the event loop with each notification; with None for the commits of other
-    processes, which SQLite announces without saying what they hold.
+    processes, which SQLite announces without saying what they hold. `committed` is called after each, in any thread.
     """
 
     def __init__(
@@ -65,10 +65,12 @@ class Writer:
         connect: Callable[[], sqlite3.Connection],
         translate: Callable[[BaseException], BaseException],
         publish: Publish,
+        committed: Callable[[], None],
     ) -> None:
         self._connect = connect
         self._translate = translate
         self._publish = publish
+        self._committed = committed
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._closed: asyncio.Future[None] = self._loop.create_future()
@@ -83,7 +85,6 @@ class Writer:
         self._in_thread = True
         self._patience = (0, 0)
         self._syncs = True
-        self._unsynced_since = math.inf
         self._deadline = math.inf
         self._version = 0
         self._thread = threading.Thread(target=self._main, name="sqlite-writer", daemon=True)
@@ -138,7 +139,6 @@ class Writer:
                         self._commit(self._waiting)
                     else:
                         self._look_abroad()
-                        self._sync()
         finally:
             with self._using:
                 self._connection.close()
@@ -249,14 +249,14 @@ class Writer:
         return busy, pages
 
     def _prepare(self, *, durable: bool) -> None:
-        """For the thread, which may wait: what was not synced for a second is synced by this commit."""
+        """For the thread, which may wait."""
         if not self._in_thread:
             busy, pages = self._patience
             self._connection.execute(_BUSY.format(busy))
             self._connection.execute(_CHECKPOINT.format(pages))
             self._connection.set_progress_handler(None, 0)
             self._in_thread = True
-        self._set_syncs(syncs=durable or time.monotonic() > self._unsynced_since + _LOOK_SECONDS)
+        self._set_syncs(syncs=durable)
 
     def _prepare_here(self) -> None:
         """For the event loop, which must not wait: neither for other processes nor for a checkpoint."""
@@ -271,19 +271,6 @@ class Writer:
         if syncs != self._syncs:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if syncs else 'NORMAL'}")
             self._syncs = syncs
-
-    def _committed(self) -> None:
-        """A commit that syncs does so with all that came before it."""
-        self._unsynced_since = math.inf if self._syncs else min(self._unsynced_since, time.monotonic())
-
-    def _sync(self) -> None:
-        """A checkpoint syncs the log, and keeps it short; a reader may hold it up for a while."""
-        if self._unsynced_since < math.inf:
-            self._prepare(durable=True)
-            with contextlib.suppress(sqlite3.Error):  # another process may be at it: then again in a second
-                _, pages, copied = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                if copied == pages:
-                    self._unsynced_since = math.inf
 
     def _read_version(self) -> int:
         version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]

@@ -2,7 +2,7 @@
 
 A batch is claimed, read, worked out, and written in one transaction with its removal from the queue. A process that
 dies in between leaves rows that are free again after a minute; until then SEARCH reads those messages. Any number of
-processes may do this on one database.
+processes may do this on one database. None of it waits for the disk: what the loss of power undoes is queued again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +24,7 @@ from imap.errors import MessageGone
 from imap.search.folded import Texts
 from imap.search.texts import WholeMessage, read_parts
 from mailgate.database import Database, DatabaseUnavailable, Statement, Tx
+from mailgate.database.contract import Engine
 from mailgate.database.statement import insert, member, rows
 from mailgate.store import messages
 from mailgate.store.schema import message
@@ -33,8 +34,8 @@ from mailgate.store.search.schema import search_text
 
 log = structlog.stdlib.get_logger("mailgate.search")
 
-BATCH: Final = 32
-"""Contents of one transaction."""
+BATCH: Final[Mapping[Engine, int]] = {"postgresql": 32, "sqlite": 8}
+"""Contents of one transaction: on SQLite, who delivers waits for it to end, some 10 ms."""
 _LEASE: Final = 60
 """Seconds that a claim lasts: many times what a batch takes."""
 _PUT_OFF: Final = 24 * 3600
@@ -151,7 +152,7 @@ class Indexer:
     async def _drain(self) -> None:
         while await self._database.read(lambda tx: has_work(tx, _now())):
             begun = time.monotonic()
-            if not await self.index_batch(BATCH):
+            if not await self.index_batch(BATCH[self._database.engine]):
                 return
             # Half of one core at most, and deliveries come between.
             await asyncio.sleep(time.monotonic() - begun)
@@ -159,7 +160,7 @@ class Indexer:
     async def index_batch(self, limit: int) -> int:
         """Index up to `limit` contents; give how many were taken up, 0 when none is free."""
         now = _now()
-        claimed = await self._database.write(lambda tx: claim(tx, now, now + _LEASE, limit))
+        claimed = await self._database.write_alone(lambda tx: claim(tx, now, now + _LEASE, limit))
         if not claimed:
             return 0
         sizes = {row[0]: row[1] for row in await self._database.read(lambda tx: tx.all(_SIZES, message_ids=claimed))}
@@ -177,7 +178,7 @@ class Indexer:
             except Exception:
                 log.exception("a message cannot be indexed", message_id=message_id.hex())
                 failed.append(message_id)
-        await self._database.write(partial(_write, documents=documents))
+        await self._database.write(partial(_write, documents=documents), durable=False, brief=False)
         gone = set(claimed) - sizes.keys()
         if failed or gone:
             await self._database.write(partial(_settle, failed=failed, gone=gone))
