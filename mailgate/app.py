@@ -27,6 +27,7 @@ from mailgate.i18n import ImapTexts
 from mailgate.listeners import Endpoint, bind_all, parse_endpoint, rebind
 from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.links import service_of
+from mailgate.queue.outbound import Outbound
 from mailgate.store import MailStore
 from mailgate.store.search.indexer import Indexer
 from mailgate.web.pages import application
@@ -36,6 +37,7 @@ from smtp.server import SubmissionServer
 log = structlog.stdlib.get_logger("mailgate")
 
 MAINTENANCE_INTERVAL = 24 * 3600.0
+CLOCK_INTERVAL = 60.0
 _HTTPS = 443
 
 
@@ -134,10 +136,13 @@ class Gateway:
             ),
         )
         web = WebServer(application(moderation, settings.gateway.language), self._tls.context)
+        outbound = Outbound(database, store, settings) if settings.queue.route != "none" else None
         # All at once: none takes new clients while the others let their own finish.
         self._parts.push_async_callback(
             lambda: asyncio.gather(imap_server.stop(grace), submission.stop(grace), web.stop(grace))
         )
+        if outbound is not None:
+            self._parts.push_async_callback(outbound.close)
         await imap_server.start(sockets.imap, starttls=sockets.imap_starttls)
         await submission.start(sockets.smtp)
         await submission.start(sockets.smtp_starttls, starttls=True)
@@ -151,6 +156,12 @@ class Gateway:
             asyncio.create_task(repeat(settings.moderation.interval, moderation.look_at_the_clock)),
             asyncio.create_task(repeat(settings.moderation.interval, welcoming.send_due)),
         ]
+        if outbound is not None:
+            await outbound.start()
+            self._background += [
+                asyncio.create_task(repeat(CLOCK_INTERVAL, outbound.clock.look)),
+                asyncio.create_task(repeat(MAINTENANCE_INTERVAL, outbound.clock.forget)),
+            ]
         log.info(
             "serving",
             imap=names(sockets.imap + sockets.imap_starttls),

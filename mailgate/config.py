@@ -127,6 +127,37 @@ class Smtp(Section, frozen=True):
     sent_history_days: Positive = 400
 
 
+class Dns(Section, frozen=True):
+    servers: tuple[str, ...] = ()
+    timeout: Seconds = 15.0
+
+
+class Queue(Section, frozen=True):
+    route: Literal["none", "smarthost", "direct"] = "none"
+    smarthost: str = ""
+    smarthost_security: Literal["starttls", "tls", "opportunistic", "none"] = "starttls"
+    smarthost_username: str = ""
+    smarthost_password: str = ""
+    smarthost_ca: Path | None = None
+    direct_port: Annotated[int, Meta(ge=1, le=65_535)] = 25
+    connections: Positive = 50
+    connections_per_destination: Positive = 5
+    messages_per_connection: Positive = 100
+    pauses: Annotated[tuple[Positive, ...], Meta(min_length=1)] = (300, 900, 1_800, 3_600, 7_200, 14_400)
+    expiry: Positive = 4 * 86_400
+    delay_notice: NonNegative = 4 * 3_600
+    lease: Annotated[int, Meta(ge=10, le=3_600)] = 120
+    connect_timeout: Seconds = 30.0
+    answer_timeout: Seconds = 300.0
+    final_timeout: Seconds = 600.0
+    history_days: NonNegative = 30
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a way out that is not complete."""
+        if self.route == "smarthost" and not self.smarthost:
+            raise ValueError("route is smarthost, and no smarthost is given (host:port)")
+
+
 class Accounts(Section, frozen=True):
     quota: NonNegative = 2 * 1024 * 1024 * 1024
 
@@ -194,6 +225,8 @@ class Settings(Section, frozen=True):
     tls: Tls = Tls()
     imap: Imap = Imap()
     smtp: Smtp = Smtp()
+    queue: Queue = Queue()
+    dns: Dns = Dns()
     accounts: Accounts = Accounts()
     directory: Directory = Directory()
     shared: Shared = Shared()

@@ -25,6 +25,7 @@ from mailgate.policy.limits import MB
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.sending import Standing, forget_old, held_window, keep, standing_of
 from mailgate.policy.stops import Stop, keep_out, now, stop_of
+from mailgate.queue.enqueue import OutsideRecipient
 from smtp.handler import Envelope, SmtpError
 
 _few = (
@@ -36,7 +37,7 @@ _few = (
 _MEMBERS_UP_TO: Final = Statement(select(func.count()).select_from(_few))
 
 
-Found: TypeAlias = PersonRecipient | ListRecipient | None
+Found: TypeAlias = PersonRecipient | ListRecipient | OutsideRecipient | None
 """What an address stands for."""
 
 
@@ -82,7 +83,7 @@ class Brakes:
             raise self._stopped(_course(envelope).standing, stop)
         return stop
 
-    async def admit(self, envelope: Envelope, found: PersonRecipient | ListRecipient) -> None:
+    async def admit(self, envelope: Envelope, found: PersonRecipient | ListRecipient | OutsideRecipient) -> None:
         """RCPT TO, when nothing else refuses it: count the recipient."""
         course = _course(envelope)
         most = course.standing.limits.recipients_per_message
@@ -97,8 +98,8 @@ class Brakes:
             self._check_hour(course.standing, course.standing.window, 452, recipients=reach)
             course.reach = reach
 
-    async def _members_up_to(self, found: PersonRecipient | ListRecipient, hourly: int) -> int:
-        if isinstance(found, PersonRecipient):
+    async def _members_up_to(self, found: PersonRecipient | ListRecipient | OutsideRecipient, hourly: int) -> int:
+        if not isinstance(found, ListRecipient):
             return 1
         list_id = found.list_id
         row = await self._database.read(lambda tx: tx.one(_MEMBERS_UP_TO, list_id=list_id, most=hourly + 1))
@@ -198,12 +199,14 @@ def _look(envelope: Envelope, found: Sequence[Found]) -> Work[Stop | None]:
 
 
 def _counting(found: Sequence[Found]) -> Work[int]:
-    """The unit of work that counts the mailboxes behind these recipients, each once."""
+    """The unit of work that counts the mailboxes behind these recipients, each once, and the addresses outside."""
     people = [one.account_id for one in found if isinstance(one, PersonRecipient)]
     lists = [one.list_id for one in found if isinstance(one, ListRecipient)]
 
+    outside = {one.key for one in found if isinstance(one, OutsideRecipient)}
+
     async def work(tx: Tx) -> int:
-        return sum(map(len, (await reached(tx, people, lists)).values()))
+        return sum(map(len, (await reached(tx, people, lists)).values())) + len(outside)
 
     return work
 

@@ -21,12 +21,14 @@ from mailgate.config import Settings
 from mailgate.database import Database, Tx
 from mailgate.database.contract import Work
 from mailgate.delivery import posting, recipients, success
-from mailgate.delivery.brakes import Brakes, Found
+from mailgate.delivery.brakes import Brakes
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.helping import Helping, Question
 from mailgate.delivery.leaving import Leave, Leaving
+from mailgate.delivery.outside import Outside
 from mailgate.delivery.recall import RecallByMail
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
+from mailgate.delivery.reports import Reporter
 from mailgate.i18n import ascii_only, translator
 from mailgate.moderation.by_mail import DecisionsByMail
 from mailgate.moderation.deciding import Moderation, Ticket
@@ -39,6 +41,7 @@ from mailgate.policy.profiles import STAFF
 from mailgate.policy.schools import SchoolSettings, settings_of
 from mailgate.policy.targets import OutsideTarget
 from mailgate.policy.writing import may_write
+from mailgate.queue.enqueue import OutsideRecipient
 from mailgate.store import Dispatch, MailStore, Parcel, archives
 from smtp.handler import Envelope, Recipient, SmtpError
 from smtp.message import Prepared, prepare
@@ -69,6 +72,7 @@ class Submission(SmtpSignIn):
         self._directory = settings.directory
         self._hostname = settings.gateway.hostname
         self._brakes = Brakes(database, settings.gateway)
+        self._outside = Outside(settings.queue, language)
         self._language = settings.gateway.language
         self._translate = translator(settings.gateway.language)
 
@@ -112,7 +116,10 @@ class Submission(SmtpSignIn):
                 raise self._refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
             case None:
                 await self._check_policy(envelope, recipient, None)
-                raise self._refusal(550, "5.7.1", _("Messages cannot be sent outside the school network."))
+                if not self._outside.open:
+                    raise self._refusal(550, "5.7.1", _("Messages cannot be sent outside the school network."))
+                recipient.resolved = leaving = self._outside.recipient(recipient)
+                await self._brakes.admit(envelope, leaving)
 
     async def _is_for_the_service(self, envelope: Envelope, recipient: Recipient) -> bool:
         """Whether it is a decision, or takes a message back: such a message goes to nobody else."""
@@ -128,7 +135,9 @@ class Submission(SmtpSignIn):
             recipient.resolved = _RECALL
         return recalls
 
-    async def _check_policy(self, envelope: Envelope, recipient: Recipient, found: Found) -> None:
+    async def _check_policy(
+        self, envelope: Envelope, recipient: Recipient, found: PersonRecipient | ListRecipient | None
+    ) -> None:
         """Refuse what a stop or the communication policy refuses, in the language of the school whose rule it is, and
         note in `recipient` what somebody must approve first.
         """
@@ -143,8 +152,9 @@ class Submission(SmtpSignIn):
         if decision.verdict is Verdict.REFUSE:
             raise SmtpError(550, "5.7.1", ascii_only(words.refusal(decision, default_cells(), translator(language))))
         if found is None:
-            return
-        if decision.verdict is Verdict.MODERATE:
+            if self._outside.open and (decision.verdict is Verdict.MODERATE or stop is not None):
+                raise self._nobody_approves(Writer(language))
+        elif decision.verdict is Verdict.MODERATE:
             await self._moderate(envelope, recipient, found, decision.school_id, "policy", Writer(language))
         elif stop is not None:
             await self._moderate(envelope, recipient, found, decision.school_id, "stop", Writer(language))
@@ -165,10 +175,13 @@ class Submission(SmtpSignIn):
         """Have somebody approve this recipient's copy. Raises SmtpError when there is nobody who could."""
         sender = envelope.sender.account_id
         if not await self._database.read(lambda tx: moderators_of(tx, sender, found.target, _number(found), school_id)):
-            text = _("This message would have to be approved first, and nobody can do so at the moment.")
-            raise SmtpError(550, "5.7.1", ascii_only(writer.translate(text)))
+            raise self._nobody_approves(writer)
         recipient.resolved = Moderated(found, recipients.fold(recipient.address), school_id, reason)
         recipient.text = ascii_only(writer.at_the_door())
+
+    def _nobody_approves(self, writer: Writer) -> SmtpError:
+        text = _("This message would have to be approved first, and nobody can do so at the moment.")
+        return SmtpError(550, "5.7.1", ascii_only(writer.translate(text)))
 
     async def _refuse_closed(self, address: str) -> None:
         closed = await self._database.read(lambda tx: recipients.closed_list(tx, address))
@@ -227,7 +240,7 @@ class Submission(SmtpSignIn):
         with ExitStack() as stack:
             copies = Copies(prepared, content, stack, self._imap_url)
             parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, sent_as))
-            reached = sum(len(parcel.account_ids) for parcel in parcels)
+            reached = sum(len(parcel.account_ids) for parcel in parcels) + len(to.outside)
             if not reached and not to.held:
                 raise self._refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
             first = self._brakes.guard(envelope, reached)
@@ -238,6 +251,8 @@ class Submission(SmtpSignIn):
                 first = _both(self._brakes.guard(envelope, reached + held.reach), held.write)
             if wanted := success.asked(envelope):
                 parcels.append(await self._report_success(envelope, wanted, prepared, parcels))
+            if to.outside:
+                self._outside.add(parcels, envelope, to.outside, copies, dispatch_id=identity)
             await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),
@@ -254,8 +269,8 @@ class Submission(SmtpSignIn):
         standing = self._brakes.standing(envelope)
         asker = success.Asker(account_id, standing.profile in STAFF, standing.language or self._language)
         delivered = await self._database.read(lambda tx: success.look(tx, asker, wanted, parcels))
-        sender = f"postmaster@{self._directory.domain}"
-        return success.parcel(asker, envelope, message, delivered, hostname=self._hostname, sender=sender)
+        reporter = Reporter(f"postmaster@{self._directory.domain}", self._hostname)
+        return success.parcel(asker, envelope, message, delivered, reporter=reporter)
 
     async def maintain(self) -> None:
         """The daily upkeep: forget what was sent long ago, and what archives of lists have kept long enough."""
@@ -310,6 +325,7 @@ class _SortedOut:
 
     people: list[int] = field(default_factory=list)
     lists: list[ListRecipient] = field(default_factory=list)
+    outside: list[OutsideRecipient] = field(default_factory=list)
     held: list[Moderated | ListRecipient] = field(default_factory=list)
     """Those whose copy waits: for a moderator, or for the minutes of a list."""
 
@@ -322,9 +338,12 @@ class _SortedOut:
 
 def _sorted_out(envelope: Envelope) -> _SortedOut:
     to = _SortedOut()
-    seen = set()
+    seen: set[int | str] = set()
     for recipient in envelope.recipients:
         found = recipient.resolved
+        if isinstance(found, OutsideRecipient) and found.key not in seen:
+            seen.add(found.key)
+            to.outside.append(found)
         if not isinstance(found, PersonRecipient | ListRecipient | Moderated):
             continue
         number = _number(found.found if isinstance(found, Moderated) else found)

@@ -7,21 +7,14 @@ reads an address that was not in the envelope. What waits for approval is not de
 
 from __future__ import annotations
 
-import email.message
-import email.policy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.header import Header
-from email.mime.base import MIMEBase
-from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
-from email.utils import format_datetime, formataddr, make_msgid
 from io import BytesIO
 from typing import Final
 
 from mailgate.database import Tx
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
+from mailgate.delivery.reports import Reported, Reporter, printable, report
 from mailgate.delivery.states import left_out
 from mailgate.i18n import Language, translator
 from mailgate.store import Parcel
@@ -74,40 +67,18 @@ async def look(tx: Tx, asker: Asker, wanted: Sequence[Recipient], parcels: Seque
 
 
 def parcel(
-    asker: Asker, envelope: Envelope, message: Prepared, delivered: Sequence[Delivered], *, hostname: str, sender: str
+    asker: Asker, envelope: Envelope, message: Prepared, delivered: Sequence[Delivered], *, reporter: Reporter
 ) -> Parcel:
-    """The report, for the INBOX of who asked; `sender` is the address that it comes from."""
-    content = b"Return-Path: <>\r\n" + _report(asker, envelope, message, delivered, hostname, sender)
-    return Parcel(BytesIO(content), frozenset({asker.account_id}), list_id=None)
-
-
-def _report(
-    asker: Asker, envelope: Envelope, message: Prepared, delivered: Sequence[Delivered], hostname: str, sender: str
-) -> bytes:
+    """The report, for the INBOX of who asked."""
     translate = translator(asker.language)
-    now = format_datetime(datetime.now(UTC))
-    subject = _subject(message)
-    report = MIMEMultipart("report", report_type="delivery-status", policy=email.policy.SMTP)
-    report["From"] = formataddr((translate(_("Delivery reports")), sender), "utf-8")
-    report["To"] = envelope.mail_from
-    report["Subject"] = Header(translate(_("Delivered: {subject}")).format(subject=subject), "utf-8").encode()
-    report["Date"] = now
-    report["Message-ID"] = make_msgid(domain=hostname)
-    report["In-Reply-To"] = report["References"] = message.message_id
-    report["Auto-Submitted"] = "auto-replied"
     lines = [line for one in delivered for line in _lines(one, asker.language)]
     words = "\n".join([translate(_("Your message was delivered:")), "", *lines, ""])
-    report.attach(MIMEText(words, "plain", "utf-8"))
-    status = MIMEBase("message", "delivery-status")
-    status.set_payload([_fields(one) for one in (_of_message(envelope, hostname, now), *map(_of_one, delivered))])
-    report.attach(status)
-    report.attach(MIMEText(message.header.decode("utf-8", "replace"), "rfc822-headers", "utf-8"))
-    return report.as_bytes(policy=email.policy.SMTP)
-
-
-def _subject(message: Prepared) -> str:
-    parsed = email.message_from_bytes(message.header, policy=email.policy.default)
-    return " ".join(str(parsed.get("Subject", "")).split())[:200]
+    content = report(
+        reporter, asker.language, envelope.mail_from,
+        Reported(message.header, message.message_id, envelope.envelope_id),
+        translate(_("Delivered: {subject}")), words, [_of_one(one) for one in delivered],
+    )  # fmt: skip
+    return Parcel(BytesIO(content), frozenset({asker.account_id}), list_id=None)
 
 
 def _lines(one: Delivered, language: Language) -> list[str]:
@@ -124,33 +95,15 @@ def _lines(one: Delivered, language: Language) -> list[str]:
     return lines
 
 
-def _of_message(envelope: Envelope, hostname: str, now: str) -> dict[str, str]:
-    """RFC 3464 section 2.2."""
-    of_client = {"Original-Envelope-Id": _printable(envelope.envelope_id)} if envelope.envelope_id else {}
-    return {**of_client, "Reporting-MTA": f"dns; {hostname}", "Arrival-Date": now}
-
-
 def _of_one(one: Delivered) -> dict[str, str]:
     """RFC 3464 section 2.3."""
-    original = {"Original-Recipient": _printable(one.recipient.original)} if one.recipient.original else {}
+    original = {"Original-Recipient": printable(one.recipient.original)} if one.recipient.original else {}
     return {
         **original,
         "Final-Recipient": f"rfc822; {one.recipient.address}",
         "Action": "delivered",
         "Status": "2.0.0",
     }
-
-
-def _printable(text: str) -> str:
-    """What a client chose; what is not printable ASCII is written as in RFC 3461 section 4."""
-    return "".join(c if " " <= c <= "~" else "".join(f"+{octet:02X}" for octet in c.encode()) for c in text)
-
-
-def _fields(values: Mapping[str, str]) -> email.message.Message:
-    found = email.message.Message(policy=email.policy.SMTP)
-    for name, value in values.items():
-        found[name] = value
-    return found
 
 
 def _(text: str) -> str:

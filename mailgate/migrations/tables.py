@@ -13,6 +13,7 @@ import mailgate.accounts.schema
 import mailgate.moderation.schema
 import mailgate.policy.audit
 import mailgate.policy.schema
+import mailgate.queue.schema
 import mailgate.store.schema
 import mailgate.store.search.schema
 import mailgate.transfer.schema
@@ -25,4 +26,5 @@ METADATA: Final[tuple[MetaData, ...]] = (
     mailgate.policy.audit.metadata,
     mailgate.policy.schema.metadata,
     mailgate.moderation.schema.metadata,
+    mailgate.queue.schema.metadata,
 )

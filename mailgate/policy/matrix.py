@@ -104,7 +104,10 @@ class Decision:
 
 
 def decide(cells: Cells, writer: str, recipient: str, relations: Iterable[Relation]) -> Decision:
-    """The narrowest scope with a cell decides; of several schools the most open one."""
+    """The narrowest scope with a cell decides; of several schools the most open one.
+
+    What holds for who has no school does not, where a school at the same scope has a cell: it could never close one.
+    """
     by_scope: dict[Scope, list[Decision]] = {}
     for scope, school_id, override in relations:
         verdict = override or cells.get((writer, recipient, scope))
@@ -113,7 +116,8 @@ def decide(cells: Cells, writer: str, recipient: str, relations: Iterable[Relati
             by_scope.setdefault(scope, []).append(found)
     for scope in Scope:
         if scope in by_scope:
-            return min(by_scope[scope], key=lambda decision: _OPENNESS[decision.verdict])
+            of_schools = [decision for decision in by_scope[scope] if decision.school_id is not None]
+            return min(of_schools or by_scope[scope], key=lambda decision: _OPENNESS[decision.verdict])
     return Decision(Verdict.REFUSE, writer, recipient, None, None, overridden=False)
 
 

@@ -1,4 +1,4 @@
-"""The collector: deletes contents that no mailbox holds any more.
+"""The collector: deletes contents that no mailbox holds any more, nor the outbound queue (``retained``).
 
 Who expunges notes the content in ``released``. A candidate that was noted longer ago than the grace and that no entry
 holds can come back only by a new delivery of the same octets, which sets ``stored_at`` under the message's row lock:
@@ -12,11 +12,11 @@ from collections.abc import Collection
 from functools import partial
 from typing import Final
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, func, select, union
 
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import member
-from mailgate.store.schema import body_chunk, entry, message, released
+from mailgate.store.schema import body_chunk, entry, message, released, retained
 from mailgate.store.search.queue import forget
 
 GRACE: Final = 24 * 3600
@@ -34,7 +34,12 @@ _CANDIDATES: Final = Statement(
     .having(func.max(released.c.released_at) < bindparam("cutoff"))
     .limit(bindparam("limit"))
 )
-_HELD: Final = Statement(select(entry.c.message_id).where(member(entry.c.message_id, "candidates")).distinct())
+_HELD: Final = Statement(
+    union(
+        select(entry.c.message_id).where(member(entry.c.message_id, "candidates")),
+        select(retained.c.message_id).where(member(retained.c.message_id, "candidates")),
+    )
+)
 _LOCK: Final = Statement(
     select(message.c.message_id)
     .where(member(message.c.message_id, "candidates"), message.c.stored_at < bindparam("cutoff"))

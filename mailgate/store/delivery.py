@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from sqlalchemy import LargeBinary, and_, bindparam, or_, select, update
 
@@ -58,6 +58,10 @@ _ENTER_INBOXES: Final = Statement(insert(entry).from_select(names(entry), _enter
 _ENTER_SENT: Final = Statement(insert(entry).from_select(names(entry), _entered.where(_sent)))
 
 
+Stored: TypeAlias = Callable[[Tx, bytes, int], Awaitable[None]]
+"""What is to be done in the transaction with a content that it stores, by its id and its octets."""
+
+
 @dataclass(frozen=True, slots=True)
 class PreparedParcel:
     """A content that is ready to be stored, and whose it becomes."""
@@ -67,7 +71,8 @@ class PreparedParcel:
     sent_copy_for: int | None
     list_id: int | None = 0
     archive_id: int | None = None
-    """As `mailgate.store.Parcel` has these two."""
+    stored: Stored | None = None
+    """As `mailgate.store.Parcel` has these three."""
 
     @property
     def inboxes(self) -> frozenset[int]:
@@ -82,6 +87,9 @@ async def deliver(tx: Tx, parcels: Sequence[PreparedParcel], internal_date: int 
     """
     for parcel in sorted(parcels, key=lambda parcel: parcel.content.message_id):
         await write_message(tx, parcel.content)
+    for parcel in parcels:
+        if parcel.stored is not None:
+            await parcel.stored(tx, parcel.content.message_id, parcel.content.size)
     accounts = sorted(frozenset().union(*(parcel.inboxes for parcel in parcels)))
     senders = sorted({parcel.sent_copy_for for parcel in parcels if parcel.sent_copy_for is not None})
     touched = [(account_id, INBOX_ID) for account_id in accounts] + [(sender, SENT_ID) for sender in senders]

@@ -15,6 +15,7 @@ from mailgate.store.account import StoreAccount
 from mailgate.store.caches import Caches
 from mailgate.store.content_cache import ContentCache
 from mailgate.store.contents import Content, prepare
+from mailgate.store.delivery import Stored
 from mailgate.store.dispatches import Dispatch
 from mailgate.store.feed import Watchers
 from mailgate.store.rendered_cache import RenderedCache
@@ -37,6 +38,8 @@ class Parcel:
     """The list that the copies go to, 0 for people named; None: no copy of what is sent, but a notice about it."""
     archive_id: int | None = None
     """The account that keeps a copy for the list; it is nobody who was sent the message."""
+    stored: Stored | None = None
+    """Called in the transaction, once the content is stored."""
 
 
 class MailStore:
@@ -120,6 +123,7 @@ class MailStore:
                     parcel.sent_copy_for,
                     parcel.list_id,
                     parcel.archive_id,
+                    parcel.stored,
                 )
                 for parcel in parcels
             ]

@@ -220,6 +220,15 @@ released: Final = Table(
     **_CLUSTERED,
 )
 
+retained: Final = Table(
+    "retained",
+    metadata,
+    _octets("message_id", key=True),
+    _number("holder", key=True),
+    comment="A content that something other than a mailbox needs: a message of the outbound queue",
+    **_CLUSTERED,
+)
+
 message: Final = Table(
     "message",
     metadata,

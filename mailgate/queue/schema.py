@@ -1,0 +1,90 @@
+"""The tables of the outbound queue. Times are seconds since the epoch, UTC; sizes octets.
+
+Contents are those of the store (`mailgate.store.schema.message`), kept for the queue by a row in ``retained``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, Table, Text, literal_column
+
+metadata: Final = MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"})
+
+
+def _number(name: str, *, key: bool = False, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, primary_key=key, autoincrement=False, nullable=nullable)
+
+
+def _text(name: str, *, key: bool = False, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, primary_key=key, nullable=nullable)
+
+
+_CLUSTERED: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
+
+queued_message: Final = Table(
+    "queued_message",
+    metadata,
+    _number("queue_id", key=True),
+    Column("content_id", LargeBinary, nullable=False),
+    _number("size"),
+    _number("sender_id", nullable=True),
+    _text("mail_from"),
+    _text("dispatch_id", nullable=True),
+    *(_number(name) for name in ("eightbit", "utf8", "require_tls")),
+    *(_text(name, nullable=True) for name in ("ret", "envelope_id")),
+    *(_number(name) for name in ("created_at", "expires_at", "done_at")),
+    Index(None, "dispatch_id"),
+    Index(None, "sender_id"),
+    Index(None, "done_at"),
+    comment="A message that leaves; sender_id: the account that sent it, none for the service; ret and envelope_id: "
+    "RFC 3461; done_at: when nothing of it waited any more, 0 before",
+    **_CLUSTERED,
+)
+
+WAITING: Final = "waiting"
+"""The one state of `queued_recipient` in which something is to be done."""
+_waiting: Final = literal_column("state = 'waiting'", Boolean)
+_leased: Final = literal_column("lease_owner IS NOT NULL", Boolean)
+
+
+def _index(condition: Any, *columns: str, name: str) -> Index:  # noqa: ANN401 - an SQL condition
+    return Index(name, *columns, postgresql_where=condition, sqlite_where=condition)
+
+
+queued_recipient: Final = Table(
+    "queued_recipient",
+    metadata,
+    _number("queue_id", key=True),
+    _number("number", key=True),
+    _text("address"),
+    _text("domain"),
+    _number("priority"),
+    _text("state"),
+    *(_number(name) for name in ("created_at", "due_at", "notice_at", "attempts", "doubts")),
+    _text("lease_owner", nullable=True),
+    _number("code"),
+    *(_text(name) for name in ("status", "answer", "remote", "notify")),
+    _text("original", nullable=True),
+    _number("done_at"),
+    _index(_waiting, "domain", "priority", "due_at", name="ix_queued_recipient_claim"),
+    _index(_waiting, "domain", "due_at", name="ix_queued_recipient_due"),
+    _index(_waiting, "notice_at", name="ix_queued_recipient_notice"),
+    _index(_leased, "lease_owner", name="ix_queued_recipient_lease"),
+    Index(None, "state", "created_at", "queue_id", "number"),
+    Index(None, "domain", "created_at", "queue_id", "number"),
+    comment="One recipient of it. due_at: when it is tried next, or, while lease_owner is at it, when that lease ends; "
+    "notice_at: when its sender is told that it waits, then when it expires; doubts: how often nobody knows whether "
+    "the other side took it; code, status, answer, remote: what was answered last",
+    **_CLUSTERED,
+)
+
+queue_destination: Final = Table(
+    "queue_destination",
+    metadata,
+    _text("domain", key=True),
+    *(_number(name) for name in ("failures", "retry_at", "tried_at")),
+    _text("answer"),
+    comment="A domain that mail went to: after failures of its servers nothing is tried before retry_at",
+    **_CLUSTERED,
+)

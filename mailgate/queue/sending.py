@@ -1,0 +1,148 @@
+"""One piece of work of the queue: what was taken up for a domain is handed over, and what came of it written down."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from imap.errors import MessageGone
+from mailgate.database import Database, DatabaseError, Tx
+from mailgate.queue import claim as entries
+from mailgate.queue.bounces import Bounces, Kind, Told, read_block, without_return_path
+from mailgate.queue.claim import Claim, Result
+from mailgate.queue.outcome import State, results_of
+from mailgate.queue.schedule import Schedule
+from mailgate.store import MailStore
+from mailgate.store.schema import CHUNK
+from smtp.client.answers import Answer, SendingError
+from smtp.client.connection import Connection, Mail, To
+from smtp.client.routes import Route
+
+log = structlog.stdlib.get_logger("mailgate.queue")
+
+_PAUSE = 2.0
+"""Seconds until a result is written again that the database did not take."""
+
+
+class LeaseLost(Exception):
+    """Others have taken the entries up meanwhile: their report is the one that counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Hands messages over by a route and settles them for `owner`."""
+
+    database: Database
+    store: MailStore
+    route: Route
+    schedule: Schedule
+    bounces: Bounces
+    owner: str
+    clock: Callable[[], float] = time.time
+
+    async def hand_over(
+        self, claim: Claim, domain: str, connection: Connection | None, go_ahead: Callable[[], bool]
+    ) -> tuple[Connection | None, bool]:
+        """Send what was claimed over `connection`, or one made now, and settle it.
+
+        Give the connection if it lasts, and whether a part is to be tried again at once.
+        """
+        answers, connection = await self._answers(claim, domain, connection, go_ahead)
+        now = int(self.clock())
+        results = results_of(claim, answers, self.schedule, now, random.random())  # noqa: S311 no secret
+        log.info(
+            "handed over", queue_id=f"{claim.entry.queue_id:x}", domain=domain, remote=answers[0].remote,
+            answers=sorted({f"{one.code} {one.status}" for one in answers}), recipients=len(answers),
+        )  # fmt: skip
+        await self._settle(claim, domain, answers, results, now)
+        return connection, any(one.state == State.WAITING and one.due_at <= now for one in results)
+
+    async def _answers(
+        self, claim: Claim, domain: str, connection: Connection | None, go_ahead: Callable[[], bool]
+    ) -> tuple[list[Answer], Connection | None]:
+        entry = claim.entry
+        mail = Mail(
+            entry.mail_from, entry.size, entry.eightbit, entry.utf8, entry.ret, entry.envelope_id, entry.require_tls
+        )
+        to = [To(one.address, one.notify, one.original) for one in claim.recipients]
+        while True:
+            fresh = connection is None
+            try:
+                connection = connection or await self.route.connect(domain)
+            except SendingError as error:
+                return [error.answer] * len(to), None
+            try:
+                answers = await connection.send(mail, to, self._content(claim), go_ahead)
+            except MessageGone:
+                return [Answer(554, "5.3.0", "The message is there no more")] * len(to), None
+            if connection.usable:
+                return answers, connection
+            await connection.close()
+            if fresh or any(one.positive or one.permanent or one.doubtful for one in answers):
+                return answers, None
+            connection = None  # one that was kept open was closed by the other side: that says nothing of the message
+
+    async def _content(self, claim: Claim) -> AsyncIterator[bytes]:
+        """The message as it leaves, in pieces. Raises MessageGone."""
+        entry = claim.entry
+        for start in range(0, entry.size, CHUNK):
+            read = partial(read_block, content_id=entry.content_id, start=start, stop=min(start + CHUNK, entry.size))
+            block = await self.database.read(read)
+            yield block if start else without_return_path(block)
+
+    async def _settle(
+        self, claim: Claim, domain: str, answers: list[Answer], results: list[Result], now: int
+    ) -> None:  # fmt: skip
+        """Write it down, with what the sender is to be told, however long the database is away."""
+        while True:
+            try:
+                return await self._settle_once(claim, domain, answers, results, now)
+            except LeaseLost:
+                log.warning("lease lost while sending", queue_id=f"{claim.entry.queue_id:x}", domain=domain)
+                return None
+            except DatabaseError as error:
+                log.warning("a result waits for the database", reason=str(error))
+                await asyncio.sleep(_PAUSE)
+
+    async def _settle_once(
+        self, claim: Claim, domain: str, answers: list[Answer], results: list[Result], now: int
+    ) -> None:  # fmt: skip
+        entry = claim.entry
+        told = [
+            (Told(to.address, to.notify, to.original, one.status, one.code, one.text, one.remote), result, one)
+            for to, result, one in zip(claim.recipients, results, answers, strict=True)
+        ]
+        failed = [one for one, result, _ in told if result.state == State.FAILED]
+        relayed = [one for one, _, answer in told if answer.positive and answer.relayed]
+        found = [await self.bounces.parcel(entry, Kind.FAILED, failed)]
+        found.append(await self.bounces.parcel(entry, Kind.RELAYED, relayed))
+        parcels = [one for one in found if one is not None]
+
+        async def work(tx: Tx) -> None:
+            settled = await entries.settle(tx, entry, self.owner, results, now)
+            if parcels and settled < len(results):
+                raise LeaseLost
+            await self._note_host(tx, claim, domain, answers, now)
+
+        if parcels:
+            await self.store.deliver_all(parcels, first=work)
+        else:
+            await self.database.write(work)
+
+    async def _note_host(self, tx: Tx, claim: Claim, domain: str, answers: list[Answer], now: int) -> None:
+        """Leave servers alone that fail, a while longer each time; forget it when one answers."""
+        lane = self.route.lane(domain)
+        bad = next((one for one in answers if one.of_host and one.temporary), None)
+        if bad is not None:
+            failures = claim.failures + 1
+            pause = self.schedule.silence(failures, random.random())  # noqa: S311 no secret
+            answer = f"{bad.code} {bad.status} {bad.text}"
+            await entries.silence(tx, lane, failures=failures, retry_at=now + pause, now=now, answer=answer)
+        elif claim.failures:
+            await entries.silence(tx, lane, failures=0, retry_at=0, now=now, answer="")

@@ -1,0 +1,229 @@
+"""The part of a gateway process that empties the queue: woken by what is put in, and by the clock.
+
+Domains with something to send stand in lanes (`smtp.client.routes.Route.lane`); in each lane a few runners take up
+messages, most urgent first, over a connection that they keep while there is more. What one process took up no other
+touches: its leases are prolonged while it lives, and no message is completed whose lease may have ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import structlog
+
+from mailgate.database import Database, DatabaseUnavailable
+from mailgate.queue import claim as entries
+from mailgate.queue.claim import Claim
+from mailgate.queue.enqueue import domains_in
+from mailgate.queue.sending import Sending
+from smtp.client.connection import Connection
+
+log = structlog.stdlib.get_logger("mailgate.queue")
+
+LOOK: Final = 30.0
+"""Seconds after which a worker looks by itself: for what was put off by others, and notifications that were lost."""
+_LEAST: Final = 0.05
+"""Seconds between two looks."""
+_AT_ONCE: Final = 500
+"""Domains of one look."""
+_OUT_OF_REACH: Final = 5.0
+"""Seconds until a database that is away is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Connections in all and of one lane, messages over each; seconds of a lease."""
+
+    connections: int = 50
+    per_lane: int = 5
+    messages: int = 100
+    lease: int = 120
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Domains that wait for a runner, in order, and the number of runners."""
+
+    domains: dict[str, None] = field(default_factory=dict)
+    runners: int = 0
+
+
+class Worker:
+    """Sends what waits in the queue, from `start` until `close`."""
+
+    def __init__(self, database: Database, make: Callable[[str], Sending], limits: Limits) -> None:
+        """`make` gives what hands messages over, for the owner of the leases."""
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._sending = make(self._owner)
+        self._database = database
+        self._limits = limits
+        self._slots = asyncio.Semaphore(limits.connections)
+        self._lanes: dict[str, _Lane] = {}
+        self._runners: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._look = asyncio.Event()
+        self._prolonged = 0.0
+        self._stopping = False
+        self._stop_listening: Callable[[], None] | None = None
+
+    async def start(self) -> None:
+        """Begin with what waits already."""
+        if self._database.engine == "sqlite" and (doubtful := await self._database.write(entries.free_all)):
+            log.warning("messages were being sent when the last process ended: some may be sent twice", number=doubtful)
+        self._stop_listening = self._database.listen(self._hear)
+        self._look.set()
+        self._tasks = [
+            asyncio.create_task(self._keep_looking(), name="queue"),
+            asyncio.create_task(self._keep_leases(), name="queue-leases"),
+        ]
+
+    async def close(self, grace: float = 0.0) -> None:
+        """Let the messages under way be finished for so many seconds, then give up what is left to others."""
+        self._stopping = True
+        if self._stop_listening is not None:
+            self._stop_listening()
+            self._stop_listening = None
+        looking = self._tasks[:1]
+        for task in looking:
+            task.cancel()
+        if self._runners:
+            await asyncio.wait(self._runners, timeout=grace)
+        ending = [*self._runners, *self._tasks]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        self._tasks = []
+
+    def look(self) -> None:
+        """Look at the whole queue now."""
+        self._look.set()
+
+    def _hear(self, payload: str | None) -> None:
+        domains = [] if payload is None else domains_in(payload)
+        if domains is None:
+            return
+        for domain in domains:
+            self._want(domain)
+        if not domains:
+            self.look()
+
+    def _want(self, domain: str) -> None:
+        """Have somebody look at a domain."""
+        lane = self._lanes.setdefault(self._sending.route.lane(domain), _Lane())
+        lane.domains[domain] = None
+        self._add_runner(lane)
+
+    def _add_runner(self, lane: _Lane) -> None:
+        if lane.domains and lane.runners < self._limits.per_lane and not self._stopping:
+            lane.runners += 1
+            task = asyncio.create_task(self._run(lane), name="queue-runner")
+            self._runners.add(task)
+            task.add_done_callback(self._runners.discard)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            self._look.clear()
+            pause = _OUT_OF_REACH
+            try:
+                pause = await self._look_around()
+            except DatabaseUnavailable as error:
+                log.warning("the queue waits for the database", reason=str(error))
+            except Exception:
+                log.exception("looking at the queue failed")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), pause)
+
+    async def _look_around(self) -> float:
+        """Have all domains looked at for which something is due; give the seconds until something will be."""
+        found = await self._database.read(partial(entries.schedule, most=_AT_ONCE))
+        route, now = self._sending.route, self._sending.clock()
+        lanes = {route.lane(domain) for domain, _ in found}
+        silent = await self._database.read(partial(entries.silent, lanes=lanes, now=int(now)))
+        pause = LOOK
+        for domain, at in found:
+            left = max(at, silent.get(route.lane(domain), 0)) - now
+            if left <= 0:
+                self._want(domain)
+            else:
+                pause = min(pause, left)
+        return max(pause, _LEAST)
+
+    async def _run(self, lane: _Lane) -> None:
+        connection: Connection | None = None
+        sent = 0
+        async with self._slots:
+            try:
+                while lane.domains and not self._stopping:
+                    domain = next(iter(lane.domains))
+                    del lane.domains[domain]
+                    begun = time.monotonic()
+                    claimed = await self._claim(domain)
+                    if not claimed:
+                        continue
+                    lane.domains[domain] = None  # there may be more: for this runner, and for another one
+                    self._add_runner(lane)
+                    if isinstance(claimed, Claim):
+                        connection, again = await self._hand_over(claimed, domain, connection, begun)
+                        sent += 1
+                        if again:
+                            lane.domains[domain] = None
+                        if connection is not None and sent % self._limits.messages == 0:
+                            await connection.close()
+                            connection = None
+            except DatabaseUnavailable as error:
+                log.warning("sending waits for the database", reason=str(error))
+            except Exception:
+                log.exception("sending failed")
+            finally:
+                lane.runners -= 1
+                if connection is not None:
+                    await connection.close()
+
+    async def _claim(self, domain: str) -> Claim | bool:
+        now = int(self._sending.clock())
+        until = now + self._limits.lease
+        lane = self._sending.route.lane(domain)
+        work = partial(entries.claim, domain=domain, lane=lane, owner=self._owner, now=now, until=until)
+        return await self._database.write(work, durable=False)
+
+    async def _hand_over(
+        self, claimed: Claim, domain: str, connection: Connection | None, begun: float
+    ) -> tuple[Connection | None, bool]:
+        """Raises what `Sending.hand_over` raises, with a bug put off; cancelled, it leaves the lease to run out."""
+
+        def go_ahead() -> bool:
+            return time.monotonic() < max(begun, self._prolonged) + self._limits.lease * 0.8
+
+        try:
+            return await self._sending.hand_over(claimed, domain, connection, go_ahead)
+        except Exception:
+            numbers = [one.number for one in claimed.recipients]
+            until = int(self._sending.clock()) + self._limits.lease
+            await self._database.write(
+                partial(
+                    entries.put_off, queue_id=claimed.entry.queue_id, numbers=numbers, owner=self._owner, until=until
+                )
+            )
+            raise
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.lease / 4)
+            begun = time.monotonic()
+            until = int(self._sending.clock()) + self._limits.lease
+            try:
+                await self._database.write(partial(entries.prolong, owner=self._owner, until=until), durable=False)
+                self._prolonged = begun
+            except DatabaseUnavailable as error:
+                log.warning("leases are not prolonged: the database is away", reason=str(error))
+            except Exception:
+                log.exception("leases are not prolonged")

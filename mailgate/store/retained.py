@@ -1,0 +1,42 @@
+"""Contents that something other than a mailbox needs, as the outbound queue does: the collector leaves them alone."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, bindparam, delete, literal, select
+
+from mailgate.database import Statement, Tx
+from mailgate.database.statement import insert
+from mailgate.store.schema import names, number, released, retained
+
+_NOBODY: Final = 0
+_RETAIN: Final = Statement(
+    insert(retained)
+    .values(message_id=bindparam("message_id"), holder=bindparam("holder"))
+    .on_conflict_do_nothing()
+)  # fmt: skip
+_DROP: Final = Statement(
+    delete(retained).where(retained.c.message_id == bindparam("content"), retained.c.holder == bindparam("by"))
+)
+_noted = insert(released).from_select(
+    names(released),
+    select(literal(_NOBODY, BigInteger), bindparam("content", type_=released.c.message_id.type), number("now")),
+)
+_NOTE: Final = Statement(
+    _noted.on_conflict_do_update(
+        index_elements=[released.c.account_id, released.c.message_id],
+        set_={"released_at": _noted.excluded.released_at},
+    )
+)
+
+
+async def retain(tx: Tx, content_id: bytes, holder: int) -> None:
+    """Keep a content that was written in this transaction, or is held otherwise, for `holder`."""
+    await tx.run(_RETAIN, message_id=content_id, holder=holder)
+
+
+async def let_go(tx: Tx, content_id: bytes, holder: int, now: int) -> None:
+    """`holder` needs it no more: it is deleted in time, unless somebody else does."""
+    if await tx.run(_DROP, content=content_id, by=holder):
+        await tx.run(_NOTE, content=content_id, now=now)

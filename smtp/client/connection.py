@@ -1,0 +1,326 @@
+"""A connection to one server, and transactions over it (RFC 5321 section 4.1), by aiosmtplib.
+
+Its DATA wants the whole message in memory: here the content is written in blocks, as the socket takes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+import aiosmtplib
+from aiosmtplib.protocol import SMTPProtocol
+
+from smtp.client.answers import Answer, SendingError, from_reply
+from smtp.client.content import Stuffing
+
+_BLOCK: Final = 64 * 1024
+_OURS_TO_MEND: Final = frozenset({530, 534, 535, 538})
+"""Replies about signing in (RFC 4954 section 6): wrong settings are no reason to return anybody's message."""
+_TOO_MANY: Final = 452
+_TRY_ELSEWHERE: Final = 421
+_GO_ON: Final = 354
+
+Failure = (aiosmtplib.SMTPException, OSError, TimeoutError)
+
+
+class Security(Enum):
+    """What is asked of TLS."""
+
+    NONE = "none"
+    OPPORTUNISTIC = "opportunistic"
+    """STARTTLS where it is offered, whatever the certificate (RFC 3207); in the clear where it fails."""
+    STARTTLS = "starttls"
+    """STARTTLS with a certificate that holds, or nothing."""
+    TLS = "tls"
+    """TLS from the first octet (RFC 8314), with a certificate that holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds without an answer, by RFC 5321 section 4.5.3.2."""
+
+    connect: float = 30.0
+    command: float = 300.0
+    data: float = 120.0
+    block: float = 180.0
+    final: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A server: the name that its certificate is to have, and where it listens."""
+
+    name: str
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        """As answers name it."""
+        return f"{self.name}[{self.address}]:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """The envelope of a message without its recipients; `size` is octets."""
+
+    mail_from: str
+    size: int
+    eightbit: bool = False
+    utf8: bool = False
+    ret: str | None = None
+    envelope_id: str | None = None
+    require_tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """A recipient with its DSN parameters (RFC 3461 section 4)."""
+
+    address: str
+    notify: tuple[str, ...] = ()
+    original: str | None = None
+
+
+class Connection:
+    """An open connection after EHLO. One transaction at a time; `usable` says whether another may follow."""
+
+    def __init__(self, client: aiosmtplib.SMTP, host: Host, timeouts: Timeouts, *, verified: bool) -> None:
+        self._client = client
+        self._host = host
+        self._timeouts = timeouts
+        self._verified = verified
+        self._ended = False
+        self.usable = True
+
+    async def send(
+        self, mail: Mail, recipients: Sequence[To], content: AsyncIterator[bytes], go_ahead: Callable[[], bool]
+    ) -> list[Answer]:
+        """One transaction; an answer for each recipient, whatever happens.
+
+        `go_ahead` is asked after the content, before the end of data: without it the message is given up. Cancelled,
+        it may have handed over the message, and the connection is closed.
+        """
+        if refusal := self._cannot(mail):
+            return [refusal] * len(recipients)
+        self._ended = False
+        answers: list[Answer | None] = [None] * len(recipients)
+        try:
+            final = await self._transaction(mail, recipients, content, go_ahead, answers)
+        except Failure as error:
+            self._drop()
+            final = replace(_failed(self._host, error), doubtful=self._ended)
+        except BaseException:
+            self._drop()
+            raise
+        return [final if one is None or one.positive else one for one in answers]
+
+    async def close(self) -> None:
+        """Take leave."""
+        if self.usable:
+            with suppress(*Failure):
+                await self._client.quit(timeout=5)
+        self._drop()
+
+    def _drop(self) -> None:
+        self.usable = False
+        self._client.close()
+
+    def _offers(self, extension: str) -> bool:
+        return self._client.supports_extension(extension)
+
+    def _cannot(self, mail: Mail) -> Answer | None:
+        """Why this server cannot be handed this message."""
+        limit = self._client.esmtp_extensions.get("size", "")
+        if limit.isdecimal() and 0 < int(limit) < mail.size:
+            return Answer(
+                552, "5.3.4", f"The message has {mail.size} octets, the server takes {limit}", str(self._host)
+            )
+        if mail.utf8 and not self._offers("smtputf8"):
+            return Answer(553, "5.6.7", "The server takes ASCII addresses and headers only", str(self._host))
+        if mail.eightbit and not self._offers("8bitmime"):
+            return Answer(554, "5.6.3", "The server takes messages in 7 bits only", str(self._host))
+        if mail.require_tls and not (self._verified and self._offers("requiretls")):
+            return Answer(550, "5.7.30", "The server does not offer REQUIRETLS (RFC 8689)", str(self._host))
+        return None
+
+    async def _transaction(
+        self,
+        mail: Mail,
+        recipients: Sequence[To],
+        content: AsyncIterator[bytes],
+        go_ahead: Callable[[], bool],
+        answers: list[Answer | None],
+    ) -> Answer:
+        """Fill `answers` with what RCPT brought; the answer to the whole."""
+        answer = await self._command(self._mail_from(mail))
+        if not answer.positive:
+            await self._reset(answer)
+            return replace(answer, of_host=answer.temporary)
+        for number, to in enumerate(recipients):
+            answer = answers[number] = await self._command(self._rcpt_to(to))
+            if answer.code == _TRY_ELSEWHERE:
+                self._drop()
+                return replace(answer, of_host=True)
+        if not any(one is not None and one.positive for one in answers):
+            await self._reset(answer)
+            return answer
+        answer = await self._command(b"DATA", self._timeouts.data)
+        if answer.code != _GO_ON:
+            await self._reset(answer)
+            return answer if not answer.positive else replace(answer, code=451, status="4.5.0")
+        return await self._data(content, go_ahead)
+
+    async def _data(self, content: AsyncIterator[bytes], go_ahead: Callable[[], bool]) -> Answer:
+        stuffing = Stuffing()
+        async for block in content:
+            for at in range(0, len(block), _BLOCK):
+                await self._write(stuffing.feed(block[at : at + _BLOCK]))
+        if not go_ahead():
+            self._drop()
+            return Answer(451, "4.3.0", "Given up before the end of data")
+        self._ended = True
+        protocol = self._protocol()
+        protocol.write(stuffing.end())
+        reply = await protocol.read_response(self._timeouts.final)
+        self._ended = False
+        answer = from_reply(reply.code, reply.message, str(self._host))
+        if answer.code == _TRY_ELSEWHERE:
+            self._drop()
+        return replace(answer, relayed=not self._offers("dsn"))
+
+    async def _write(self, block: bytes) -> None:
+        """Write, and wait while the other side does not read."""
+        protocol = self._protocol()
+        protocol.write(block)
+        await asyncio.wait_for(protocol._drain_helper(), self._timeouts.block)  # noqa: SLF001 - there is no public way
+
+    def _protocol(self) -> SMTPProtocol:
+        if self._client.protocol is None:
+            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
+        return self._client.protocol
+
+    async def _command(self, line: bytes, timeout: float = 0) -> Answer:
+        reply = await self._client.execute_command(line, timeout=timeout or self._timeouts.command)
+        answer = from_reply(reply.code, reply.message, str(self._host))
+        return answer.softened() if answer.code in _OURS_TO_MEND else answer
+
+    async def _reset(self, answer: Answer) -> None:
+        """Be ready for another transaction after one that was refused."""
+        if answer.code == _TRY_ELSEWHERE or not (await self._command(b"RSET")).positive:
+            self._drop()
+
+    def _mail_from(self, mail: Mail) -> bytes:
+        words = [f"MAIL FROM:<{mail.mail_from}>"]
+        if self._offers("size"):
+            words.append(f"SIZE={mail.size}")
+        if mail.eightbit or (mail.utf8 and self._offers("8bitmime")):
+            words.append("BODY=8BITMIME")
+        if mail.utf8:
+            words.append("SMTPUTF8")
+        if mail.require_tls:
+            words.append("REQUIRETLS")
+        if self._offers("dsn"):
+            words += [f"RET={mail.ret}"] if mail.ret else []
+            words += [f"ENVID={xtext(mail.envelope_id)}"] if mail.envelope_id else []
+        return " ".join(words).encode()
+
+    def _rcpt_to(self, to: To) -> bytes:
+        words = [f"RCPT TO:<{to.address}>"]
+        if self._offers("dsn"):
+            words += [f"NOTIFY={','.join(to.notify)}"] if to.notify else []
+            kind, _, original = (to.original or "").partition(";")
+            words += [f"ORCPT={kind};{xtext(original)}"] if original.isascii() and original else []
+        return " ".join(words).encode()
+
+
+def xtext(text: str) -> str:
+    """xtext = *( xchar / hexchar ) (RFC 3461 section 4)."""
+    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
+
+
+class _NoTlsAfterAll(Exception):
+    """STARTTLS was offered and failed, where it need not be."""
+
+
+async def connect(
+    host: Host, *, hello: str, security: Security, timeouts: Timeouts,
+    context: ssl.SSLContext | None = None, credentials: tuple[str, str] | None = None,
+) -> Connection:  # fmt: skip
+    """Open a connection and say EHLO as `hello`. `context` verifies certificates; without it, those of the system.
+
+    Raises SendingError (temporary) when that server cannot be talked to.
+    """
+    client = aiosmtplib.SMTP()
+    try:
+        await _open(client, host, hello, security, timeouts, context)
+        if credentials is not None:
+            await client.login(*credentials, timeout=timeouts.command)
+    except _NoTlsAfterAll:
+        client.close()
+        return await connect(host, hello=hello, security=Security.NONE, timeouts=timeouts, credentials=credentials)
+    except Failure as error:
+        client.close()
+        raise SendingError(_failed(host, error)) from error
+    except BaseException:
+        client.close()
+        raise
+    return Connection(client, host, timeouts, verified=security in {Security.STARTTLS, Security.TLS})
+
+
+async def _open(
+    client: aiosmtplib.SMTP, host: Host, hello: str, security: Security, timeouts: Timeouts,
+    context: ssl.SSLContext | None,
+) -> None:  # fmt: skip
+    implicit = security is Security.TLS
+    await client.connect(
+        hostname=host.name if implicit else host.address,
+        port=host.port,
+        local_hostname=hello,
+        timeout=timeouts.connect,
+        use_tls=implicit,
+        start_tls=False,
+        tls_context=(context or ssl.create_default_context()) if implicit else None,
+    )
+    await _hello(client, timeouts)
+    if security is Security.STARTTLS:
+        await _start_tls(client, host, context or ssl.create_default_context(), timeouts)
+    elif security is Security.OPPORTUNISTIC and client.supports_extension("starttls"):
+        try:
+            await _start_tls(client, host, unverified(), timeouts)
+        except Failure as error:
+            raise _NoTlsAfterAll from error
+
+
+async def _start_tls(client: aiosmtplib.SMTP, host: Host, context: ssl.SSLContext, timeouts: Timeouts) -> None:
+    await client.starttls(server_hostname=host.name, tls_context=context, timeout=timeouts.connect)
+    await _hello(client, timeouts)
+
+
+async def _hello(client: aiosmtplib.SMTP, timeouts: Timeouts) -> None:
+    try:
+        await client.ehlo(timeout=timeouts.command)
+    except aiosmtplib.SMTPHeloError:
+        await client.helo(timeout=timeouts.command)
+
+
+def unverified() -> ssl.SSLContext:
+    """For opportunistic TLS: any certificate is better than none."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _failed(host: Host, error: BaseException) -> Answer:
+    """A server that cannot be talked to: always temporary, whatever it greeted with."""
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return replace(from_reply(error.code, error.message, str(host)).softened(), of_host=True)
+    silent = isinstance(error, TimeoutError)
+    words = "does not answer" if silent else f"cannot be reached: {type(error).__name__} {error}"[:200]
+    return Answer(421, "4.4.1" if silent else "4.4.2", f"{host} {words}", "", of_host=True)
