@@ -115,11 +115,14 @@ class Submission(SmtpSignIn):
                 await self._refuse_closed(recipient.address)
                 raise self._refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
             case None:
-                await self._check_policy(envelope, recipient, None)
-                if not self._outside.open:
-                    raise self._refusal(550, "5.7.1", _("Messages cannot be sent outside the school network."))
-                recipient.resolved = leaving = self._outside.recipient(recipient)
-                await self._brakes.admit(envelope, leaving)
+                await self._rcpt_outside(envelope, recipient)
+
+    async def _rcpt_outside(self, envelope: Envelope, recipient: Recipient) -> None:
+        await self._check_policy(envelope, recipient, None)
+        if not self._outside.open:
+            raise self._refusal(550, "5.7.1", _("Messages cannot be sent outside the school network."))
+        recipient.resolved = leaving = self._outside.recipient(recipient)
+        await self._brakes.admit(envelope, leaving)
 
     async def _is_for_the_service(self, envelope: Envelope, recipient: Recipient) -> bool:
         """Whether it is a decision, or takes a message back: such a message goes to nobody else."""

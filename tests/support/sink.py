@@ -36,6 +36,7 @@ class Sink:
     tls: ssl.SSLContext | None = None
     implicit: bool = False
     port: int = 0
+    host: str = "127.0.0.1"
     taken: list[Taken] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     connections: int = 0
@@ -47,7 +48,7 @@ class Sink:
 
     async def __aenter__(self) -> Self:
         context = self.tls if self.implicit else None
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=context, limit=2**20)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, ssl=context, limit=2**20)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
