@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import datetime
+import os
 import random
 import statistics
 import subprocess
@@ -19,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+import psutil
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -79,25 +81,25 @@ def main() -> None:
 
 def measured(store: Store) -> dict[str, str]:
     """All figures of one store."""
-    with academy(store) as url:
-        figures = uvloop.run(policy_figures(url))
+    with academy(store) as (url, server):
+        figures = uvloop.run(policy_figures(url, server))
     with mailgate(CLIENTS, store) as peer:
         return figures | stop_figures(peer)
 
 
 @contextmanager
-def academy(store: Store) -> Iterator[str]:
-    """The URL of a database with the ten schools."""
+def academy(store: Store) -> Iterator[tuple[str, psutil.Process | None]]:
+    """The URL of a database with the ten schools, and the server's first process."""
     with tempfile.TemporaryDirectory() as folder:
         if store == "sqlite":
             url = f"sqlite:///{folder}/mailgate.db"
             asyncio.run(fill(url))
-            yield url
+            yield url, None
         else:
             with PostgresqlServer() as server:
                 url = server.create_database()
                 asyncio.run(fill(url))
-                yield url
+                yield url, psutil.Process(server.pid)
 
 
 async def fill(url: str) -> None:
@@ -116,7 +118,7 @@ async def fill(url: str) -> None:
             await connection.exec_driver_sql("ANALYZE")
 
 
-async def policy_figures(url: str) -> dict[str, str]:
+async def policy_figures(url: str, server: psutil.Process | None) -> dict[str, str]:
     """What one check costs, through the database seam as the gateway calls it."""
     database = await open_database(url)
     people = [(row[0], row[1]) for row in await database.read(lambda tx: tx.all(_PEOPLE))]
@@ -129,16 +131,16 @@ async def policy_figures(url: str) -> dict[str, str]:
         for row in chance.choices(lists, k=PAIRS)
     ]
     figures = {
-        "May a person write to a person": await each(database, to_people, _may_write),
-        "May a person write to a list": await each(database, to_lists, _may_write),
-        "Is there a stop (none holds)": await each(database, to_people, _stop),
-        "Profile, limits, what was sent this hour": await each(database, to_people, _standing),
+        "May a person write to a person": await each(database, server, to_people, _may_write),
+        "May a person write to a list": await each(database, server, to_lists, _may_write),
+        "Is there a stop (none holds)": await each(database, server, to_people, _stop),
+        "Profile, limits, what was sent this hour": await each(database, server, to_people, _standing),
     }
     await database.close()
     list_id = await make_large_list(url)
     database = await open_database(url)
     figures[f"Members of a list of {LARGE_LIST:,}"] = await each(
-        database, to_people[:30], lambda _: lambda tx: _expand(tx, list_id)
+        database, server, to_people[:30], lambda _: lambda tx: _expand(tx, list_id)
     )
     await database.close()
     return figures
@@ -162,15 +164,29 @@ async def _expand(tx: Tx, list_id: int) -> None:
         raise RuntimeError(f"{len(found[list_id])} members")
 
 
-async def each(database: Database, cases: Sequence[Case], work: Callable[[Case], Callable[[Tx], object]]) -> str:
-    """Median and 99th percentile of one after the other, once the statement is prepared."""
-    times = []
-    for case in [*cases[:20], *cases]:
+async def each(
+    database: Database,
+    server: psutil.Process | None,
+    cases: Sequence[Case],
+    work: Callable[[Case], Callable[[Tx], object]],
+) -> str:
+    """Median and 99th percentile of one after the other, once the statement is prepared; processor of both sides."""
+    for case in cases[:20]:
+        await database.read(work(case))  # type: ignore[arg-type]
+    times, before = [], processor(server)
+    for case in cases:
         begun = time.perf_counter()
         await database.read(work(case))  # type: ignore[arg-type]
         times.append((time.perf_counter() - begun) * 1000)
-    times = sorted(times[20:])
-    return f"{statistics.median(times):.2f} / {times[len(times) * 99 // 100]:.2f} ms"
+    spent = (processor(server) - before) * 1000 / len(cases)
+    times.sort()
+    return f"{statistics.median(times):.2f} / {times[len(times) * 99 // 100]:.2f} ms, {spent:.2f} ms of processor"
+
+
+def processor(server: psutil.Process | None) -> float:
+    """Seconds of processor that this process and the database server have used."""
+    processes = [psutil.Process(), *([] if server is None else [server, *server.children(recursive=True)])]
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 async def make_large_list(url: str) -> int:
@@ -202,9 +218,11 @@ def stop_figures(peer: Peer) -> dict[str, str]:
     """Stops under load: what the command takes, and when each connection is refused."""
     rounds = [uvloop.run(stopped(peer)) for _ in range(STOPS)]
     columns = list(zip(*rounds, strict=True))
-    command, work, first, last, late = ([value * 1000 for value in column] for column in columns)
+    command, spent, work, start, first, last, late = ([value * 1000 for value in column] for column in columns)
     return {
         "Stop: the whole command": f"{statistics.median(command):,.0f} ms",
+        "Stop: the command's processor": f"{statistics.median(spent):,.0f} ms",
+        "Stop: from the command's start to the first refusal": f"{statistics.median(start):,.0f} ms",
         "Stop: messages accepted each second before": f"{statistics.median(work) / 1000:,.0f}",
         "Stop: from the command's end to the first refusal": f"{statistics.median(first):,.1f} ms",
         "Stop: from the command's end until all connections are refused": f"{max(last):,.1f} ms",
@@ -212,7 +230,7 @@ def stop_figures(peer: Peer) -> dict[str, str]:
     }
 
 
-async def stopped(peer: Peer) -> tuple[float, float, float, float, float]:
+async def stopped(peer: Peer) -> tuple[float, ...]:
     """One stop; times in seconds, negative before the command has ended."""
     accepted: list[tuple[float, float]] = []
     refused: list[float] = []
@@ -232,14 +250,16 @@ async def stopped(peer: Peer) -> tuple[float, float, float, float, float]:
 
     clients = [asyncio.create_task(client()) for _ in range(CLIENTS)]
     await asyncio.sleep(2)
-    begun = time.perf_counter()
+    before, begun = os.times(), time.perf_counter()
     await run(peer, "stop", "add", "--profile", "management", "--hours", "1")
-    ended = time.perf_counter()
+    ended, after = time.perf_counter(), os.times()
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
     await asyncio.gather(*clients)
     await run(peer, "stop", "lift", "--all")
     speed = len([one for one in accepted if one[1] < begun]) / 2
     late = [one for one in accepted if one[0] > ended]
-    return ended - begun, speed, min(refused) - ended, max(refused) - ended, float(len(late))
+    first = min(refused)
+    return ended - begun, spent, speed, first - begun, first - ended, max(refused) - ended, float(len(late))
 
 
 async def run(peer: Peer, *arguments: str) -> None:

@@ -7,6 +7,7 @@ import datetime
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -32,10 +33,16 @@ from mailgate.config import Settings
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import member
 from mailgate.delivery.recipients import fold
+from mailgate.delivery.waiting import held_of
 from mailgate.delivery.whereabouts import Sought, State, Trace, seek
-from mailgate.delivery.withdrawing import Order, report, tally, withdraw
+from mailgate.delivery.withdrawing import Order, report, take_back, tally
+from mailgate.moderation.deciding import Moderation
+from mailgate.moderation.held import OPEN, HeldMessage
+from mailgate.moderation.held import State as HeldState
+from mailgate.moderation.links import service_of
+from mailgate.moderation.wording import Writer
 from mailgate.policy.audit import operator
-from mailgate.store import Dispatch, dispatches
+from mailgate.store import Dispatch, MailStore, dispatches
 from mailgate.store.withdrawals import Kind
 
 _LIST: Final = Statement(LIST_BY_ADDRESS)
@@ -68,6 +75,18 @@ class _Asked:
     report_file: Path | None
 
 
+class _Report(NamedTuple):
+    """What is known of a message: its copies, and what of it waits or waited."""
+
+    traces: list[Trace]
+    held: list[HeldMessage]
+
+    @property
+    def left(self) -> bool:
+        """Whether anybody has it still, or may get it."""
+        return any(one.state is State.THERE for one in self.traces) or any(one.state in OPEN for one in self.held)
+
+
 class _Way(NamedTuple):
     """How the command goes about it."""
 
@@ -92,7 +111,8 @@ def purge(  # noqa: PLR0913 - the options of the command
 ) -> None:
     """Remove a message from every mailbox that has it, and say who had it and who had opened it.
 
-    It may be stopped and begun again: the report is whole all the same.
+    What of it waits for a moderator, or for the minutes of its list, is cancelled for good. It may be stopped and begun
+    again: the report is whole all the same.
     """
     asked = _Asked(message, sender, hours, list_, sent, reason, report_file)
     run(_take_out("purge", settings_of(context), asked, _Way(yes, dry_run, json)))
@@ -124,25 +144,41 @@ async def _take_out(kind: Kind, settings: Settings, asked: _Asked, way: _Way) ->
         sought = await opened.read(lambda tx: _sought(tx, asked, asked.message or ""))
         found = await _report(opened, sought)
         if not (way.dry_run or way.yes):
-            there = [trace for trace in found if trace.state is State.THERE]
-            what = "Remove" if kind == "purge" else "Remove, where nobody opened it,"
-            mailboxes = len({(trace.account_id, trace.mailbox) for trace in there})
-            typer.confirm(f"{what} {len(there)} copies from {mailboxes} mailboxes?", abort=True, err=True)
+            _confirm(kind, found)
         if not way.dry_run:
-            order = Order(kind, operator(), asked.reason)
+            desk = Moderation(opened, MailStore(opened), service_of(settings))
+            name = Writer(settings.gateway.language).translate(_("An administrator"))
+            order = Order(kind, operator(), asked.reason, name)
             with bar() as progress:
-                for one in sought:
-                    await withdraw(opened, one, order, lambda done, _: progress("Removed", done))
+                sought = [
+                    await take_back(opened, desk, one, order, lambda done, _: progress("Removed", done))
+                    for one in sought
+                ]
             found = await _report(opened, sought)
     if asked.report_file is not None:
         _write(asked.report_file, found)
     _show(sought, found, way)
-    if kind == "purge" and not way.dry_run and any(trace.state is State.THERE for trace in found):
+    if kind == "purge" and not way.dry_run and found.left:
         raise typer.Exit(ExitCode.FAILED)
 
 
-async def _report(opened: Database, sought: Sequence[Sought]) -> list[Trace]:
-    return [trace for one in sought for trace in await report(opened, one)]
+def _confirm(kind: Kind, found: _Report) -> None:
+    there = [trace for trace in found.traces if trace.state is State.THERE]
+    what = "Remove" if kind == "purge" else "Remove, where nobody opened it,"
+    mailboxes = len({(trace.account_id, trace.mailbox) for trace in there})
+    waits = sum(one.state in OPEN for one in found.held)
+    more = f", and cancel what waits for {waits} recipients" if waits else ""
+    typer.confirm(f"{what} {len(there)} copies from {mailboxes} mailboxes{more}?", abort=True, err=True)
+
+
+async def _report(opened: Database, sought: Sequence[Sought]) -> _Report:
+    now = int(time.time())
+    held = [
+        waits.as_of(now)
+        for one in sought
+        for waits in await opened.read(partial(held_of, dispatch_id=one.dispatch.dispatch_id, list_id=one.list_id))
+    ]
+    return _Report([trace for one in sought for trace in await report(opened, one)], held)
 
 
 async def _sought(tx: Tx, asked: _Asked, message: str) -> list[Sought]:
@@ -162,9 +198,10 @@ async def _sought(tx: Tx, asked: _Asked, message: str) -> list[Sought]:
             raise CommandFailed(f"no list has the address {asked.list_}")
         list_id = row[0]
     sought = [await seek(tx, one, list_id=list_id, sent=asked.sent) for one in found]
-    if not any(one.copies for one in sought):
-        where = asked.list_ or "anybody yet: it waits for a moderator, or was refused"
-        raise CommandFailed(f"this message did not go to {where}")
+    if not any(one.copies for one in sought) and not [
+        waits for one in found for waits in await held_of(tx, one.dispatch_id, list_id=list_id)
+    ]:
+        raise CommandFailed(f"this message did not go to {asked.list_ or 'anybody'}")
     return sought
 
 
@@ -197,22 +234,38 @@ def _list(found: Sequence[Dispatch], *, json: bool) -> None:
         print_table("Id", "Sent", "From", "Message-ID", rows=rows)
 
 
-def _show(sought: Sequence[Sought], found: Sequence[Trace], way: _Way) -> None:
-    counted = tally(found)
+def _show(sought: Sequence[Sought], found: _Report, way: _Way) -> None:
+    counted = tally(found.traces)
     if way.json:
-        copies = [{key: value for key, value in asdict(trace).items() if key != "account_id"} for trace in found]
-        messages = [_of(one.dispatch) for one in sought]
-        print_json({"messages": messages, "copies": copies, "summary": asdict(counted), "dry_run": way.dry_run})
+        copies = [{key: value for key, value in asdict(trace).items() if key != "account_id"} for trace in found.traces]
+        held = [
+            {"to": one.target, "state": one.state, "reach": one.reach, "decided_by": one.decided_by}
+            for one in found.held
+        ]
+        shown = {"messages": [_of(one.dispatch) for one in sought], "copies": copies, "held": held}
+        print_json({**shown, "summary": asdict(counted), "dry_run": way.dry_run})
         return
-    print_table(*_HEAD, rows=[_row(trace) for trace in found])
+    print_table(*_HEAD, rows=_rows(found))
     console.print(
         f"{counted.copies} copies taken out; nothing left with {counted.withdrawn}, {counted.kept} still have it, "
         f"{counted.gone} had it no more; {counted.opened} had opened it."
     )
+    if found.held:
+        ended = sum(one.state is HeldState.CANCELLED for one in found.held)
+        waits = sum(one.state in OPEN for one in found.held)
+        console.print(f"Of what had to wait, {ended} cancelled for good, {waits} still wait.")
 
 
 def _of(sent: Dispatch) -> dict[str, Any]:
     return {"id": sent.dispatch_id, "message_id": sent.internet_id, "from": sent.author, "at": sent.at}
+
+
+def _rows(found: _Report) -> list[tuple[str, ...]]:
+    waits = [
+        (one.target, "", "held", _time(one.created_at), "", one.state.value, _time(one.decided_at or 0))
+        for one in found.held
+    ]
+    return [_row(trace) for trace in found.traces] + waits
 
 
 def _row(trace: Trace) -> tuple[str, ...]:
@@ -225,10 +278,15 @@ def _time(at: int) -> str:
     return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
 
 
-def _write(path: Path, found: Sequence[Trace]) -> None:
+def _write(path: Path, found: _Report) -> None:
     """A table for any program; a mailbox name that a spreadsheet would compute is quoted."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.writer(file, delimiter=";")
         table.writerow(_HEAD)
-        for trace in found:
-            table.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in _row(trace)])
+        for row in _rows(found):
+            table.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in row])
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text

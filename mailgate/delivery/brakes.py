@@ -59,17 +59,12 @@ class Brakes:
         self._zone = settings.zone()
 
     async def begin(self, envelope: Envelope) -> None:
-        """MAIL FROM: refuse who is stopped, has sent enough for this hour, or announces a message that is too large."""
+        """MAIL FROM: refuse a message that is too large. Who is stopped, or has sent enough for this hour, hears so at
+        RCPT TO: to take a message back, or to decide about one, is not to send.
+        """
         sender = envelope.sender.account_id
-
-        async def work(tx: Tx) -> tuple[Standing, Stop | None]:
-            return await standing_of(tx, sender), await stop_of(tx, sender)
-
-        standing, stop = await self._database.read(work)
-        if stop is not None and stop.verdict is Verdict.REFUSE:
-            raise self._stopped(standing, stop)
+        standing = await self._database.read(lambda tx: standing_of(tx, sender))
         self._check_size(standing, envelope.declared_size)
-        self._check_hour(standing, standing.window, 451, recipients=1)
         envelope.application = _Course(standing)
 
     def standing(self, envelope: Envelope) -> Standing:
@@ -77,10 +72,14 @@ class Brakes:
         return _course(envelope).standing
 
     async def verdict(self, envelope: Envelope, found: Found) -> Stop | None:
-        """RCPT TO: the stop that sends this recipient's copy to a moderator. Raises SmtpError for one that refuses."""
+        """RCPT TO: the stop that sends this recipient's copy to a moderator. Raises SmtpError for one that refuses, and
+        for a sender who has sent enough for this hour.
+        """
         stop = await self._database.read(_look(envelope, [found]))
         if stop is not None and stop.verdict is Verdict.REFUSE:
             raise self._stopped(_course(envelope).standing, stop)
+        standing = _course(envelope).standing
+        self._check_hour(standing, standing.window, 451, recipients=1)
         return stop
 
     async def admit(self, envelope: Envelope, found: PersonRecipient | ListRecipient | OutsideRecipient) -> None:

@@ -20,9 +20,12 @@ from imap.message import readable_text
 from mailgate.config import Settings
 from mailgate.database import Database, Tx
 from mailgate.delivery.posting import is_automatic_reply
+from mailgate.delivery.waiting import held_of
 from mailgate.delivery.whereabouts import seek
-from mailgate.delivery.withdrawing import Order, Tally, report, tally, withdraw
+from mailgate.delivery.withdrawing import Order, Tally, report, take_back, tally
 from mailgate.i18n import Language, ascii_only, translator
+from mailgate.moderation.deciding import Moderation
+from mailgate.moderation.held import OPEN, State
 from mailgate.policy.schools import SchoolSettings, settings_of_person
 from mailgate.store import Dispatch, MailStore, dispatches
 from smtp.handler import Envelope, Sender, SmtpError
@@ -39,6 +42,8 @@ class _Found:
     """The messages meant, and what the sender's schools say."""
 
     sent: Sequence[Dispatch]
+    delivered: bool
+    """Whether it went to anybody: what waits alone can be taken back for as long as it waits."""
     minutes: int
     language: Language
 
@@ -46,8 +51,9 @@ class _Found:
 class RecallByMail:
     """What the submission server does with messages to the addresses of `RECALL`."""
 
-    def __init__(self, database: Database, store: MailStore, settings: Settings) -> None:
+    def __init__(self, database: Database, store: MailStore, moderation: Moderation, settings: Settings) -> None:
         self._database = database
+        self._moderation = moderation
         self._store = store
         self._domain = settings.directory.domain
         self._language: Language = settings.gateway.language
@@ -69,8 +75,8 @@ class RecallByMail:
         sender = envelope.sender
         found = await self._database.read(lambda tx: self._look(tx, names, sender, own))
         self._check(found)
-        counted = await self._take_back(found, sender)
-        text = _said(found.language, counted)
+        counted, waits = await self._take_back(found, sender)
+        text = _said(found.language, counted, waits)
         await self._store.deliver(_letter(header.block, envelope, text, found), [sender.account_id])
         return ascii_only(text)
 
@@ -80,11 +86,13 @@ class RecallByMail:
             for one in await dispatches.find(tx, name):
                 if one.sender_id == sender.account_id or one.author_id in own:
                     mine[one.dispatch_id] = one
+        delivered = [one for one in mine if await dispatches.copies_of(tx, one)]
+        waits = [one for name in mine for one in await held_of(tx, name) if one.state in OPEN]
         schools = await settings_of_person(tx, sender.account_id)
         minutes = max((school.recall_minutes for school in schools), default=SchoolSettings().recall_minutes)
         languages = {school.language for school in schools} - {None}
         language = self._language if not languages else "fr" if "fr" in languages else "en"
-        return _Found(list(mine.values()), minutes, language)
+        return _Found(list(mine.values()), bool(delivered) or not waits, minutes, language)
 
     def _check(self, found: _Found) -> None:
         if not found.sent:
@@ -92,20 +100,26 @@ class RecallByMail:
             raise self._refusal(found.language, text)
         if len({one.internet_id for one in found.sent}) > 1:
             raise self._refusal(found.language, _("Please name one message only."))
+        if not found.delivered:
+            return
         if not found.minutes:
             raise self._refusal(found.language, _("Your school does not let messages be taken back."))
         if time.time() - min(one.at for one in found.sent) > found.minutes * 60:
             text = _("It is too late: a message can be taken back for {minutes} minutes.")
             raise self._refusal(found.language, text, minutes=found.minutes)
 
-    async def _take_back(self, found: _Found, sender: Sender) -> Tally:
-        order = Order("recall", sender.username)
+    async def _take_back(self, found: _Found, sender: Sender) -> tuple[Tally, int]:
+        """Count the copies, and the recipients whose copies waited and will not go."""
+        order = Order("recall", sender.username, "", sender.username, sender.account_id)
         traces = []
+        ended = 0
         for one in found.sent:
             sought = await self._database.read(partial(seek, dispatch=one))
-            await withdraw(self._database, sought, order)
+            sought = await take_back(self._database, self._moderation, sought, order)
             traces += await report(self._database, sought)
-        return tally(traces)
+            held = await self._database.read(partial(held_of, dispatch_id=one.dispatch_id))
+            ended += sum(each.state is State.CANCELLED for each in held)
+        return tally(traces), ended
 
     def _refusal(self, language: Language, text: str, **values: int) -> SmtpError:
         return SmtpError(550, "5.7.1", ascii_only(translator(language)(text).format(**values)))
@@ -123,12 +137,16 @@ def _named(header: bytes, content: IO[bytes]) -> list[str]:
     return [one.decode("utf-8", "replace") for one in dict.fromkeys(named[:_MOST])]
 
 
-def _said(language: Language, counted: Tally) -> str:
-    text = _("Taken back: {withdrawn} of {all}. Already opened: {kept}. No longer there: {gone}.")
+def _said(language: Language, counted: Tally, waits: int) -> str:
+    translate = translator(language)
     everybody = counted.withdrawn + counted.kept + counted.gone
-    return translator(language)(text).format(
-        withdrawn=counted.withdrawn, all=everybody, kept=counted.kept, gone=counted.gone
-    )
+    texts = []
+    if everybody or not waits:
+        text = translate(_("Taken back: {withdrawn} of {all}. Already opened: {kept}. No longer there: {gone}."))
+        texts.append(text.format(withdrawn=counted.withdrawn, all=everybody, kept=counted.kept, gone=counted.gone))
+    if waits:
+        texts.append(translate(_("Waited, and will not be sent: {number}.")).format(number=waits))
+    return " ".join(texts)
 
 
 def _letter(header: bytes, envelope: Envelope, text: str, found: _Found) -> bytes:

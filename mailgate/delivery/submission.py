@@ -68,7 +68,7 @@ class Submission(SmtpSignIn):
         self._imap_url = service.imap_url
         self._database = database
         self._store = store
-        self._recall = RecallByMail(database, store, settings)
+        self._recall = RecallByMail(database, store, moderation, settings)
         self._directory = settings.directory
         self._hostname = settings.gateway.hostname
         self._brakes = Brakes(database, settings.gateway)

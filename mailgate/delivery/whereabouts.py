@@ -87,6 +87,8 @@ class Sought:
     sent: bool
     """The writer's own copies too."""
     sent_mailboxes: frozenset[MailboxRef]
+    list_id: int | None = None
+    """The only list that is meant, if any."""
 
     @property
     def contents(self) -> list[bytes]:
@@ -104,7 +106,7 @@ async def seek(tx: Tx, dispatch: Dispatch, *, list_id: int | None = None, sent: 
     copies = [copy for copy in await copies_of(tx, dispatch.dispatch_id) if list_id in {None, copy.list_id}]
     accounts = {dispatch.sender_id, dispatch.author_id}
     rows = await tx.all(_SENT, accounts=accounts)
-    return Sought(dispatch, copies, sent, frozenset(MailboxRef(*row) for row in rows))
+    return Sought(dispatch, copies, sent, frozenset(MailboxRef(*row) for row in rows), list_id)
 
 
 async def present(tx: Tx, sought: Sought) -> list[Copy]:

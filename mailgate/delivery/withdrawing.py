@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from mailgate.database import Database, Tx
-from mailgate.delivery.whereabouts import Sought, State, Trace, own_copies, present, traces
+from mailgate.delivery.waiting import end, held_of
+from mailgate.delivery.whereabouts import Sought, State, Trace, own_copies, present, seek, traces
+from mailgate.moderation.deciding import Decider, Moderation
 from mailgate.policy.audit import record_in
 from mailgate.store import collector, withdrawals
 from mailgate.store.withdrawals import BATCH, Copy, Kind
@@ -28,6 +30,9 @@ class Order:
     kind: Kind
     actor: str
     reason: str = ""
+    name: str = ""
+    """What moderators read of who it is."""
+    account_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,25 @@ class Tally:
     gone: int
     """Those who had removed theirs before."""
     opened: int
+
+
+async def take_back(
+    database: Database,
+    moderation: Moderation,
+    sought: Sought,
+    order: Order,
+    progress: Progress = lambda done, total: None,
+) -> Sought:
+    """End what of a message waits, then withdraw what was delivered; give what to look for now.
+
+    In this order: what a moderator lets pass meanwhile is in mailboxes by then, and nothing comes after.
+    """
+    sent = sought.dispatch
+    waits = await database.read(partial(held_of, dispatch_id=sent.dispatch_id, list_id=sought.list_id))
+    await end(moderation, waits, Decider(order.name, order.actor, order.account_id))
+    now = await database.read(partial(seek, dispatch=sent, list_id=sought.list_id, sent=sought.sent))
+    await withdraw(database, now, order, progress)
+    return now
 
 
 async def withdraw(

@@ -180,6 +180,10 @@ class Moderation:
         """Take it back for its writer. Raises as `approve`."""
         return await self._settle(held_id, State.CANCELLED, by)
 
+    async def withdraw(self, held_id: int, by: Decider) -> HeldMessage:
+        """`cancel`, also when its time is over and nothing has come of it yet: what is withdrawn is not to go out."""
+        return await self._settle(held_id, State.CANCELLED, by, clock=True)
+
     async def look_at_the_clock(self) -> int:
         """Send what has waited long enough and end what nobody decided in time; give their number.
 
@@ -219,7 +223,9 @@ class Moderation:
     async def _settle(
         self, held_id: int, state: State, by: Decider, words: str = "", *, clock: bool = False
     ) -> HeldMessage:
-        """Decide; `clock` says that the time does, and not a person. What is read is checked when it is written."""
+        """Decide; `clock` says that it does not matter whether the time is over, as when the time decides. What is read
+        is checked when it is written.
+        """
         for _ in range(_TRIES):
             found = await self._database.read(lambda tx: table.find(tx, held_id))
             now = int(self._clock())

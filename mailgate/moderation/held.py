@@ -121,6 +121,9 @@ _of_content = (
 )
 _SIBLINGS: Final = Statement(_of_content)
 _LOCK_SIBLINGS: Final = Statement(_of_content.with_for_update())
+OF_DISPATCH: Final = Statement(
+    select(*_columns).where(held_message.c.dispatch_id == bindparam("dispatch_id")).order_by(held_message.c.target)
+)
 _OPEN: Final = Statement(
     select(*_columns)
     .where(or_(held_message.c.state == State.HELD, held_message.c.state == State.WAITING))
@@ -198,6 +201,11 @@ async def siblings_of(tx: Tx, content_id: int, *, lock: bool = False) -> list[He
     """All rows of one content."""
     statement = _LOCK_SIBLINGS if lock else _SIBLINGS
     return [_from_row(row) for row in await tx.all(statement, content_id=content_id)]
+
+
+async def of_dispatch(tx: Tx, dispatch_id: str) -> list[HeldMessage]:
+    """What of a message, by the id that its sender was told, had to wait."""
+    return [_from_row(row) for row in await tx.all(OF_DISPATCH, dispatch_id=dispatch_id)]
 
 
 async def waiting(tx: Tx) -> list[HeldMessage]:

@@ -44,6 +44,7 @@ held_message: Final = Table(
     Column("author_id", BigInteger),
     Index(None, "state", "expires_at"),
     Index(None, "content_id"),
+    Index(None, "dispatch_id"),
     comment="A message that waits for a decision (held) or its time (waiting), and what became of it; "
     "direct: who had it without waiting (mailgate.moderation.held)",
 )

@@ -258,6 +258,8 @@ dispatch: Final = Table(
     _number("at"),
     Index(None, "internet_id"),
     Index(None, "at"),
+    Index(None, "sender_id", "at"),
+    Index(None, "author_id", "at"),
     comment="A message that was sent: its id is in the reply to the client and in Received, internet_id its "
     "Message-ID; sender_id signed in, author_id is the account of the address author in From",
     **_CLUSTERED,

@@ -212,6 +212,40 @@ def test_the_writer_takes_a_message_back(school: School) -> None:
     assert school.has(READER, "Tout compte fait") == 0
 
 
+def named(school: School, writer: str) -> str:
+    """The Message-ID of what somebody sent last."""
+    return str(school.serving.command.good("purge", "--from", writer, "--json").json[-1]["message_id"])
+
+
+def test_a_purge_cancels_what_waits_and_says_so(school: School) -> None:
+    school.write(WRITER, [TEACHER, PARENTS], "A purger partout")
+    message_id = named(school, WRITER)
+    rehearsed = school.serving.command.good("purge", message_id, "--dry-run", "--json").json
+    assert [(one["to"], one["state"]) for one in rehearsed["held"]] == [(PARENTS, "held")]
+    found = school.serving.command.good("purge", message_id, "--yes", "--json").json
+    assert [(one["to"], one["state"]) for one in found["held"]] == [(PARENTS, "cancelled")]
+    assert school.has(TEACHER, "A purger partout") == 0
+    with pytest.raises(Refused, match="a repris ce message"):
+        school.write(DIRECTION[0], *mail_to(school.notice(DIRECTION[0], "A purger partout"), "approve"))
+    assert school.has(READER, "A purger partout") == 0
+    shown = school.serving.command.good("purge", message_id, "--yes").out
+    assert "Of what had to wait, 1 cancelled for good, 0 still wait." in shown
+
+
+def test_a_recall_takes_back_what_waits(school: School) -> None:
+    school.write(WRITER, PARENTS, "Reprise avant décision")
+    with school.serving.smtp(WRITER) as client:
+        client.ehlo()
+        client.mail(WRITER)
+        client.rcpt("rappel@ent.example.org")
+        code, text = client.data(
+            f"From: {WRITER}\r\nTo: rappel@ent.example.org\r\nIn-Reply-To: {named(school, WRITER)}\r\n\r\n".encode()
+        )
+    assert (code, text.decode()) == (250, "2.0.0 En attente, ne partira pas : 1.")
+    with pytest.raises(Refused, match="a repris ce message"):
+        school.write(DIRECTION[0], *mail_to(school.notice(DIRECTION[0], "Reprise avant décision"), "approve"))
+
+
 def test_the_direct_recipients_have_it_at_once_and_nobody_twice(school: School) -> None:
     school.write(WRITER, [TEACHER, READER, PARENTS], "Aux deux")
     assert school.has(TEACHER, "Aux deux") == 1
