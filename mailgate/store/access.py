@@ -98,6 +98,14 @@ _SHARES: Final = Statement(
 )
 
 
+_of_lists = acl.join(list_member, list_member.c.list_id == acl.c.grantee_id)
+HAS_SHARES: Final[ColumnElement[bool]] = or_(
+    exists().where(acl.c.grantee == PERSON, acl.c.grantee_id == bindparam("reader_id")),
+    exists().select_from(_of_lists).where(acl.c.grantee == LIST, list_member.c.person_id == bindparam("reader_id")),
+)
+"""Whether `shares` may find something: for nearly everybody it does not."""
+
+
 def shown_at(place: Place, name: str) -> str:
     """How the person who named the place sees its owner's mailbox `name`."""
     return name if place.foreign is None else compose(place.foreign.prefix, place.foreign.owner, name)

@@ -13,7 +13,7 @@ from mailgate.database import Row, Statement, Tx
 from mailgate.database.statement import insert, member
 from mailgate.store.counters import lock_account
 from mailgate.store.feed import MAILBOX_LIST, announce
-from mailgate.store.names import INBOX, check_name
+from mailgate.store.names import check_name
 from mailgate.store.schema import account, entry, mailbox, subscription
 
 MAX_MAILBOXES: Final = 5000
@@ -31,7 +31,7 @@ _recent = case(
     )
     .scalar_subquery(),
 )
-_COLUMNS = (
+COLUMNS: Final = (
     mailbox.c.account_id,
     mailbox.c.mailbox_id,
     mailbox.c.name,
@@ -45,11 +45,11 @@ _COLUMNS = (
     _recent.label("recent"),
     mailbox.c.size,
 )
-_STATUS = select(*_COLUMNS).where(mailbox.c.account_id == bindparam("account_id"))
-_ALL: Final = Statement(_STATUS)
+"""What `status_of` takes."""
+_STATUS = select(*COLUMNS).where(mailbox.c.account_id == bindparam("account_id"))
 _ONE: Final = Statement(_STATUS.where(mailbox.c.name == bindparam("name")))
 _OF_MANY: Final = Statement(
-    select(*_COLUMNS).where(member(mailbox.c.account_id, "owners"), member(mailbox.c.mailbox_id, "ids"))
+    select(*COLUMNS).where(member(mailbox.c.account_id, "owners"), member(mailbox.c.mailbox_id, "ids"))
 )
 _SOME: Final = Statement(_STATUS.where(member(mailbox.c.mailbox_id, "ids")))
 _SUBSCRIPTIONS: Final = Statement(
@@ -73,33 +73,28 @@ _QUOTA: Final = Statement(
 )
 
 
-async def list_mailboxes(tx: Tx, account_id: int) -> Sequence[MailboxStatus]:
-    """All mailboxes, by name with INBOX first."""
-    found = [_status(row) for row in await tx.all(_ALL, account_id=account_id)]
-    return sorted(found, key=lambda status: (status.name != INBOX, status.name))
-
-
 async def mailbox_status(tx: Tx, account_id: int, name: str) -> MailboxStatus:
     """One mailbox. Raises MailboxNotFound."""
     row = await tx.one(_ONE, account_id=account_id, name=name)
     if row is None:
         raise MailboxNotFound("No such mailbox")
-    return _status(row)
+    return status_of(row)
 
 
 async def statuses(tx: Tx, account_id: int, ids: Collection[int]) -> Sequence[MailboxStatus]:
     """These mailboxes; those that are gone are left out."""
-    return [_status(row) for row in await tx.all(_SOME, account_id=account_id, ids=ids)]
+    return [status_of(row) for row in await tx.all(_SOME, account_id=account_id, ids=ids)]
 
 
 async def statuses_of_many(tx: Tx, refs: Collection[MailboxRef]) -> Sequence[MailboxStatus]:
     """These mailboxes of any owners; those that are gone are left out."""
     owners, ids = {ref.account_id for ref in refs}, {ref.mailbox_id for ref in refs}
-    found = [_status(row) for row in await tx.all(_OF_MANY, owners=owners, ids=ids)]
+    found = [status_of(row) for row in await tx.all(_OF_MANY, owners=owners, ids=ids)]
     return [status for status in found if status.ref in refs]
 
 
-def _status(row: Row) -> MailboxStatus:
+def status_of(row: Row) -> MailboxStatus:
+    """The mailbox of a row."""
     return MailboxStatus(MailboxRef(row[0], row[1]), *row[2:])
 
 

@@ -13,11 +13,13 @@ from imap.rights import Rights
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert
 from mailgate.store import mailboxes
-from mailgate.store.access import Share, require_at, shares
+from mailgate.store.access import HAS_SHARES, Share, require_at, shares
+from mailgate.store.names import INBOX
 from mailgate.store.namespaces import compose, parse
-from mailgate.store.schema import unsubscription
+from mailgate.store.schema import mailbox, unsubscription
 from mailgate.store.seen import counted
 
+_OWN: Final = Statement(select(HAS_SHARES, *mailboxes.COLUMNS).where(mailbox.c.account_id == bindparam("reader_id")))
 _LEFT: Final = Statement(select(unsubscription.c.name).where(unsubscription.c.account_id == bindparam("account_id")))
 _LEAVE: Final = Statement(
     insert(unsubscription).values(account_id=bindparam("account_id"), name=bindparam("name")).on_conflict_do_nothing()
@@ -29,8 +31,15 @@ _COME_BACK: Final = Statement(
 )
 
 
+async def list_own(tx: Tx, reader_id: int) -> tuple[Sequence[MailboxStatus], bool]:
+    """A person's own mailboxes, by name with INBOX first, and whether `list_shared` may find others."""
+    rows = await tx.all(_OWN, reader_id=reader_id)
+    found = [mailboxes.status_of(row[1:]) for row in rows]
+    return sorted(found, key=lambda status: (status.name != INBOX, status.name)), bool(rows and rows[0][0])
+
+
 async def list_shared(tx: Tx, reader_id: int) -> Sequence[MailboxStatus]:
-    """All mailboxes that others share with this person, by name: one statement when there are none."""
+    """All mailboxes that others share with this person, by name."""
     found = await shares(tx, reader_id)
     return await _statuses(tx, reader_id, found) if found else ()
 
