@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime
 import os
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Final, TypeAlias
 
 from sqlalchemy import BigInteger, bindparam, func, literal, select
@@ -34,6 +35,8 @@ _few = (
     .limit(bindparam("most", type_=BigInteger))
     .subquery("few")
 )
+FRESH: Final = 1.0
+"""Seconds after MAIL FROM for which holds what was looked up for its recipients."""
 _MEMBERS_UP_TO: Final = Statement(select(func.count()).select_from(_few))
 
 
@@ -48,6 +51,7 @@ class _Course:
     standing: Standing
     reach: int = 0
     """Mailboxes that the recipients so far reach, at the most: who is on two lists may be counted twice."""
+    begun: float = field(default_factory=time.monotonic)
 
 
 class Brakes:
@@ -70,6 +74,10 @@ class Brakes:
     def standing(self, envelope: Envelope) -> Standing:
         """Who sends, as looked up at MAIL FROM."""
         return _course(envelope).standing
+
+    def is_late(self, envelope: Envelope) -> bool:
+        """Whether what was looked up for the recipients may be true no more: a session can be kept open."""
+        return time.monotonic() - _course(envelope).begun > FRESH
 
     async def verdict(self, envelope: Envelope, found: Found) -> Stop | None:
         """RCPT TO: the stop that sends this recipient's copy to a moderator. Raises SmtpError for one that refuses, and

@@ -29,17 +29,17 @@ from mailgate.delivery.outside import Outside
 from mailgate.delivery.recall import RecallByMail
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
 from mailgate.delivery.reports import Reporter
-from mailgate.i18n import ascii_only, translator
+from mailgate.i18n import Language, ascii_only, translator
 from mailgate.moderation.by_mail import DecisionsByMail
 from mailgate.moderation.deciding import Moderation, Ticket
 from mailgate.moderation.holding import Holding, Message
 from mailgate.moderation.moderators import moderators_of
 from mailgate.moderation.wording import Writer
 from mailgate.policy import words
-from mailgate.policy.matrix import Verdict, default_cells
+from mailgate.policy.matrix import Decision, Verdict, default_cells
 from mailgate.policy.profiles import STAFF
 from mailgate.policy.schools import SchoolSettings, settings_of
-from mailgate.policy.targets import OutsideTarget
+from mailgate.policy.targets import OutsideTarget, Target
 from mailgate.policy.writing import may_write
 from mailgate.queue.enqueue import OutsideRecipient
 from mailgate.store import Dispatch, MailStore, Parcel, archives
@@ -146,14 +146,7 @@ class Submission(SmtpSignIn):
         """
         stop = await self._brakes.verdict(envelope, found)
         target = OutsideTarget() if found is None else found.target
-
-        decision = await self._database.read(lambda tx: may_write(tx, envelope.sender.account_id, target))
-        # Apart: on PostgreSQL a unit of one statement needs no transaction around it.
-        school_id = None if decision.verdict is Verdict.ALLOW else decision.school_id
-        school = await self._database.read(lambda tx: settings_of(tx, school_id)) if school_id else SchoolSettings()
-        language = school.language or self._language
-        if decision.verdict is Verdict.REFUSE:
-            raise SmtpError(550, "5.7.1", ascii_only(words.refusal(decision, default_cells(), translator(language))))
+        decision, language = await self._decision(envelope, target)
         if found is None:
             if self._outside.open and (decision.verdict is Verdict.MODERATE or stop is not None):
                 raise self._nobody_approves(Writer(language))
@@ -165,6 +158,31 @@ class Submission(SmtpSignIn):
                 recipient.text = f"{ascii_only(reason)} {recipient.text}"
         elif isinstance(found, ListRecipient) and found.hold_minutes:
             recipient.text = ascii_only(Writer(self._language).at_the_door(minutes=found.hold_minutes))
+
+    async def _decision(self, envelope: Envelope, target: Target) -> tuple[Decision, Language]:
+        """What the matrix says, and in which language. Raises SmtpError when it refuses."""
+        decision = await self._database.read(lambda tx: may_write(tx, envelope.sender.account_id, target))
+        # Apart: on PostgreSQL a unit of one statement needs no transaction around it.
+        school_id = None if decision.verdict is Verdict.ALLOW else decision.school_id
+        school = await self._database.read(lambda tx: settings_of(tx, school_id)) if school_id else SchoolSettings()
+        language = school.language or self._language
+        if decision.verdict is Verdict.REFUSE:
+            raise SmtpError(550, "5.7.1", ascii_only(words.refusal(decision, default_cells(), translator(language))))
+        return decision, language
+
+    async def _look_again(self, envelope: Envelope) -> None:
+        """Refuse, at the end of the data, what the matrix refuses by now: somebody may have been excluded meanwhile."""
+        if not self._brakes.is_late(envelope):
+            return
+        for recipient in envelope.recipients:
+            found = recipient.resolved
+            waits = isinstance(found, Moderated)
+            found = found.found if isinstance(found, Moderated) else found
+            if isinstance(found, PersonRecipient | ListRecipient | OutsideRecipient):
+                target = OutsideTarget() if isinstance(found, OutsideRecipient) else found.target
+                decision, language = await self._decision(envelope, target)
+                if decision.verdict is Verdict.MODERATE and not waits:
+                    raise self._nobody_approves(Writer(language))
 
     async def _moderate(
         self,
@@ -221,6 +239,7 @@ class Submission(SmtpSignIn):
         self._brakes.check_content(envelope, content)
         if _is_recall(envelope):
             return await self._recall.deliver(envelope, content, set((await self._senders(envelope)).values()))
+        await self._look_again(envelope)
         identity = secrets.token_hex(8)
         now = datetime.datetime.now(datetime.UTC)
         trace = received(envelope, hostname=self._hostname, identity=identity, when=now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +28,7 @@ from mailgate.moderation.wording import Writer
 from mailgate.policy.audit import record_in
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.stops import keep_out, stop_of
+from mailgate.policy.writing import may_write
 from mailgate.store import Dispatch, MailStore, Parcel
 from mailgate.store.schema import account
 from smtp.message import Prepared
@@ -279,6 +280,8 @@ class Moderation:
 
         async def work(tx: Tx) -> list[Parcel]:
             people, lists = await _target(tx, held)
+            if held.state is State.SENT:
+                await _check_matrix(tx, held.sender_id, lists)
             parcels = await copies.parcels(tx, people, lists, None)
             before = await _have_it(tx, held, siblings)
             left = [replace(one, account_ids=one.account_ids - before) for one in parcels]
@@ -306,6 +309,13 @@ def _writing(
         )
 
     return work
+
+
+async def _check_matrix(tx: Tx, sender_id: int, lists: Sequence[ListRecipient]) -> None:
+    """What nobody looks at before it goes: its writer may have been excluded while it waited for its minutes."""
+    for one in lists:
+        if (await may_write(tx, sender_id, one.target)).verdict is not Verdict.ALLOW:
+            raise UndeliverableError
 
 
 async def _check_stops(tx: Tx, held: HeldMessage) -> None:

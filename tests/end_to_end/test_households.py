@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import imaplib
 import smtplib
+import time
+from email.policy import SMTP
 from functools import cache
 from typing import Any
 
 import pytest
 
+from mailgate.delivery.brakes import FRESH
 from tests.directory.academy import expected
 from tests.end_to_end.gateway import Gateway, Person, compose
 
@@ -96,3 +99,24 @@ def test_who_is_excluded_gets_nothing_and_the_other_everything(mortal_gateway: G
     gateway.send(writer, [one.address, name], compose(writer, name, "Inclus"))
     with gateway.imap(one) as client:
         assert everything(client, "Inclus")[0] == 1
+
+
+def test_what_was_open_when_the_school_excludes_somebody_delivers_nothing_more(mortal_gateway: Gateway) -> None:
+    gateway = mortal_gateway
+    child, one, _ = household(gateway)
+    to, name = teacher(gateway), _of_class()[1]
+    message = compose(one, to.address, "Retard").as_bytes(policy=SMTP)
+    with gateway.smtp(one) as under_way, gateway.smtp(one) as idle:
+        for client in (under_way, idle):
+            client.ehlo()
+        under_way.mail(one.address)
+        assert under_way.rcpt(to.address)[0] == 250
+        gateway.command("person", "exclude", one.address, child.address, "--reason", "jugement")
+        time.sleep(FRESH)
+        assert under_way.data(message)[0] == 550
+        idle.mail(one.address)
+        assert idle.rcpt(to.address)[0] == 550
+        assert idle.rcpt(name)[0] == 550
+    gateway.command("person", "include", one.address, child.address)
+    with gateway.imap(to) as reader:
+        assert everything(reader, "Retard")[0] == 0

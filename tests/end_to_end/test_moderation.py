@@ -308,6 +308,20 @@ def test_a_list_that_waits_sends_by_itself(school: School) -> None:
 
 
 @pytest.mark.usefixtures("patient")
+def test_what_the_policy_refuses_by_then_does_not_go_when_its_minutes_are_over(school: School) -> None:
+    school.write(TEACHER, PARENTS, "Interdit depuis")
+    cell = {"writer": "teacher", "recipient": "class.parents", "scope": "own-class", "verdict": "refuse"}
+    names, values = ", ".join(cell), ", ".join(f":{name}" for name in cell)
+    school.sql(f"INSERT INTO policy_cell (school_id, {names}) SELECT school_id, {values} FROM school", **cell)  # noqa: S608
+    try:
+        wait_until_decided(school, "Interdit depuis")
+    finally:
+        school.sql("DELETE FROM policy_cell")
+    assert school.has(READER, "Interdit depuis") == 0
+    assert [one["Subject"] for one in school.letters(TEACHER, "Interdit depuis")][-1].startswith("Non distribué")
+
+
+@pytest.mark.usefixtures("patient")
 def test_the_writer_takes_a_message_to_a_waiting_list_back_on_a_page(school: School) -> None:
     school.write(TEACHER, PARENTS, "Trop vite")
     url = page_of(school.notice(TEACHER, "Trop vite"), "cancel")
