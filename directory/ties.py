@@ -92,6 +92,23 @@ def schools_of(person: Person) -> CompoundSelect[Any]:
     )
 
 
+def people_of(school_id: ColumnElement[int]) -> CompoundSelect[Any]:
+    """The people of a school: the inverse of `schools_of`."""
+    pupils = select(enrolment.c.person_id).where(enrolment.c.school_id == school_id)
+    return union_all(
+        select(enrolment.c.person_id.label("person_id")).where(enrolment.c.school_id == school_id),
+        select(guardian.c.person_id).where(guardian.c.pupil_id.in_(pupils), guardian.c.legal == LEGAL_GUARDIAN),
+        select(staff_function.c.person_id).where(staff_function.c.school_id == school_id),
+        select(class_service.c.person_id)
+        .join(class_, class_.c.class_id == class_service.c.class_id)
+        .where(class_.c.school_id == school_id),
+        select(group_service.c.person_id)
+        .join(teaching_group, teaching_group.c.group_id == group_service.c.group_id)
+        .where(teaching_group.c.school_id == school_id),
+        select(attachment.c.person_id).where(attachment.c.school_id == school_id),
+    )
+
+
 def facts(*people: Person) -> Subquery:
     """Rows of `Fact` about these people, whose places are 0, 1, …; some more than once."""
     who = _people_and_children(people)

@@ -66,6 +66,7 @@ ENTRIES: Final = {
     "list": Entry("lists", _APP, "Distribution lists."),
     "person": Entry("person", _APP, "Parents: entered twice, excluded by a school."),
     "policy": Entry("policy", _APP, "Who may write to whom."),
+    "queue": Entry("queue", _APP, "Mail that leaves: what waits, why, and what is to become of it."),
     "moderation": Entry("moderation", _APP, "Messages that wait for a decision, or for their time."),
     "stop": Entry("stop", _APP, "Emergency stop: sending ends at once, for as few as need be; reading stays open."),
     "school": Entry("school", _APP, "Settings of a school."),

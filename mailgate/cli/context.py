@@ -69,6 +69,7 @@ OPERATOR_ERRORS: Final = {
     "directory.list_expression.ExpressionError": ExitCode.FAILED,
     "directory.list_settings.ListSettingError": ExitCode.FAILED,
     "mailgate.policy.schools.SchoolError": ExitCode.FAILED,
+    "mailgate.queue.listing.QueueError": ExitCode.FAILED,
     "mailgate.policy.stops.StopError": ExitCode.FAILED,
     "directory.addresses.TakenAddressError": ExitCode.FAILED,
     "mailgate.cli.context.CommandFailed": ExitCode.FAILED,

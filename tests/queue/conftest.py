@@ -14,10 +14,10 @@ from sqlalchemy import Connection, delete, insert, select
 
 from directory.nomenclature import Profile
 from directory.schema import address, person
+from mailgate import migrations
 from mailgate.database import Database, Statement, Tx, open_database
 from mailgate.database.batch import batch_engine
 from mailgate.delivery.reports import Reporter
-from mailgate.migrations.tables import METADATA
 from mailgate.queue.bounces import Bounces
 from mailgate.queue.clock import Clock
 from mailgate.queue.enqueue import Outgoing, OutsideRecipient, enqueuing
@@ -144,8 +144,7 @@ def addresses(found: Sequence[str]) -> list[str]:
 
 async def _make(url: str) -> None:
     async with batch_engine(url, create=True) as engine, engine.begin() as connection:
-        for metadata in METADATA:
-            await connection.run_sync(metadata.create_all)
+        await connection.run_sync(migrations.upgrade_within)
         await connection.run_sync(_people)
 
 

@@ -1,0 +1,107 @@
+"""`mailgate queue` beside a gateway that sends."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailgate.cli.context import ExitCode
+from mailgate.store.collector import collect
+from tests.cli.command import Command, describe
+from tests.queue.conftest import PEOPLE, Desk
+from tests.support.sink import Sink
+
+
+@pytest.fixture
+def command(tmp_path: Path, queue_url: str) -> Command:
+    made = Command(tmp_path)
+    made.use(describe({"database": {"url": queue_url}}))
+    return made
+
+
+async def run(command: Command, *words: str) -> Any:  # noqa: ANN401 - what a command says
+    return (await asyncio.to_thread(command.good, "queue", *words, "--json")).json
+
+
+async def test_what_waits_is_listed_page_by_page(desk: Desk, command: Command) -> None:
+    for number in range(5):
+        desk.now += 1
+        await desk.put(f"p{number}@d{number % 2}.example")
+    first = await run(command, "list", "--limit", "3")
+    assert [one["recipient"] for one in first["entries"]] == ["p0@d0.example", "p1@d1.example", "p2@d0.example"]
+    second = await run(command, "list", "--limit", "3", "--after", first["after"])
+    assert [one["recipient"] for one in second["entries"]] == ["p3@d1.example", "p4@d0.example"]
+    assert second["after"] is None
+    filters = [("--domain", "D1.example"), ("--sender", PEOPLE[2]), ("--answer", "4.7.1"), ("--state", "held")]
+    found = [len((await run(command, "list", *words))["entries"]) for words in filters]
+    assert found == [2, 0, 0, 0]
+    assert len((await run(command, "list", "--sender", PEOPLE[1], "--older-than", "1"))["entries"]) == 5
+    counted = await run(command, "stats")
+    assert counted["recipients"] == {"waiting": 5, "held": 0, "sent": 0, "failed": 0, "deleted": 0}
+    assert [(one["domain"], one["waiting"]) for one in counted["destinations"]] == [
+        ("d0.example", 3),
+        ("d1.example", 2),
+    ]
+
+
+async def test_hold_release_retry_and_delete(desk: Desk, command: Command) -> None:
+    await desk.put("parent@example.net")
+    [entry] = (await run(command, "list"))["entries"]
+    assert await run(command, "hold", entry["id"]) == {"changed": 1}
+    async with Sink(lambda verb, _: "451 4.7.1 later" if verb == "RCPT" else None) as sink:
+        worker = await desk.worker(desk.smarthost(sink.port))
+        assert await desk.rows("state", "attempts") == [("held", 0)]
+        desk.now = 4_000_000_000
+        assert await run(command, "release", "--domain", "example.net") == {"changed": 1}
+        worker.look()
+        await desk.until("attempts", "state", is_=[(1, "waiting")])
+        assert await run(command, "retry", "--answer", "4.7.1 LATER") == {"changed": 1}
+        worker.look()
+        await desk.until("attempts", is_=[(2,)])
+        assert await run(command, "flush", "example.net") == {"changed": 1}
+        worker.look()
+        await desk.until("attempts", is_=[(3,)])
+    assert await run(command, "delete", "--all", "--dry-run") == {"changed": 1}
+    assert await run(command, "delete", entry["id"]) == {"changed": 1}
+    [shown] = await run(command, "show", entry["id"])
+    assert (shown["state"], shown["answer"]) == ("deleted", "451 4.7.1 later")
+    assert await collect(desk.database, now=4_000_000_000_000) == 1
+    assert await desk.inbox() == []
+
+
+async def test_what_is_being_sent_is_left_alone(desk: Desk, command: Command) -> None:
+    gate = asyncio.Event()
+    reached = asyncio.Event()
+
+    async def script(verb: str, _: str) -> str | None:
+        if verb == "MAIL":
+            reached.set()
+            await gate.wait()
+        return None
+
+    desk.now = 4_000_000_000  # leases are looked at by the clock of the command
+    async with Sink(script) as sink:
+        await desk.worker(desk.smarthost(sink.port))
+        await desk.put("parent@example.net")
+        await reached.wait()
+        assert await run(command, "delete", "--all") == {"changed": 0}
+        gate.set()
+        await sink.wait(1)
+        await desk.until("state", is_=[("sent",)])
+
+
+async def test_what_is_refused(desk: Desk, command: Command) -> None:
+    def refused(*words: str) -> str:
+        return command.refused(ExitCode.FAILED, "queue", *words)
+
+    def look() -> list[str]:
+        return [
+            refused("delete"), refused("delete", "--all", "12"), refused("show", "12"), refused("hold", "12"),
+            refused("show", "x"), refused("list", "--after", "x"), refused("list", "--school", "0000000X"),
+        ]  # fmt: skip
+
+    words = ["say which", "say which", "no message 12", "nothing of message 12", "is no number", "go on", "no school"]
+    assert [word in text for word, text in zip(words, await asyncio.to_thread(look), strict=True)] == [True] * 7
