@@ -204,6 +204,6 @@ def _view(row: Row[*tuple[Any, ...]]) -> EntryView:
     code = f"{row.code} {row.status} " if row.code else ""
     return EntryView(
         f"{row.queue_id:x}", row.number, State(row.state), row.address, row.domain, row.mail_from, row.size,
-        row.priority, row.created_at, row.due_at, row.attempts, row.doubts, row.lease_owner is not None, f"{code}{row.answer}",
-        row.remote, row.done_at, row.expires_at, row.dispatch_id,
+        row.priority, row.created_at, row.due_at, row.attempts, row.doubts, row.lease_owner is not None,
+        f"{code}{row.answer}", row.remote, row.done_at, row.expires_at, row.dispatch_id,
     )  # fmt: skip
