@@ -74,6 +74,23 @@ async def test_every_receiver_is_told_even_when_one_fails(database: Database) ->
     assert isinstance(failures[-1], LookupError)
 
 
+async def test_what_a_receiver_calls_for_runs_before_the_next_payload(database: Database) -> None:
+    """So that a message to thousands never holds up the event loop for as long as all of them take."""
+    inbox = await _listening(database)
+    loop, order = asyncio.get_running_loop(), list[str]()
+
+    def receive(payload: str | None) -> None:
+        order.append(f"told {payload}")
+        loop.call_soon(order.append, f"served {payload}")
+
+    database.listen(receive)
+    await database.write(partial(_publish, payloads=["one", "two", "three"]))
+    while await inbox.next() != "three":
+        pass
+    await asyncio.sleep(0)
+    assert order == [f"{what} {number}" for number in ("one", "two", "three") for what in ("told", "served")]
+
+
 async def test_a_receiver_that_ended_is_told_nothing_more(database: Database) -> None:
     first = Inbox()
     end = database.listen(first.receive)
