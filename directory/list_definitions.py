@@ -19,12 +19,12 @@ from directory.list_membership import DERIVED, MANUAL, RULE, OneList
 from directory.list_schema import list_include, list_rule
 from directory.membership import FACTS, OF_CITE, UNIONS
 from directory.queries import LIST_BY_ADDRESS
-from directory.reserved import HELP, LEAVE
+from directory.reserved import HELP, LEAVE, MANAGE
 from directory.schema import cite, list_, list_member, new_id, school
 from directory.sql import lock
 
 MAX_LABEL: Final = 120
-MAX_LOCAL: Final = 64 - max(len(LEAVE), len(HELP))
+MAX_LOCAL: Final = 64 - max(map(len, (LEAVE, HELP, MANAGE)))
 """Characters of the local part of a list: RFC 5321 section 4.5.3.1.1 allows 64 octets, a command stands before it."""
 _GIVEN: Final = frozenset({*FACTS["school"], *UNIONS["school"], *OF_CITE})
 """Local parts of the lists that the directory makes for a school or a cité."""

@@ -18,13 +18,15 @@ LEAVE: Final = "leave+"
 """Before the address of a list: where its members leave it."""
 HELP: Final = "help+"
 """Before the address of a list: where one asks what the list is."""
+MANAGE: Final = "manage+"
+"""Before the address of a list: where those who manage it do so."""
 ROLES: Final = frozenset({"postmaster", "abuse"})
 """RFC 2142 section 5 and 4: offices, which a shared mailbox may be."""
 SILENT: Final = frozenset({"mailer-daemon", "noreply", "no-reply"})
 """Names in which programs write and nobody reads."""
 
 ACTING: Final = frozenset({MODERATION, *RECALL})
-PREFIXES: Final = (LEAVE, HELP, f"{MODERATION}+")
+PREFIXES: Final = (LEAVE, HELP, MANAGE, f"{MODERATION}+")
 NAMES: Final = ACTING | ROLES | SILENT
 
 

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mailgate.database import sqlite_connection
 from mailgate.database.errors import DatabaseUnavailable
-from mailgate.database.open import BUSY_SECONDS, async_engine, sqlite_file
+from mailgate.database.open import BUSY_SECONDS, IMMEDIATE, async_engine, sqlite_file
 
 
 @asynccontextmanager
@@ -37,6 +37,13 @@ async def batch_engine(url: str, *, create: bool = False) -> AsyncIterator[Async
         raise _translated(error, url, path) from error
     finally:
         await engine.dispose()
+
+
+@asynccontextmanager
+async def batch_transaction(url: str) -> AsyncIterator[AsyncConnection]:
+    """One transaction of batch work that reads before it writes, beside gateways that write too."""
+    async with batch_engine(url) as engine, engine.execution_options(**{IMMEDIATE: True}).begin() as connection:
+        yield connection
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:

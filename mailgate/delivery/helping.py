@@ -7,20 +7,19 @@ household never stand in it. Programs get no answer (RFC 3834 section 2).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import IO, Final
 
 from sqlalchemy import BigInteger, Text, and_, bindparam, select
 
-from directory.list_delegates import LIST, PERSON, Role
+from directory.list_delegates import HAS_ROLE, LIST, PERSON, Role
 from directory.list_schema import list_delegate
 from directory.list_settings import SETTINGS_OF_LIST, ListSettings, Posting, from_row
-from directory.reserved import HELP
+from directory.reserved import HELP, MANAGE
 from directory.schema import ACTIVE, address, list_, person
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.contract import Work
-from mailgate.delivery.list_letters import ListLetter, write
+from mailgate.delivery.list_letters import ListLetter, message_id_of, write
 from mailgate.delivery.posting import PostedTo, archive_name, archive_url, command_address, wants_no_answer
 from mailgate.delivery.recipients import ListRecipient, fold, is_member, resolve
 from mailgate.i18n import Language, ascii_only, translator
@@ -33,11 +32,11 @@ from mailgate.policy.sharing import may_receive_as_list
 from mailgate.policy.writing import may_write
 from mailgate.store import MailStore, Parcel
 from smtp.handler import Envelope, SmtpError
-from smtp.message import fields, read_header
+from smtp.message import read_header
 
 _MOST: Final = 5
 """Whom to ask, at most."""
-_MESSAGE_ID: Final = re.compile(rb"<[!-;=?-~]{1,400}>")
+_HAS_ROLE: Final = Statement(HAS_ROLE)
 _SETTINGS: Final = Statement(SETTINGS_OF_LIST)
 _manages = and_(
     list_delegate.c.list_id == bindparam("list_id", type_=BigInteger), list_delegate.c.role == Role.MANAGE.value
@@ -82,6 +81,7 @@ class _Known:
     settings: ListSettings
     decision: Decision
     member: bool
+    manages: bool
     contacts: tuple[str, ...]
 
 
@@ -123,13 +123,11 @@ class Helping:
         known = await self._database.read(lambda tx: _look(tx, question))
         archive = archive_url(self._service.imap_url, question.of.address, known.settings)
         of = PostedTo(question.of.address, question.of.label, known.settings, archive)
-        asked = next((value.strip() for name, value, _ in fields(header) if name == b"message-id"), b"")
-        answers = asked.decode() if _MESSAGE_ID.fullmatch(asked) else ""
         letter = ListLetter(
             _said(question.language, _("The list {address}"), address=of.address),
             _paragraphs(question, of, known),
             to=question.username,
-            answers=answers,
+            answers=message_id_of(header),
         )
         parcel = Parcel(write(letter, of, self._service.hostname), frozenset([question.account_id]), list_id=None)
         await self._store.deliver_all([parcel], first=first)
@@ -138,10 +136,12 @@ class Helping:
 
 async def _look(tx: Tx, question: Question) -> _Known:
     of = question.of
+    role = await tx.one(_HAS_ROLE, list_id=of.list_id, person_id=question.account_id, role=Role.MANAGE.value)
     return _Known(
         from_row(await tx.one(_SETTINGS, list_id=of.list_id)),
         await may_write(tx, question.account_id, of.target),
         await is_member(tx, of.list_id, question.account_id),
+        role is not None and role[0] > 0,
         await _contacts(tx, question),
     )
 
@@ -184,6 +184,9 @@ def _paragraphs(question: Question, of: PostedTo, known: _Known) -> list[str]:
         told.append(_said(language, text, address=command_address(of.address)))
     elif known.member:
         told.append(_said(language, _("Members do not leave this list by themselves. The school can tell you more.")))
+    if known.manages:
+        text = _("You manage this list: send a message to {address} with the Subject “members”.")
+        told.append(_said(language, text, address=f"{MANAGE}{of.address}"))
     if known.contacts:
         told.append(_said(language, _("Questions about this list are answered by:")) + "\n" + "\n".join(known.contacts))
     else:

@@ -21,7 +21,7 @@ from directory.list_membership import follow
 from directory.reserved import LEAVE
 from directory.schema import address as addresses
 from mailgate.database import Database, Tx
-from mailgate.database.batch import batch_engine
+from mailgate.database.batch import batch_transaction
 from mailgate.delivery.posting import is_automatic_reply
 from mailgate.delivery.recipients import ListRecipient, fold, is_member, may_leave, resolve
 from mailgate.i18n import Language, ascii_only, translator
@@ -79,7 +79,7 @@ class Leaving:
         """Take the person off the list; give the text after ``250``. Raises SmtpError."""
         if is_automatic_reply(read_header(content).block):
             raise _refusal(leave.language, _("Lists take no automatic answers."))
-        async with batch_engine(self._url) as engine, engine.begin() as connection:
+        async with batch_transaction(self._url) as connection:
             await connection.run_sync(lambda plain: _leave(plain, leave))
         return _said(leave.language, _("You have left the list {address}."), address=leave.of_list)
 

@@ -5,6 +5,7 @@ They come from the address where one asks about the list, name nobody but who ge
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,8 +13,18 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
+from typing import Final
 
 from mailgate.delivery.posting import PostedTo, command_address, list_fields
+from smtp.message import fields
+
+_MESSAGE_ID: Final = re.compile(rb"<[!-;=?-~]{1,400}>")
+
+
+def message_id_of(header: bytes) -> str:
+    """The Message-ID by which an answer may refer to a message; empty when it has none that could stand there."""
+    found = next((value.strip() for name, value, _ in fields(header) if name == b"message-id"), b"")
+    return found.decode() if _MESSAGE_ID.fullmatch(found) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,11 @@ is one), RFC 2919 (List-Id) and RFC 3834 section 5.2 (Precedence is what older r
 
 from __future__ import annotations
 
+import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from email.header import Header
+from email.errors import HeaderParseError
+from email.header import Header, decode_header, make_header
 from typing import Final
 from urllib.parse import quote
 
@@ -57,6 +60,16 @@ def wants_no_answer(header: bytes) -> bool:
         or name == b"list-id"
         for name, value, _ in fields(header)
     )
+
+
+def subject_of(header: bytes) -> str:
+    """The Subject in letters that can be shown, on one line; empty when there is none."""
+    raw = next((value for name, value, _ in fields(header) if name == b"subject"), b"")
+    text = raw.decode("utf-8", "replace")
+    with suppress(HeaderParseError, LookupError, ValueError):
+        text = str(make_header(decode_header(text)))
+    shown = "".join(" " if unicodedata.category(one)[0] in {"C", "Z"} else one for one in text)
+    return " ".join(shown.split())
 
 
 def as_posted(message: Prepared, to: PostedTo) -> Prepared:

@@ -23,8 +23,7 @@ from mailgate.database.contract import Work
 from mailgate.delivery import posting, recipients, success
 from mailgate.delivery.brakes import Brakes
 from mailgate.delivery.copies import Copies
-from mailgate.delivery.helping import Helping, Question
-from mailgate.delivery.leaving import Leave, Leaving
+from mailgate.delivery.list_commands import ListCommands, Wish
 from mailgate.delivery.outside import Outside
 from mailgate.delivery.recall import RecallByMail
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
@@ -63,8 +62,7 @@ class Submission(SmtpSignIn):
         language, service = settings.gateway.language, moderation.service
         self._decisions = DecisionsByMail(moderation, service, language)
         self._holding = Holding(database, service, language=language, expiry=settings.moderation.expiry)
-        self._leaving = Leaving(database, settings.database.url, language)
-        self._helping = Helping(database, store, service, language)
+        self._list_commands = ListCommands(database, store, service, settings)
         self._imap_url = service.imap_url
         self._database = database
         self._store = store
@@ -108,10 +106,9 @@ class Submission(SmtpSignIn):
                 await self._check_size([found], envelope.declared_size)
                 await self._brakes.admit(envelope, found)
             case None if self._directory.holds(recipient.address):
-                for command in (self._leaving, self._helping):
-                    if wish := await command.rcpt_to(envelope, recipient.address):
-                        recipient.resolved = wish
-                        return
+                if wish := await self._list_commands.rcpt_to(envelope, recipient.address):
+                    recipient.resolved = wish
+                    return
                 await self._refuse_closed(recipient.address)
                 raise self._refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
             case None:
@@ -129,7 +126,7 @@ class Submission(SmtpSignIn):
         if self._decisions.is_for(recipient.address):
             recipient.resolved = await self._decisions.rcpt_to(envelope, recipient.address)
             return True
-        if any(isinstance(one.resolved, Ticket | Leave | Question) for one in envelope.recipients):
+        if any(isinstance(one.resolved, Ticket | Wish) for one in envelope.recipients):
             raise self._refusal(550, "5.7.1", _("Please send a decision alone, to nobody else."))
         recalls = self._recall.is_for(recipient.address)
         if envelope.recipients and recalls is not _is_recall(envelope):
@@ -232,10 +229,8 @@ class Submission(SmtpSignIn):
         """
         if isinstance(ticket := envelope.recipients[0].resolved, Ticket):
             return await self._decisions.deliver(ticket, content)
-        if isinstance(leave := envelope.recipients[0].resolved, Leave):
-            return await self._leaving.deliver(leave, content)
-        if isinstance(question := envelope.recipients[0].resolved, Question):
-            return await self._helping.deliver(question, content, self._brakes.guard(envelope, 1))
+        if isinstance(wish := envelope.recipients[0].resolved, Wish):
+            return await self._list_commands.deliver(wish, content, self._brakes.guard(envelope, 1))
         self._brakes.check_content(envelope, content)
         if _is_recall(envelope):
             return await self._recall.deliver(envelope, content, set((await self._senders(envelope)).values()))

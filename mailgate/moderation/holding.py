@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from functools import partial
 from typing import IO, Final
 
@@ -18,6 +15,7 @@ from directory.schema import new_id
 from mailgate.database import Database, Tx
 from mailgate.database.contract import Work
 from mailgate.delivery import recipients
+from mailgate.delivery.posting import subject_of
 from mailgate.delivery.recipients import ListRecipient, Moderated
 from mailgate.i18n import Language
 from mailgate.moderation import held as table
@@ -30,7 +28,7 @@ from mailgate.moderation.wording import Writer
 from mailgate.policy.schools import settings_of
 from mailgate.store import Parcel
 from mailgate.store.dispatches import Dispatch
-from smtp.message import Prepared, fields
+from smtp.message import Prepared
 
 ATTACHED_AT_MOST: Final = 40 * 1024 * 1024
 """Octets of a message times its moderators, each of whom gets it attached to a notice; beyond that nobody does."""
@@ -49,12 +47,7 @@ class Message:
     @property
     def subject(self) -> str:
         """In letters that can be shown, cut."""
-        raw = next((value for name, value, _ in fields(self.prepared.header) if name == b"subject"), b"")
-        text = raw.decode("utf-8", "replace")
-        with suppress(HeaderParseError, LookupError, ValueError):
-            text = str(make_header(decode_header(text)))
-        shown = "".join(" " if unicodedata.category(one)[0] in {"C", "Z"} else one for one in text)
-        return " ".join(shown.split())[:MAX_SUBJECT]
+        return subject_of(self.prepared.header)[:MAX_SUBJECT]
 
     @property
     def reference(self) -> str:
