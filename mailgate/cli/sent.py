@@ -13,7 +13,7 @@ from mailgate.config import Settings
 from mailgate.database import Tx
 from mailgate.delivery import recipients, states
 from mailgate.delivery.recipients import PersonRecipient
-from mailgate.delivery.states import Delivery, Report
+from mailgate.delivery.states import Delivery, Report, Waiting
 from mailgate.store import Dispatch, dispatches
 
 _DAY = 24 * 3600
@@ -101,7 +101,7 @@ def _as_json(report: Report, *, people: bool) -> dict[str, object]:
         for list_id, to in _groups(report)
     ]
     shown["families"] = {state.value: report.families.count(state) for state in Delivery if state in report.families}
-    shown["waiting"] = [{"to": one.address, "state": one.state} for one in report.waiting]
+    shown["waiting"] = [{"to": one.address, "state": one.state, "until": one.until} for one in report.waiting]
     if people:
         lists = dict(_groups(report))
         shown["people"] = [
@@ -118,6 +118,16 @@ def _as_json(report: Report, *, people: bool) -> dict[str, object]:
     return shown
 
 
+def _waits(one: Waiting) -> str:
+    match one.state:
+        case Delivery.HELD:
+            return f"waits for a moderator until {_when(one.until)}"
+        case Delivery.WAITING:
+            return f"goes at {_when(one.until)}, unless it is taken back"
+        case state:
+            return f"{state.value} at {_when(one.until)}"
+
+
 def _print(report: Report, *, people: bool) -> None:
     console.print(f"{report.dispatch.internet_id} from {report.dispatch.author}, {_when(report.dispatch.at)}")
     rows = [
@@ -126,7 +136,7 @@ def _print(report: Report, *, people: bool) -> None:
         for state in Delivery
         if report.count(list_id)[state]
     ]
-    rows += [(one.address, one.state.value, "–") for one in report.waiting]
+    rows += [(one.address, _waits(one), "–") for one in report.waiting]
     rows += [
         ("families", state.value, str(report.families.count(state))) for state in Delivery if state in report.families
     ]

@@ -122,6 +122,12 @@ class Moderated:
     reason: str
 
 
+def number_of(found: PersonRecipient | ListRecipient | Moderated) -> int:
+    """The list, or the account, that a recipient is."""
+    one = found.found if isinstance(found, Moderated) else found
+    return one.list_id if isinstance(one, ListRecipient) else one.account_id
+
+
 @dataclass(frozen=True, slots=True)
 class ClosedList:
     """A list that takes no messages any more; of no school for a cité."""

@@ -7,13 +7,14 @@ A look costs two statements for each 500 recipients and a few more.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import BigInteger, and_, bindparam, exists, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 
 from directory.nomenclature import LEGAL_GUARDIAN
 from directory.schema import address, guardian, list_, list_member, person
@@ -21,7 +22,7 @@ from mailgate.accounts.schema import app_password, chosen_password
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
 from mailgate.delivery.kinship import families
-from mailgate.moderation.schema import held_message
+from mailgate.moderation.held import of_dispatch
 from mailgate.policy.schools import settings_of, settings_of_person
 from mailgate.store import Dispatch, withdrawals
 from mailgate.store.dispatches import copies_of
@@ -38,6 +39,9 @@ class Delivery(StrEnum):
     TAKEN_BACK = "taken back"
     PURGED = "purged"
     HELD = "held"
+    """Waits for a moderator."""
+    WAITING = "waiting"
+    """Waits for the minutes of its list."""
     REFUSED = "refused"
     NO_ACCOUNT = "no account"
     """On the list, with an account that is closed or that there is not: nothing was delivered."""
@@ -76,6 +80,8 @@ class Waiting:
 
     address: str
     state: Delivery
+    until: int
+    """When it goes by itself, or nobody can approve it any more; or when that was decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +128,9 @@ _TIES: Final = Statement(
         or_(member(guardian.c.person_id, "people"), member(guardian.c.pupil_id, "people")),
     )
 )
-_HELD: Final = Statement(
-    select(held_message.c.target, held_message.c.state).where(
-        held_message.c.sender_id == bindparam("sender", type_=BigInteger),
-        held_message.c.message_ref == bindparam("name"),
-    )
-)
 _WAITING: Final = {
     "held": Delivery.HELD,
-    "waiting": Delivery.HELD,
+    "waiting": Delivery.WAITING,
     "refused": Delivery.REFUSED,
     "expired": Delivery.REFUSED,
     "cancelled": Delivery.TAKEN_BACK,
@@ -155,8 +155,12 @@ async def report(tx: Tx, dispatch: Dispatch) -> Report:
     for list_id, number in await tx.all(_LEFT_OUT, lists=list(shown)) if lists else ():
         states.setdefault(number, (list_id, Delivery.NO_ACCOUNT))
     people = await _named(tx, states)
-    held = await tx.all(_HELD, sender=dispatch.sender_id, name=dispatch.internet_id)
-    waiting = (Waiting(to, _WAITING[state]) for to, state in held if state in _WAITING)
+    held = [one.as_of(int(time.time())) for one in await of_dispatch(tx, dispatch.dispatch_id)]
+    waiting = (
+        Waiting(one.target, _WAITING[one.state], one.decided_at or one.expires_at)
+        for one in held
+        if one.state in _WAITING
+    )
     return Report(dispatch, tuple(lists), tuple(people), tuple(waiting), tuple(await _families(tx, states)))
 
 

@@ -192,7 +192,9 @@ class Submission(SmtpSignIn):
     ) -> None:
         """Have somebody approve this recipient's copy. Raises SmtpError when there is nobody who could."""
         sender = envelope.sender.account_id
-        if not await self._database.read(lambda tx: moderators_of(tx, sender, found.target, _number(found), school_id)):
+        if not await self._database.read(
+            lambda tx: moderators_of(tx, sender, found.target, recipients.number_of(found), school_id)
+        ):
             raise self._nobody_approves(writer)
         recipient.resolved = Moderated(found, recipients.fold(recipient.address), school_id, reason)
         recipient.text = ascii_only(writer.at_the_door())
@@ -263,7 +265,8 @@ class Submission(SmtpSignIn):
             first = self._brakes.guard(envelope, reached)
             if to.held:
                 message = Message(prepared, *copies.whole())
-                held = await self._holding.hold(dispatch, message, to.held, (to.people, to.lists), stack)
+                wishes = success.wishes(await self._asker(envelope), envelope) if success.asked(envelope) else {}
+                held = await self._holding.hold(dispatch, message, to.held, (to.people, to.lists), stack, wishes)
                 parcels += held.parcels
                 first = _both(self._brakes.guard(envelope, reached + held.reach), held.write)
             if wanted := success.asked(envelope):
@@ -282,12 +285,15 @@ class Submission(SmtpSignIn):
         self, envelope: Envelope, wanted: Sequence[Recipient], message: Prepared, parcels: Sequence[Parcel]
     ) -> Parcel:
         """What `NOTIFY=SUCCESS` asks for, to the owner of the reverse path."""
-        account_id = (await self._senders(envelope))[recipients.fold(envelope.mail_from)]
-        standing = self._brakes.standing(envelope)
-        asker = success.Asker(account_id, standing.profile in STAFF, standing.language or self._language)
+        asker = await self._asker(envelope)
         delivered = await self._database.read(lambda tx: success.look(tx, asker, wanted, parcels))
         reporter = Reporter(f"postmaster@{self._directory.domain}", self._hostname)
         return success.parcel(asker, envelope, message, delivered, reporter=reporter)
+
+    async def _asker(self, envelope: Envelope) -> success.Asker:
+        account_id = (await self._senders(envelope))[recipients.fold(envelope.mail_from)]
+        standing = self._brakes.standing(envelope)
+        return success.Asker(account_id, standing.profile in STAFF, standing.language or self._language)
 
     async def maintain(self) -> None:
         """The daily upkeep: forget what was sent long ago, and what archives of lists have kept long enough."""
@@ -363,7 +369,7 @@ def _sorted_out(envelope: Envelope) -> _SortedOut:
             to.outside.append(found)
         if not isinstance(found, PersonRecipient | ListRecipient | Moderated):
             continue
-        number = _number(found.found if isinstance(found, Moderated) else found)
+        number = recipients.number_of(found)
         if number in seen:
             continue
         seen.add(number)
@@ -383,10 +389,6 @@ def _both(one: Work[None], other: Work[None]) -> Work[None]:
         await other(tx)
 
     return work
-
-
-def _number(found: PersonRecipient | ListRecipient) -> int:
-    return found.list_id if isinstance(found, ListRecipient) else found.account_id
 
 
 def _(text: str) -> str:

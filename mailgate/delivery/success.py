@@ -2,7 +2,8 @@
 
 A list is delivered to when it takes the message (RFC 3461 section 5.2.7.1), and its members are nobody's business but
 the staff's: a member of staff reads how many mailboxes it reached and who of the list has no account, by name. Nobody
-reads an address that was not in the envelope. What waits for approval is not delivered, and not reported.
+reads an address that was not in the envelope. What waits, for a moderator or for the minutes of its list, is reported
+as "delayed" with the words for why, and once more, as delivered, when somebody or the clock lets it pass (`Wish`).
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
 
+import msgspec
+
 from mailgate.database import Tx
-from mailgate.delivery.recipients import ListRecipient, PersonRecipient
+from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient, number_of
 from mailgate.delivery.reports import Reported, Reporter, printable, report
 from mailgate.delivery.states import left_out
 from mailgate.i18n import Language, translator
@@ -42,15 +45,41 @@ class Delivered:
     recipient: Recipient
     mailboxes: int | None = None
     without: tuple[str, ...] = ()
+    waits: str = ""
+    """Why it is not delivered yet, in English; empty when it is."""
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """Who is to be told of a delivery that waits: `to` is the reverse path, `original` what ORCPT said."""
+
+    account_id: int
+    staff: bool
+    language: Language
+    to: str
+    address: str
+    original: str | None
+    envelope_id: str | None
 
 
 def asked(envelope: Envelope) -> list[Recipient]:
-    """Those for whom a report is to be made now; nobody where there is no reverse path (RFC 3461 section 6.1)."""
+    """Those for whom a report is to be made; nobody where there is no reverse path (RFC 3461 section 6.1)."""
     if not envelope.mail_from:
         return []
-    here = (PersonRecipient, ListRecipient)
-    found = [one for one in envelope.recipients if SUCCESS in one.notify and isinstance(one.resolved, here)]
-    return [one for one in found if not (isinstance(one.resolved, ListRecipient) and one.resolved.hold_minutes)]
+    here = (PersonRecipient, ListRecipient, Moderated)
+    return [one for one in envelope.recipients if SUCCESS in one.notify and isinstance(one.resolved, here)]
+
+
+def wishes(asker: Asker, envelope: Envelope) -> dict[int, str]:
+    """By list or account, what a held message is to know of those that `asked` gives, as JSON."""
+    return {
+        number_of(one.resolved): msgspec.json.encode(
+            Wish(
+                asker.account_id, asker.staff, asker.language, envelope.mail_from,
+                one.address, one.original, envelope.envelope_id,
+            )
+        ).decode()
+        for one in asked(envelope)
+    }  # fmt: skip
 
 
 async def look(tx: Tx, asker: Asker, wanted: Sequence[Recipient], parcels: Sequence[Parcel]) -> list[Delivered]:
@@ -58,7 +87,11 @@ async def look(tx: Tx, asker: Asker, wanted: Sequence[Recipient], parcels: Seque
     reached = {parcel.list_id: len(parcel.account_ids) for parcel in parcels}
     found = []
     for one in wanted:
-        if isinstance(one.resolved, ListRecipient) and asker.staff:
+        if isinstance(one.resolved, Moderated):
+            found.append(Delivered(one, waits=_("{address}: waits for approval")))
+        elif isinstance(one.resolved, ListRecipient) and one.resolved.hold_minutes:
+            found.append(Delivered(one, waits=_("{address}: waits for the minutes of this list")))
+        elif isinstance(one.resolved, ListRecipient) and asker.staff:
             list_id = one.resolved.list_id
             found.append(Delivered(one, reached.get(list_id, 0), tuple(await left_out(tx, list_id))))
         else:
@@ -70,14 +103,34 @@ def parcel(
     asker: Asker, envelope: Envelope, message: Prepared, delivered: Sequence[Delivered], *, reporter: Reporter
 ) -> Parcel:
     """The report, for the INBOX of who asked."""
+    reported = Reported(message.header, message.message_id, envelope.envelope_id)
+    return _parcel(asker, envelope.mail_from, reported, delivered, reporter)
+
+
+async def later(tx: Tx, wish: Wish, list_id: int | None, mailboxes: int) -> Delivered:
+    """What there is to say of a recipient, a list or (None) a person, whose copy has waited and goes now."""
+    recipient = Recipient(wish.address, original=wish.original)
+    if list_id is None or not wish.staff:
+        return Delivered(recipient)
+    return Delivered(recipient, mailboxes, tuple(await left_out(tx, list_id)))
+
+
+def late_parcel(wish: Wish, message: Reported, delivered: Delivered, *, reporter: Reporter) -> Parcel:
+    """The report that a copy which waited is delivered."""
+    asker = Asker(wish.account_id, wish.staff, wish.language)
+    return _parcel(asker, wish.to, message, [delivered], reporter)
+
+
+def _parcel(asker: Asker, to: str, message: Reported, delivered: Sequence[Delivered], reporter: Reporter) -> Parcel:
     translate = translator(asker.language)
-    lines = [line for one in delivered for line in _lines(one, asker.language)]
-    words = "\n".join([translate(_("Your message was delivered:")), "", *lines, ""])
-    content = report(
-        reporter, asker.language, envelope.mail_from,
-        Reported(message.header, message.message_id, envelope.envelope_id),
-        translate(_("Delivered: {subject}")), words, [_of_one(one) for one in delivered],
-    )  # fmt: skip
+    there = [line for one in delivered if not one.waits for line in _lines(one, asker.language)]
+    waits = [translate(one.waits).format(address=one.recipient.address) for one in delivered if one.waits]
+    words = [translate(_("Your message was delivered:")), "", *there, ""] if there else []
+    if waits:
+        words += [translate(_("Your message waits; you will be told when it is delivered:")), "", *waits, ""]
+    subject = translate(_("Delivered: {subject}") if there else _("Waiting: {subject}"))
+    fields = [_of_one(one) for one in delivered]
+    content = report(reporter, asker.language, to, message, subject, "\n".join(words), fields)
     return Parcel(BytesIO(content), frozenset({asker.account_id}), list_id=None)
 
 
@@ -101,8 +154,8 @@ def _of_one(one: Delivered) -> dict[str, str]:
     return {
         **original,
         "Final-Recipient": f"rfc822; {one.recipient.address}",
-        "Action": "delivered",
-        "Status": "2.0.0",
+        "Action": "delayed" if one.waits else "delivered",
+        "Status": "4.0.0" if one.waits else "2.0.0",
     }
 
 

@@ -16,9 +16,11 @@ from sqlalchemy import and_, bindparam, select
 from directory.schema import address, list_, person
 from imap.message import readable_text
 from mailgate.database import Database, Statement, Tx
-from mailgate.delivery import recipients
+from mailgate.delivery import recipients, success
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
+from mailgate.delivery.reports import Reported, Reporter
+from mailgate.delivery.success import Wish
 from mailgate.moderation import held as table
 from mailgate.moderation.held import DELIVERED, OPEN, RETENTION, Direct, HeldMessage, State
 from mailgate.moderation.letters import Letter, write
@@ -253,6 +255,8 @@ class Moderation:
     ) -> list[Parcel]:
         """The message itself for those who have none of it yet, and the letters about it."""
         parcels = await self._copies(after, siblings, stack) if after.state in DELIVERED else []
+        if after.state in DELIVERED and after.wish is not None:
+            parcels += await self._report(after, msgspec.json.decode(after.wish, type=Wish), parcels)
         writer = Writer(after.language, self.service.zone)
 
         def letter(letter: Letter, accounts: frozenset[int], to: str) -> None:
@@ -267,6 +271,19 @@ class Moderation:
         if after.state in {State.REFUSED, State.EXPIRED} and await self._is_open(after.sender_id):
             letter(writer.outcome(after), frozenset([after.sender_id]), after.writer)
         return parcels
+
+    async def _report(self, held: HeldMessage, wish: Wish, copies: Sequence[Parcel]) -> list[Parcel]:
+        """What ``NOTIFY=SUCCESS`` asked for, now that the message is delivered."""
+        content = await table.read_content(self._database, held, held.header_size)
+        if content is None or not await self._is_open(wish.account_id):
+            return []
+        with content:
+            message = Reported(content.read(held.header_size), held.message_ref, wish.envelope_id, held.created_at)
+        list_id = held.target_id if held.kind == "list" else None
+        mailboxes = sum(len(one.account_ids) for one in copies)
+        delivered = await self._database.read(lambda tx: success.later(tx, wish, list_id, mailboxes))
+        reporter = Reporter(f"postmaster@{self.service.domain}", self.service.hostname)
+        return [success.late_parcel(wish, message, delivered, reporter=reporter)]
 
     async def _is_open(self, account_id: int) -> bool:
         return await self._database.read(lambda tx: tx.one(_NAME, account_id=account_id)) is not None

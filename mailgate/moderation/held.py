@@ -84,6 +84,8 @@ class HeldMessage:
     dispatch_id: str | None = None
     """The id that the client was told; `author_id` is the account in whose name it was written."""
     author_id: int | None = None
+    wish: str | None = None
+    """A `mailgate.delivery.success.Wish` as JSON: who asked to be told when it is delivered."""
 
     def as_of(self, now: int) -> HeldMessage:
         """As it is to who asks now: one whose time is over can be decided no more, though nobody has noted it yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -90,10 +90,12 @@ class Holding:
         wanted: Sequence[Moderated | ListRecipient],
         direct: tuple[Sequence[int], Sequence[ListRecipient]],
         stack: ExitStack,
+        wishes: Mapping[int, str],
     ) -> Held:
         """Prepare to hold a message, accepted as `dispatch`, for these recipients, lists in `wanted` for their minutes.
 
         `direct` are the people and lists that get it at once. The notices are files until `stack` closes.
+        `wishes` are those of `mailgate.delivery.success`, by list or account.
         """
         people, lists = direct
         at_once = msgspec.json.encode(Direct(tuple(people), tuple(one.list_id for one in lists))).decode()
@@ -120,7 +122,12 @@ class Holding:
             dispatch_id=dispatch.dispatch_id,
             author_id=dispatch.author_id,
         )
-        rows = [await self._database.read(partial(self._row, base=base, wanted=one)) for one in wanted]
+        rows = [
+            await self._database.read(
+                partial(self._row, base=replace(base, wish=wishes.get(recipients.number_of(one))), wanted=one)
+            )
+            for one in wanted
+        ]
         key = await self.key()
         parcels = [
             parcel for held, moderators in rows for parcel in self._notices(key, held, moderators, message, stack)

@@ -42,6 +42,7 @@ held_message: Final = Table(
     Column("words", Text),
     Column("dispatch_id", Text),
     Column("author_id", BigInteger),
+    Column("wish", Text),
     Index(None, "state", "expires_at"),
     Index(None, "content_id"),
     Index(None, "dispatch_id"),

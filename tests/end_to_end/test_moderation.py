@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -253,6 +254,52 @@ def test_the_direct_recipients_have_it_at_once_and_nobody_twice(school: School) 
     assert school.has(REST[0], "Aux deux") == 0
     school.write(DIRECTION[0], *mail_to(school.notice(DIRECTION[0], "Aux deux"), "approve"))
     assert [school.has(one, "Aux deux") for one in (READER, *REST)] == [1] * (1 + len(REST))
+
+
+def ask_for_report(school: School, writer: str, subject: str) -> None:
+    """Send to the parents' list as a program does that asks for a delivery report."""
+    message = f"From: {writer}\r\nTo: {PARENTS}\r\nSubject: {subject}\r\n\r\nBonjour.\r\n"
+    with school.serving.smtp(writer) as client:
+        client.ehlo()
+        client.mail(writer, ["ENVID=e-1"])
+        assert client.rcpt(PARENTS, ["NOTIFY=SUCCESS", f"ORCPT=rfc822;{PARENTS}"])[0] == 250
+        assert client.data(message.encode())[0] == 250
+
+
+def actions(report: EmailMessage) -> list[tuple[str, str]]:
+    """Final-Recipient and Action of each recipient of a report."""
+    status = next(part for part in report.walk() if part.get_content_type() == "message/delivery-status")
+    _, *found = cast("list[EmailMessage]", status.get_payload())
+    return [(one["Final-Recipient"], one["Action"]) for one in found]
+
+
+def test_the_report_of_what_waits_and_that_of_its_delivery(school: School) -> None:
+    ask_for_report(school, WRITER, "Avec accusé")
+    [waits] = [one for one in school.letters(WRITER, "Avec accusé") if one.get_content_type() == "multipart/report"]
+    assert waits["Subject"] == "En attente : Avec accusé"
+    assert f"{PARENTS} : attend l’accord d’un modérateur" in text_of(waits)
+    assert actions(waits) == [(f"rfc822; {PARENTS}", "delayed")]
+    [sent] = school.serving.command.good("sent", "show", named(school, WRITER), "--json").json
+    assert [(one["to"], one["state"]) for one in sent["waiting"]] == [(PARENTS, "held")]
+    school.write(DIRECTION[0], *mail_to(school.notice(DIRECTION[0], "Avec accusé"), "approve"))
+    reports = [one for one in school.letters(WRITER, "Avec accusé") if one.get_content_type() == "multipart/report"]
+    assert [one["Subject"] for one in reports] == ["En attente : Avec accusé", "Remis : Avec accusé"]
+    assert actions(reports[1]) == [(f"rfc822; {PARENTS}", "delivered")]
+    assert text_of(reports[1]).splitlines()[-1] == f"{PARENTS} : remis"
+    [sent] = school.serving.command.good("sent", "show", named(school, WRITER), "--json").json
+    assert (sent["waiting"], sent["to"][0]["delivered"] > 1) == ([], True)
+
+
+@pytest.mark.usefixtures("patient")
+def test_the_report_of_a_list_that_waits_tells_staff_how_many_got_it(school: School) -> None:
+    ask_for_report(school, TEACHER, "Accusé patient")
+    shown = school.serving.command.good("sent", "show", named(school, TEACHER)).out
+    assert ", unless it is taken back" in shown
+    wait_until_decided(school, "Accusé patient")
+    *_, last = [
+        one for one in school.letters(TEACHER, "Accusé patient") if one.get_content_type() == "multipart/report"
+    ]
+    assert re.search(rf"{PARENTS} : remis dans \d+ boîtes", text_of(last))
 
 
 def test_a_held_message_survives_a_kill(tmp_path: Path, postgresql_server: PostgresqlServer) -> None:
