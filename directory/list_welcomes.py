@@ -19,6 +19,8 @@ from directory.schema import list_member
 from directory.sql import insert_ignoring
 
 _BATCH = 500
+_ANY = select(exists().where(list_setting.c.welcome != ""))
+"""Most installations have no list with a text, and an import has many rows."""
 
 
 def note(connection: Connection, list_id: int, came: Iterable[int]) -> None:
@@ -30,6 +32,8 @@ def note(connection: Connection, list_id: int, came: Iterable[int]) -> None:
 
 def note_all(connection: Connection, fresh: Select[Any]) -> None:
     """Note of these rows ``list_id, person_id`` those who are to be welcomed."""
+    if not connection.scalar(_ANY):
+        return
     new, decided = fresh.subquery("fresh"), decisions().subquery("decided")
     added = exists().where(
         decided.c.list_id == new.c.list_id, decided.c.person_id == new.c.person_id, ~decided.c.excluded

@@ -156,3 +156,19 @@ def test_a_list_that_people_made_for_a_cite_takes_messages_of_its_staff(gateway:
     gateway.send(cast.elsewhere, [address], compose(cast.elsewhere, address, "Ordre du jour"))
     with gateway.imap(cast.member) as client:
         assert "Ordre du jour" in subjects(client)
+
+
+@pytest.mark.parametrize("reply", ["list", "address"])
+def test_members_get_what_the_list_sets_in_the_header(gateway: Gateway, cast: Cast, reply: str) -> None:
+    address, office = f"club-{reply}@{SCHOOL}", f"secretariat@{SCHOOL}"
+    gateway.command("list", "create", address, "Club")
+    gateway.command("list", "members", "add", address, cast.member.address)
+    to = [f"reply_to={office}"] if reply == "address" else []
+    gateway.command("list", "settings", "set", address, "tag=Club", f"reply={reply}", *to)
+    subject = f"Rentrée {reply}"
+    gateway.send(cast.teacher, [address], compose(cast.teacher, address, subject))
+    with gateway.imap(cast.member) as client:
+        assert f"[Club] {subject}" in subjects(client)
+        uid = client.uid("SEARCH", "TO", address)[1][0].split()[-1].decode()
+        header = client.uid("FETCH", uid, "(BODY.PEEK[HEADER.FIELDS (REPLY-TO)])")[1][0][1].decode()
+    assert header.split() == ["Reply-To:", f"<{address if reply == 'list' else office}>"]
