@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from imap import flags
 from imap.backend import Entry, FlagAction, Rendered
+from imap.commands.ahead import one_ahead
 from imap.commands.fetch_plan import Chunk, Plan, make_plan
 from imap.commands.fetch_sections import put_sections
 from imap.commands.messages import chunks, positions
@@ -31,8 +34,10 @@ _CHUNK: Final = 500
 """Messages per look into the store."""
 _PREVIEWS: Final = 50
 """Messages whose previews are made at a time, each from 256 KiB at most."""
-_AHEAD: Final = 2_000
+_AHEAD: Final = 1_000
 """Messages whose entries are read at once when a command asks for many."""
+_JOINED: Final = 100
+"""Responses put in one piece: a block of memory of 256 KiB would come anew from the system each time."""
 
 
 async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
@@ -74,28 +79,36 @@ async def put_items(session: Session, view: View, uids: Collection[int], items: 
             plan = make_plan(
                 command, condstore=session.condstore, readonly=True, utf8=session.utf8, uidonly=session.uidonly
             )
-            await _fetch_chunk(session, view, plan, messages)
+            await _put_chunk(session, plan, await _read_chunk(session, view, plan, messages))
             await session.spill()
 
 
 async def _fetch_spans(session: Session, plan: Plan, spans: Sequence[range], changed_since: int | None) -> int:
-    """Answer chunk by chunk; give how many messages were still there."""
+    """Answer chunk by chunk, the next one being read meanwhile; give how many messages were still there."""
     view = session.selected
-    if plan.needs_entries:
-        await _learn(view, spans)
     if plan.sections:
         await read_ahead(session, plan, spans)
     asked = sum(map(len, spans))
-    shown = 0
-    for span in chunks(spans, _CHUNK):
+    many = plan.needs_entries and asked > _CHUNK
+
+    async def read(span: range, around: range) -> tuple[int, Chunk]:
         messages = view.columns(span)
-        shown += len(messages.uids)
+        present = len(messages.uids)
         if changed_since is not None:
             messages = messages.since(changed_since)
-        if messages.uids:
-            shown -= await _fetch_chunk(session, view, plan, messages)
+        if many and messages.uids:
+            await view.mailbox.learn(view.uids[around.start : around.stop])
+        chunk = await _read_chunk(session, view, plan, messages)
+        return present - (len(messages.uids) - len(chunk.messages.uids)), chunk
+
+    shown = 0
+    spans_around = ((span, around) for around in chunks(spans, _AHEAD) for span in chunks([around], _CHUNK))
+    async with aclosing(one_ahead(read(*span) for span in spans_around)) as read_chunks:
+        async for present, chunk in read_chunks:
+            shown += present
+            await _put_chunk(session, plan, chunk)
             await session.spill()
-        await session.progress(shown, asked)
+            await session.progress(shown, asked)
     return shown
 
 
@@ -120,35 +133,35 @@ def _part(spans: Sequence[range], partial: PartialRange) -> list[range]:
     return kept
 
 
-async def _learn(view: View, spans: Sequence[range]) -> None:
-    """Entries of many messages are read in a few large pieces."""
-    if sum(map(len, spans)) > _CHUNK:
-        for span in chunks(spans, _AHEAD):
-            await view.mailbox.learn(view.uids[span.start : span.stop])
-
-
-async def _fetch_chunk(session: Session, view: View, plan: Plan, messages: Columns) -> int:
-    """Answer for some messages; give how many of them turned out to be gone."""
-    asked = len(messages.uids)
+async def _read_chunk(session: Session, view: View, plan: Plan, messages: Columns) -> Chunk:
+    """What the answer for some messages is made of; those that turn out to be gone are left out."""
     read_at = view.mailbox.highestmodseq
     entries: Sequence[Entry] = ()
     rendered: Sequence[Rendered] = ()
-    if plan.needs_entries:
+    if plan.needs_entries and messages.uids:
         messages, entries = await _read_entries(session, view, messages)
-    if plan.rendering:
+    if plan.rendering and messages.uids:
         messages, entries, rendered = await _read_rendered(session, plan, messages, entries)
-    seen = plan.sets_seen and await _set_seen(session, view, messages)
-    if view.mailbox.highestmodseq != read_at:
-        messages = _as_now(view, messages)
+    return Chunk(view, messages, entries, rendered, read_at)
+
+
+async def _put_chunk(session: Session, plan: Plan, chunk: Chunk) -> None:
+    """Answer for the messages of a chunk, with the flags that they have by now."""
+    view = chunk.view
+    if not chunk.messages.uids:
+        return
+    seen = plan.sets_seen and await _set_seen(session, view, chunk.messages)
+    if view.mailbox.highestmodseq != chunk.read_at:
+        chunk = replace(chunk, messages=_as_now(view, chunk.messages))
     if plan.tells_news:
-        view.forget_news(messages.uids)
-    chunk = Chunk(view, messages, entries, rendered)
+        view.forget_news(chunk.messages.uids)
     rows = plan.rows(chunk, with_flags=seen)
     if plan.sections:
         await put_sections(session, plan, chunk, rows)
-    else:
-        session.put(b"".join(rows))
-    return asked - len(messages.uids)
+        return
+    for start in range(0, len(rows), _JOINED):
+        session.put(b"".join(rows[start : start + _JOINED]))
+        await session.spill()
 
 
 async def _read_entries(session: Session, view: View, messages: Columns) -> tuple[Columns, Sequence[Entry]]:
@@ -164,7 +177,7 @@ async def _read_rendered(
     session: Session, plan: Plan, messages: Columns, entries: Sequence[Entry]
 ) -> tuple[Columns, Sequence[Entry], Sequence[Rendered]]:
     """The texts of the messages; those whose content is gone by now are left out."""
-    texts = await session.account.rendered({entry.message_id for entry in entries}, plan.rendering)
+    texts = await session.account.rendered(dict.fromkeys(entry.message_id for entry in entries), plan.rendering)
     if plan.previews:
         texts = await _with_previews(session, texts)
     kept = [index for index, entry in enumerate(entries) if entry.message_id in texts]

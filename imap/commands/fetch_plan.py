@@ -42,6 +42,8 @@ class Chunk:
     messages: Columns
     entries: Sequence[Entry]
     rendered: Sequence[Rendered]
+    read_at: int
+    """The mailbox's modification sequence that the flags are of."""
 
 
 Values: TypeAlias = Callable[[Chunk], Iterable[Iterable[object]]]

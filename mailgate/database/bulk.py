@@ -116,9 +116,10 @@ def _member_sqlite(element: _Member, compiler: SQLCompiler, **options: Any) -> s
 def _rows_sqlite(element: _Rows, compiler: SQLCompiler, **_: object) -> str:
     types = list(element.types.values())
     document, heap, binary = _document(types, element.parameter, compiler.dialect, _transposed)
+    values = ["value"] if len(types) == 1 else [f"(value ->> {i})" for i in range(len(types))]
     cells = [
-        f"{_cell(f'(value ->> {i})', compiler.process(heap) if is_binary else None)} AS {compiler.preparer.quote(key)}"
-        for i, (key, is_binary) in enumerate(zip(element.types, binary, strict=True))
+        f"{_cell(value, compiler.process(heap) if is_binary else None)} AS {compiler.preparer.quote(key)}"
+        for value, key, is_binary in zip(values, element.types, binary, strict=True)
     ]
     return f"(SELECT {', '.join(cells)} FROM json_each({compiler.process(document)}))"  # noqa: S608 names only, no values
 
@@ -184,7 +185,7 @@ def _document(
     processors = _processors(types, dialect)
     binary = [isinstance(type_.dialect_impl(dialect), LargeBinary) for type_ in types]
     text_name, heap_name = f"{source}__json", f"{source}__bytes"
-    flat = split is _single
+    flat = len(types) == 1
 
     def spread(values: Collection[Any]) -> dict[str, object]:
         cells, heap = _heaped(_processed(split(values, len(types)), processors), binary)

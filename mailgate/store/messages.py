@@ -25,7 +25,7 @@ from sqlalchemy import (
 from imap.backend import Rendered, Rendering
 from imap.errors import MessageGone
 from mailgate.database import Statement, Tx
-from mailgate.database.statement import insert, member
+from mailgate.database.statement import insert, member, rows
 from mailgate.store.contents import Prepared
 from mailgate.store.schema import CHUNK, body_chunk, message, names
 from mailgate.store.search.queue import ENQUEUE, enqueuing
@@ -94,6 +94,10 @@ _BEGINNING: Final = Statement(
 _KEEP_PREVIEW: Final = Statement(
     update(message).where(message.c.message_id == bindparam("id")).values(preview=bindparam("text"))
 )
+_wanted = rows("wanted", message_id=LargeBinary)
+"""As a table, contents are looked up in the order given, which is mostly that of their arrival and so of their pages;
+as a set, SQLite would sort them by their hashes.
+"""
 _RENDERED: dict[Rendering, Statement] = {}
 _make_rendered: Final[Callable[[Iterable[bytes]], Rendered]] = partial(tuple.__new__, Rendered)
 """`Rendered._make` without its count of the fields: half the time."""
@@ -185,12 +189,16 @@ async def read_rendered(tx: Tx, message_ids: Collection[bytes], which: Rendering
     statement = _RENDERED.get(which)
     if statement is None:
         columns = [message.c[name] for name in asked]
-        statement = Statement(select(message.c.message_id, *columns).where(member(message.c.message_id, "message_ids")))
+        statement = Statement(
+            select(message.c.message_id, *columns).join_from(
+                _wanted, message, message.c.message_id == _wanted.c.message_id
+            )
+        )
         _RENDERED[which] = statement
-    rows = await tx.all(statement, message_ids=message_ids)
-    if not rows:
+    read = await tx.all(statement, wanted=[(message_id,) for message_id in message_ids])
+    if not read:
         return {}
-    found, *texts = zip(*rows, strict=True)
+    found, *texts = zip(*read, strict=True)
     of_name = dict(zip(asked, texts, strict=True))
     rendered = zip(*(of_name.get(name) or repeat(b"") for name in Rendered._fields), strict=False)
     return dict(zip(found, map(_make_rendered, rendered), strict=True))

@@ -183,7 +183,7 @@ async def test_ten_thousand_flags_come_from_memory(client: Client, account: Memo
     assert lines[-1] == b"* 10000 FETCH (UID 10000 FLAGS (\\Recent \\Seen))"
     assert account.calls == {}
     await client.ok("UID FETCH 1:* (UID RFC822.SIZE ENVELOPE)")
-    assert account.calls == {"entries": 5, "rendered": 20}
+    assert account.calls == {"entries": 10, "rendered": 20}
 
 
 async def test_a_large_message_is_read_in_pieces(gateway: Gateway, client: Client, account: MemoryAccount) -> None:
