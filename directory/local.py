@@ -63,6 +63,18 @@ def add_person(
     return person_id
 
 
+def school_named(connection: Connection, text: str) -> str:
+    """The UAI of the school of this UAI, or of this name, case and spaces aside. Raises ValueError."""
+    wanted = " ".join(text.split()).casefold()
+    rows = connection.execute(select(school.c.uai, school.c.name)).all()
+    found: list[str] = [uai for uai, name in rows if wanted in {uai.casefold(), " ".join(name.split()).casefold()}]
+    if len(found) > 1:
+        raise ValueError(f"several schools are called {text}: use the UAI, one of {', '.join(sorted(found))}")
+    if not found:
+        raise ValueError(f"no school has the UAI or the name {text}")
+    return found[0]
+
+
 def _school_id(connection: Connection, uai: str) -> int:
     found: int | None = connection.scalar(select(school.c.school_id).where(school.c.uai == uai.upper()))
     if found is None:

@@ -1,11 +1,13 @@
 """Accounts that are in no directory, from a CSV file: a printer, a timetable program, a functional address.
 
-    address;label;password
-    copieur-cdi@ent.example.org;Copieur du CDI;
-    pronote@ent.example.org;PRONOTE;un mot de passe choisi
+    address;label;password;profile;school
+    copieur-cdi@ent.example.org;Copieur du CDI;;;
+    pronote@ent.example.org;PRONOTE;un mot de passe choisi;;0131001T
+    anne.legrand@ent.example.org;Anne Legrand;;teacher;Collège Frédéric Mistral
 
-UTF-8, comma or semicolon, a header line; ``name`` may stand for ``label``, and the password column, or one cell of
-it, may be missing: then an app password is made. Everything is checked before anything is done.
+UTF-8, comma or semicolon, a header line; ``name`` may stand for ``label``. The other columns, or single cells of them,
+may be missing: without a password an app password is made, the profile is then ``other``, and who has no school is a
+guest, whom the communication matrix lets write to hardly anybody. Everything is checked before anything is done.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from directory.nomenclature import Profile
 from mailgate.accounts.chosen_passwords import check_policy
 from mailgate.accounts.errors import AccountsError, LabelRejected, PasswordRejected
 from mailgate.accounts.management import check_label
@@ -32,18 +35,21 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ADDRESS: Final = re.compile(rf"(?=.{{1,64}}@){_ATEXT}(?:\.{_ATEXT})*@{_LABEL}(?:\.{_LABEL})+")
 _ALIASES: Final = {"name": "label"}
 _REQUIRED: Final = frozenset({"address", "label"})
-_KNOWN: Final = _REQUIRED | {"password"}
+_KNOWN: Final = _REQUIRED | {"password", "profile", "school"}
+PROFILES: Final = tuple(profile.value for profile in Profile if profile is not Profile.SHARED)
 
 
 @dataclass(frozen=True, slots=True)
 class LineError:
-    """What is wrong in one line, counted from 1."""
+    """What is wrong in one line, counted from 1, and in which column, where it is one."""
 
     line: int
     text: str
+    column: str = ""
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.text}"
+        where = f"line {self.line}, column {self.column}" if self.column else f"line {self.line}"
+        return f"{where}: {self.text}"
 
 
 class CsvRejected(AccountsError):
@@ -62,6 +68,9 @@ class CsvAccount:
     address: str
     label: str
     password: str | None = field(default=None, repr=False)
+    profile: str = Profile.OTHER.value
+    school: str = ""
+    """UAI or name; empty for a guest."""
 
 
 def parse_accounts(content: bytes) -> list[CsvAccount]:
@@ -77,7 +86,7 @@ def parse_accounts(content: bytes) -> list[CsvAccount]:
                 continue
             parsed = _account(header, cells, lines.line_num)
             if isinstance(parsed, CsvAccount) and parsed.address in seen:
-                parsed = LineError(parsed.line, f"the address is already on line {seen[parsed.address]}")
+                parsed = LineError(parsed.line, f"already on line {seen[parsed.address]}", "address")
             if isinstance(parsed, LineError):
                 errors.append(parsed)
             else:
@@ -119,7 +128,7 @@ def _delimiter(content: bytes) -> str:
 def _header(cells: Sequence[str]) -> list[str]:
     names = [cell.strip().lower() for cell in cells]
     header = [_ALIASES.get(name, name) for name in names]
-    wanted = "the first line must name the columns: address, label and, if wanted, password"
+    wanted = "the first line must name the columns: address, label and, if wanted, password, profile, school"
     if unknown := set(header) - _KNOWN:
         raise CsvRejected([LineError(1, f"unknown column {sorted(unknown)[0][:40]!r}; {wanted}")])
     if not set(header) >= _REQUIRED or len(set(header)) != len(header):
@@ -133,12 +142,17 @@ def _account(header: Sequence[str], cells: Sequence[str], line: int) -> CsvAccou
     values = dict(zip(header, cells, strict=True))
     address = unicodedata.normalize("NFC", values["address"].strip()).lower()
     if len(address.encode()) > MAX_USERNAME or not _ADDRESS.fullmatch(address):
-        return LineError(line, "not an e-mail address of the form name@domain")
+        return LineError(line, "not an e-mail address of the form name@domain", "address")
     password = values.get("password") or None
     try:
         label = check_label(values["label"])
         if password is not None:
             check_policy(password, [address])
-    except (LabelRejected, PasswordRejected) as error:
-        return LineError(line, str(error))
-    return CsvAccount(line, address, label, password)
+    except LabelRejected as error:
+        return LineError(line, str(error), "label")
+    except PasswordRejected as error:
+        return LineError(line, str(error), "password")
+    profile = values.get("profile", "").strip().lower() or Profile.OTHER.value
+    if profile not in PROFILES:
+        return LineError(line, f"{profile[:40]!r} is no profile; use one of {', '.join(PROFILES)}", "profile")
+    return CsvAccount(line, address, label, password, profile, " ".join(values.get("school", "").split()))

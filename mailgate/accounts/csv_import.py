@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, insert, select
 
-from directory.local import add_person
+from directory.local import add_person, school_named
 from mailgate.accounts.app_passwords import derive, generate, salt_for, subject_of
 from mailgate.accounts.chosen_passwords import check_policy, hash_chosen
 from mailgate.accounts.csv_accounts import CsvAccount, CsvRejected, LineError
@@ -35,7 +35,7 @@ def import_accounts(
     Takes some 2 ms for each account, 25 ms where a password is given: not for an event loop.
 
     Raises:
-        CsvRejected: addresses that are taken, with their lines; the caller must roll back.
+        CsvRejected: addresses that are taken, schools that there are not, with their lines; the caller must roll back.
     """
     made = _add_people(connection, accounts)
     create_accounts(connection, [one.account_id for one in made], quota_limit=quota_limit)
@@ -57,9 +57,16 @@ def _add_people(connection: Connection, accounts: Sequence[CsvAccount]) -> list[
     errors: list[LineError] = []
     for one in accounts:
         try:
-            account_id = add_person(connection, given="", sn=one.label, address=one.address)
+            uai = school_named(connection, one.school) if one.school else None
         except ValueError as error:
-            errors.append(LineError(one.line, str(error)))
+            errors.append(LineError(one.line, str(error), "school"))
+            continue
+        try:
+            account_id = add_person(
+                connection, given="", sn=one.label, address=one.address, profile=one.profile, school=uai
+            )
+        except ValueError as error:
+            errors.append(LineError(one.line, str(error), "address"))
             continue
         made.append(MadeAccount(account_id, one.address, one.label, None if one.password else generate()))
     if errors:

@@ -75,7 +75,9 @@ def add(
 @app.command("import", epilog="Example: mailgate account import accounts.csv --json > made.json")
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV with the columns address, label and, if wanted, password.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV with the columns address, label and, if wanted, password, profile, school.")
+    ],
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file, and make nothing.")] = False,
     json: Json = False,

@@ -46,6 +46,18 @@ def test_name_may_stand_for_label_and_columns_come_in_any_order() -> None:
     ]
 
 
+def test_a_profile_and_a_school_for_who_is_to_write_to_people() -> None:
+    found = parse_accounts("address;label;profile;school\na@x.fr;A;Teacher; Collège  Mistral\nb@x.fr;B;;\n".encode())
+    assert found == [
+        CsvAccount(2, "a@x.fr", "A", None, "teacher", "Collège Mistral"),
+        CsvAccount(3, "b@x.fr", "B", None, "other", ""),
+    ]
+    [error] = errors_of(b"address,label,profile\na@x.fr,A,master\n")
+    assert error.startswith("line 2, column profile: 'master' is no profile; use one of ")
+    [shared] = errors_of(b"address,label,profile\na@x.fr,A,shared\n")
+    assert "'shared' is no profile" in shared
+
+
 def test_every_error_is_told_with_its_line() -> None:
     content = "\n".join(
         [
@@ -60,7 +72,9 @@ def test_every_error_is_told_with_its_line() -> None:
         ]
     )
     errors = errors_of(content.encode())
-    assert [error.partition(":")[0] for error in errors] == [f"line {n}" for n in (2, 4, 5, 6, 7, 8)]
+    columns = {2: "address", 4: "address", 6: "label", 7: "password", 8: "password"}
+    wanted = [f"line {n}, column {columns[n]}" if n in columns else f"line {n}" for n in (2, 4, 5, 6, 7, 8)]
+    assert [error.partition(":")[0] for error in errors] == wanted
     assert "already on line 3" in errors[1]
     assert "at least 12 characters" in errors[4]
 

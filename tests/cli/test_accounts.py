@@ -148,11 +148,13 @@ def test_a_csv_file_with_errors_names_each_line_and_makes_nothing(academy: Comma
     outcome = academy("account", "import", file)
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err == (
-        "mailgate: line 3: not an e-mail address of the form name@domain\nline 4: A label has 1 to 100 characters.\n"
+        "mailgate: line 3, column address: not an e-mail address of the form name@domain\n"
+        "line 4, column label: A label has 1 to 100 characters.\n"
     )
     file.write_text(f"address,label\nfax@ent.example.org,Fax\n{PERSON},Y\n")
     for options in ([], ["--dry-run"]):
-        assert academy.refused(1, "account", "import", file, *options).startswith(f"line 3: {PERSON} is taken")
+        told = academy.refused(1, "account", "import", file, *options)
+        assert told.startswith(f"line 3, column address: {PERSON} is taken")
     academy.refused(1, "account", "show", "fax@ent.example.org")
     assert "No such file" in academy.refused(1, "account", "import", academy.folder / "absent.csv")
 
