@@ -68,7 +68,9 @@ class _Base64:
     def feed(self, raw: bytes) -> bytes:
         if self._done:
             return b""
-        clean = _PADS.sub(b"==", self._held + raw.translate(None, _NOT_BASE64_OR_PAD))
+        clean = self._held + raw.translate(None, _NOT_BASE64_OR_PAD)
+        if b"===" in clean:  # looked for in a thirtieth of the time
+            clean = _PADS.sub(b"==", clean)
         letters = len(clean) - clean.count(b"=")
         stop = _before_last(clean, letters % 4)
         decoded = binascii.a2b_base64(clean[:stop])

@@ -146,6 +146,8 @@ def _word_octets(match: re.Match[str]) -> bytes | None:
 
 def decode_charset(octets: bytes, charset: str) -> str:
     """Octets to text; latin-1 where the charset is unknown or does not fit. Never raises."""
+    if not octets:
+        return ""
     try:
         return octets.decode(charset_codec(charset) or "latin-1")
     except UnicodeError:
@@ -158,5 +160,7 @@ def charset_codec(charset: str) -> str | None:
     Only names from a closed list reach the codec registry: it would remember any other for ever, and some codecs that
     are no charsets take quadratic time.
     """
+    if charset == "utf-8":
+        return "utf_8"
     name = charset.strip("\"' ").lower().replace("-", "_")
     return _CODECS.get(name) or _CODECS.get(name.removeprefix("x_"))

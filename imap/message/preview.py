@@ -188,7 +188,7 @@ def _squeezed(text: str) -> str:
     shown = ""
     for most in (2 * MAX_PREVIEW, 16 * MAX_PREVIEW):
         visible = _RULE.sub(" ", _INVISIBLE.sub("", text[:most]))
-        shown = _BLANK.sub(" ", visible).strip()
+        shown = " ".join(visible.split())
         if len(shown) > MAX_PREVIEW + _UNSETTLED or len(text) <= most:
             break
     return shown[:MAX_PREVIEW].rstrip()

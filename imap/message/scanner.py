@@ -45,6 +45,7 @@ class Node:
     """One part while and after it is scanned; positions are octets from the start of the message."""
 
     __slots__ = (
+        "_encoding",
         "_first",
         "body_end",
         "body_start",
@@ -63,6 +64,7 @@ class Node:
         self.parent = parent
         self.fields: Sequence[Field] = ()
         self._first: dict[bytes, bytes] = {}
+        self._encoding: bytes | None = None
         self.content_type = DEFAULT_TYPE
         self.maintype = b"text"
         self.children: list[Node] = []
@@ -89,7 +91,9 @@ class Node:
     @property
     def encoding(self) -> bytes:
         """Content-Transfer-Encoding as written, ``7bit`` by default (RFC 2045 6.1)."""
-        return parse_encoding(self.value(b"content-transfer-encoding")) or b"7bit"
+        if self._encoding is None:
+            self._encoding = parse_encoding(self.value(b"content-transfer-encoding")) or b"7bit"
+        return self._encoding
 
     @property
     def is_multipart(self) -> bool:

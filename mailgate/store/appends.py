@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, LargeBinary, and_, bindparam, func, literal, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    LargeBinary,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from imap.backend import Appended, Change, MailboxRef, Replaced
 from imap.errors import MessageGone
@@ -75,38 +87,14 @@ _FEW: Final = 200
 """Mailboxes of an account whose sizes are summed under their locks."""
 
 
-def _append_at_once() -> Statement:
-    """One small message into one's own mailbox, for PostgreSQL; without an answer, nothing was written.
+_own = bindparam("account_id", type_=BigInteger)
 
-    A statement sees what was committed before it began, and the last state of what it locks: so what counts for the
-    quota is locked, and an account that made a mailbox meanwhile is left alone. Other than elsewhere, the mailbox is
-    locked before the content: of two that wait for one another, PostgreSQL has one begin anew.
-    """
-    own = bindparam("account_id", type_=BigInteger)
-    owner: Any = select(account.c.account_id, account.c.quota_limit, account.c.next_mailbox_id)
-    locked = owner.where(account.c.account_id == own).with_for_update().cte("locked")
-    before = account.alias("before")
-    sizes: Any = (
-        select(mailbox.c.size)
-        .where(mailbox.c.account_id == locked.c.account_id, locked.c.quota_limit > 0)
-        .order_by(mailbox.c.mailbox_id)
-        .limit(_FEW + 1)
-        .with_for_update(of=mailbox)
-        .cte("sizes")
-    )
-    has_room = and_(
-        locked.c.next_mailbox_id
-        == select(before.c.next_mailbox_id).where(before.c.account_id == own).scalar_subquery(),
-        select(func.count()).select_from(sizes).scalar_subquery() <= literal(_FEW),
-        select(func.sum(sizes.c.size)).scalar_subquery() + number("size") <= locked.c.quota_limit,
-    )
-    advanced = (
+
+def _advanced(*where: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    """Count one message more in one's own mailbox, and give what an answer takes."""
+    return (
         update(mailbox)
-        .where(
-            mailbox.c.account_id == locked.c.account_id,
-            mailbox.c.name == bindparam("name"),
-            or_(locked.c.quota_limit == 0, has_room),
-        )
+        .where(mailbox.c.account_id == _own, mailbox.c.name == bindparam("name"), *where)
         .values(
             uidnext=mailbox.c.uidnext + 1,
             highestmodseq=mailbox.c.highestmodseq + 1,
@@ -118,13 +106,48 @@ def _append_at_once() -> Statement:
         .returning(
             mailbox.c.mailbox_id, mailbox.c.uidvalidity, mailbox.c.uidnext, mailbox.c.highestmodseq, mailbox.c.keywords
         )
-        .cte("advanced")
     )
+
+
+def _advance_one() -> Statement:
+    """For SQLite, where nobody else writes meanwhile."""
+    limit = select(account.c.quota_limit).where(account.c.account_id == _own).scalar_subquery()
+    each = mailbox.alias("each")
+    used: Any = select(func.sum(each.c.size)).where(each.c.account_id == _own).scalar_subquery()
+    return Statement(_advanced(or_(limit == 0, used + number("size") <= limit)))
+
+
+def _append_at_once() -> Statement:
+    """All of it, for PostgreSQL; without an answer, nothing was written.
+
+    A statement sees what was committed before it began, and the last state of what it locks: so what counts for the
+    quota is locked, and an account that made a mailbox meanwhile is left alone. Other than elsewhere, the mailbox is
+    locked before the content: of two that wait for one another, PostgreSQL has one begin anew.
+    """
+    owner: Any = select(account.c.account_id, account.c.quota_limit, account.c.next_mailbox_id)
+    locked = owner.where(account.c.account_id == _own).with_for_update().cte("locked")
+    before = account.alias("before")
+    sizes: Any = (
+        select(mailbox.c.size)
+        .where(mailbox.c.account_id == locked.c.account_id, locked.c.quota_limit > 0)
+        .order_by(mailbox.c.mailbox_id)
+        .limit(_FEW + 1)
+        .with_for_update(of=mailbox)
+        .cte("sizes")
+    )
+    has_room = and_(
+        locked.c.next_mailbox_id
+        == select(before.c.next_mailbox_id).where(before.c.account_id == _own).scalar_subquery(),
+        select(func.count()).select_from(sizes).scalar_subquery() <= literal(_FEW),
+        select(func.sum(sizes.c.size)).scalar_subquery() + number("size") <= locked.c.quota_limit,
+    )
+    is_owners = mailbox.c.account_id == locked.c.account_id
+    advanced = _advanced(is_owners, or_(locked.c.quota_limit == 0, has_room)).cte("advanced")
     first_chunk, stored, enqueued = storing(advanced)
     entered = insert(entry).from_select(
         names(entry),
         select(
-            *(own, advanced.c.mailbox_id, advanced.c.uidnext - 1, advanced.c.highestmodseq),
+            *(_own, advanced.c.mailbox_id, advanced.c.uidnext - 1, advanced.c.highestmodseq),
             *(number("flags"), number("internal_date"), number("now"), number("size"), stored.c.message_id),
         ).select_from(advanced, stored),
     )
@@ -132,6 +155,8 @@ def _append_at_once() -> Statement:
     return Statement(select(advanced).add_cte(*parts))
 
 
+_ADVANCE_ONE: Final = _advance_one()
+_ENTER_ONE: Final = Statement(insert(entry).values({name: bindparam(name) for name in names(entry)}))
 _APPEND_AT_ONCE: Final = _append_at_once()
 _SIZE: Final = Statement(
     select(entry.c.size).where(
@@ -174,34 +199,28 @@ async def replace(
 
 
 async def append_one(tx: Tx, reader_id: int, target: str, arrival: Arrival, now: int) -> Appended | None:
-    """File one message, on PostgreSQL in one statement; None, with nothing written, if that takes `append` as well.
-
-    Raises as `append` does.
-    """
-    if tx.engine != "postgresql":
-        return await append(tx, reader_id, target, [arrival], now)
+    """File one message in few statements, on PostgreSQL in one; None, with nothing written, if that takes `append`."""
     content = arrival.content
     if arrival.keywords or content.size > CHUNK or namespaces.parse(target) is not None:
         return None
     mask = arrival.flags & SYSTEM_MASK
     delta = Delta.of([(mask, content.size)])
-    row = await tx.one(
-        _APPEND_AT_ONCE,
-        **first_row(content),
-        account_id=reader_id,
-        name=target,
-        flags=mask,
-        internal_date=arrival.internal_date,
-        now=now,
-        more_unseen=delta.unseen,
-        more_deleted=delta.deleted,
-    )
+    where = {"account_id": reader_id, "name": target, "more_unseen": delta.unseen, "more_deleted": delta.deleted}
+    filed = {"flags": mask, "internal_date": arrival.internal_date}
+    if tx.engine == "postgresql":
+        row = await tx.one(_APPEND_AT_ONCE, **first_row(content), **where, **filed, now=now)
+    else:
+        row = await tx.one(_ADVANCE_ONE, **where, size=content.size)
     if row is None:
         return None
     mailbox_id, uidvalidity, uidnext, modseq, table = row
-    ref = MailboxRef(reader_id, mailbox_id)
+    ref, uid = MailboxRef(reader_id, mailbox_id), uidnext - 1
+    if tx.engine == "sqlite":
+        await write_message(tx, content)
+        held = {"size": content.size, "message_id": content.message_id, "saved_at": now}
+        await tx.run(_ENTER_ONE, **ref._asdict(), uid=uid, modseq=modseq, **filed, **held)
     await announce(tx, [(*ref, modseq)])
-    return Appended(ref, uidvalidity, [Change(uidnext - 1, mask, modseq)], keywords.parse(table))
+    return Appended(ref, uidvalidity, [Change(uid, mask, modseq)], keywords.parse(table))
 
 
 async def append(tx: Tx, reader_id: int, target: str, arrivals: Sequence[Arrival], now: int) -> Appended:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from itertools import repeat
@@ -43,6 +44,15 @@ _TEXTS: Final = (
     "preview",
 )
 
+
+class _Compressors(threading.local):
+    """A compressor for each thread: to make one takes as long as to compress a message."""
+
+    def __init__(self) -> None:
+        self.own = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
+
+
+_compressors: Final = _Compressors()
 _values = {name: bindparam(name, type_=message.c[name].type) for name in ("message_id", "size", "stored_at", *_TEXTS)}
 _INSERT: Final = Statement(insert(message).values(_values).on_conflict_do_nothing())
 _TOUCH: Final = Statement(
@@ -139,7 +149,7 @@ def first_row(content: Prepared) -> dict[str, object]:
 
 
 def _compressed(octets: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(octets)
+    return _compressors.own.compress(octets)
 
 
 async def read_range(tx: Tx, message_id: bytes, start: int, stop: int) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""APPEND of one small message on PostgreSQL: one statement, which is as exact as a transaction."""
+"""APPEND of one small message: on PostgreSQL one statement, which is as exact as a transaction."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ from mailgate.store.hierarchy import create
 from mailgate.store.schema import account, mailbox
 from mailgate.store.search.queue import queue_length
 from tests.store.messages import message, new_message, status
-
-pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 _LOCK = Statement(select(account.c.account_id).where(account.c.account_id == 100).with_for_update())
 _FILL = Statement(
@@ -68,6 +66,7 @@ async def test_it_writes_nothing_of_what_it_leaves_to_more_statements(database: 
     assert await database.read(queue_length) == 0
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("box", ["Junk", "New"])
 async def test_the_quota_counts_what_was_added_while_it_waited(database: Database, store: MailStore, box: str) -> None:
     await store.create_accounts([(100, 10_000)])
