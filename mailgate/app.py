@@ -81,8 +81,10 @@ def load_tls(settings: Settings) -> ServerTls:
 class Gateway:
     """IMAP and submission over one store. `stop` may be called at any time after `start`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, indexes: bool = True) -> None:
+        """`indexes`: whether it has the contents that wait for the search index indexed, or leaves it to another."""
         self._settings = settings
+        self._indexes = indexes
         self._tls = load_tls(settings)
         self._parts = contextlib.AsyncExitStack()
         self._background: list[asyncio.Task[None]] = []
@@ -108,9 +110,10 @@ class Gateway:
         )
         await store.start()
         self._parts.push_async_callback(store.close)
-        indexer = Indexer(database)
-        await indexer.start()
-        self._parts.push_async_callback(indexer.close)
+        if self._indexes:
+            indexer = Indexer(database)
+            await indexer.start()
+            self._parts.push_async_callback(indexer.close)
         accounts = Accounts(database)
         self._parts.callback(accounts.close)
 

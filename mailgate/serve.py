@@ -17,7 +17,9 @@ from mailgate import migrations
 from mailgate.allocator import keep_large_blocks_apart
 from mailgate.app import Gateway, Sockets, load_tls
 from mailgate.config import Settings
+from mailgate.database import open_database
 from mailgate.database.batch import batch_engine
+from mailgate.store.search.indexer import Indexer
 from mailgate.workers import Lifeline, supervise
 
 log = structlog.stdlib.get_logger("mailgate")
@@ -25,6 +27,8 @@ log = structlog.stdlib.get_logger("mailgate")
 _GARBAGE_THRESHOLDS: Final = (20_000, 20, 50)
 """A list of 10,000 messages makes objects enough for several full collections at Python's own (700, 10, 10)."""
 
+_INDEXER_NICENESS: Final = 10
+"""Who serves comes first."""
 _SWITCH_SECONDS: Final = 0.0001
 """How long a thread that wants to run Python waits for another: at Python's own 5 ms, SQLite's writer and the event
 loop spend more time waiting for one another, at each statement, than working.
@@ -56,9 +60,14 @@ def serve(settings: Settings, on_ready: Callable[[Sockets], None]) -> int:
     if count == 1:
         uvloop.run(run(settings, sockets, lambda: on_ready(sockets)))
         return 0
-    return supervise(
-        count, lambda lifeline: uvloop.run(_run_worker(settings, sockets, lifeline)), lambda: on_ready(sockets)
-    )
+
+    def serve_worker(lifeline: Lifeline) -> None:
+        uvloop.run(_run_worker(settings, sockets, lifeline))
+
+    def index_worker(lifeline: Lifeline) -> None:
+        uvloop.run(_run_indexer(settings, lifeline))
+
+    return supervise([index_worker, *[serve_worker] * count], lambda: on_ready(sockets))
 
 
 async def upgrade_schema(settings: Settings) -> None:
@@ -68,15 +77,17 @@ async def upgrade_schema(settings: Settings) -> None:
 
 
 async def run(
-    settings: Settings, sockets: Sockets, on_ready: Callable[[], None], stopped: asyncio.Event | None = None
+    settings: Settings,
+    sockets: Sockets,
+    on_ready: Callable[[], None],
+    stopped: asyncio.Event | None = None,
+    *,
+    indexes: bool = True,
 ) -> None:
-    """One gateway in this event loop, until a signal or `stopped`."""
-    loop = asyncio.get_running_loop()
+    """One gateway in this event loop, until a signal or `stopped`; whether it `indexes` what is delivered."""
     stop = stopped or asyncio.Event()
-    gateway = Gateway(settings)
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, gateway.reload)
+    gateway = Gateway(settings, indexes=indexes)
+    _heed_signals(stop, gateway.reload)
     await gateway.start(sockets)
     _spare_from_collection()
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -88,6 +99,13 @@ async def run(
         await gateway.stop()
 
 
+def _heed_signals(stop: asyncio.Event, reload: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+
+
 def _spare_from_collection() -> None:
     """What start-up made stays: each full collection would look at all of it, for 60 ms in which nobody is answered."""
     gc.collect()
@@ -97,6 +115,27 @@ def _spare_from_collection() -> None:
 
 async def _run_worker(settings: Settings, reserved: Sockets, lifeline: Lifeline) -> None:
     """A gateway on sockets of its own at the reserved addresses; stops when the supervisor is gone."""
+    await run(settings, reserved.again(), lifeline.tell_ready, _end_of(lifeline), indexes=False)
+
+
+async def _run_indexer(settings: Settings, lifeline: Lifeline) -> None:
+    """The search index of all workers: neither their interpreters nor their connections wait for it."""
+    os.nice(_INDEXER_NICENESS)
+    stop = _end_of(lifeline)
+    _heed_signals(stop, lambda: None)
+    database = await open_database(settings.database.url, pool_size=1)
+    try:
+        indexer = Indexer(database)
+        await indexer.start()
+        lifeline.tell_ready()
+        await stop.wait()
+        await indexer.close()
+    finally:
+        await database.close()
+
+
+def _end_of(lifeline: Lifeline) -> asyncio.Event:
+    """Set when the supervisor is gone."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
@@ -105,4 +144,4 @@ async def _run_worker(settings: Settings, reserved: Sockets, lifeline: Lifeline)
         stop.set()
 
     loop.add_reader(lifeline.read_fd, supervisor_gone)
-    await run(settings, reserved.again(), lifeline.tell_ready, stop)
+    return stop

@@ -1,7 +1,7 @@
 """Worker processes: a small supervisor forks them, replaces those that die, and passes signals on.
 
-Each worker binds the same ports with SO_REUSEPORT. A worker holds the read end of a pipe whose write end only the
-supervisor has: when the supervisor is gone, however it died, the pipe ends and the worker stops by itself.
+Each worker that serves binds the same ports with SO_REUSEPORT. A worker holds the read end of a pipe whose write end
+only the supervisor has: when the supervisor is gone, however it died, the pipe ends and the worker stops by itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,10 +48,10 @@ class Lifeline:
 Work = Callable[[Lifeline], None]
 
 
-def supervise(count: int, work: Work, on_ready: Callable[[], None]) -> int:
-    """Run `work` in `count` forked processes until SIGTERM or SIGINT; SIGHUP is passed on. Give the exit code.
+def supervise(works: Sequence[Work], on_ready: Callable[[], None]) -> int:
+    """Do each work in a forked process of its own until SIGTERM or SIGINT; SIGHUP is passed on. Give the exit code.
 
-    Call it before any thread or event loop is started. `on_ready` runs once, when all workers serve.
+    Call it before any thread or event loop is started. `on_ready` runs once, when all workers are ready.
 
     Raises:
         WorkerFailedError: a worker could not start the first time.
@@ -61,18 +61,18 @@ def supervise(count: int, work: Work, on_ready: Callable[[], None]) -> int:
     gc.collect()
     gc.freeze()
     life_read, life_write = os.pipe()
-    children: set[int] = set()
+    children: dict[int, Work] = {}
     try:
-        for _ in range(count):
+        for work in works:
             child, ready = _fork(work, life_read, life_write)
-            children.add(child)
+            children[child] = work
             _wait_ready(ready)
         on_ready()
         while (received := signal.sigwait(_HANDLED)) not in {signal.SIGTERM, signal.SIGINT}:
             if received == signal.SIGHUP:
                 _signal(children, signal.SIGHUP)
             else:
-                _replace_dead(children, lambda: _fork(work, life_read, life_write))
+                _replace_dead(children, lambda work: _fork(work, life_read, life_write))
     finally:
         os.close(life_write)
         _signal(children, signal.SIGTERM)
@@ -82,20 +82,20 @@ def supervise(count: int, work: Work, on_ready: Callable[[], None]) -> int:
     return 0
 
 
-def _signal(children: set[int], signum: signal.Signals) -> None:
+def _signal(children: Iterable[int], signum: signal.Signals) -> None:
     for child in children:
         os.kill(child, signum)  # one that died is still there until it is waited for
 
 
-def _replace_dead(children: set[int], fork: Callable[[], tuple[int, int]]) -> None:
+def _replace_dead(children: dict[int, Work], fork: Callable[[Work], tuple[int, int]]) -> None:
     # One SIGCHLD may stand for several.
     for dead in [child for child in children if os.waitpid(child, os.WNOHANG)[0]]:
-        children.discard(dead)
+        work = children.pop(dead)
         log.error("worker died", pid=dead)
         time.sleep(RESTART_DELAY)
-        child, ready = fork()
+        child, ready = fork(work)
         os.close(ready)
-        children.add(child)
+        children[child] = work
 
 
 def _fork(work: Work, life_read: int, life_write: int) -> tuple[int, int]:

@@ -154,8 +154,14 @@ class Serving:
 
     def pids(self) -> set[int]:
         """The processes that serve."""
-        children = {child.pid for child in self.process.children()}
+        children = {child.pid for child in self.process.children() if child.nice() == self.process.nice()}
         return children or {self.process.pid}
+
+    @property
+    def indexer(self) -> psutil.Process:
+        """The process of the search index, where several serve."""
+        [found] = [child for child in self.process.children() if child.nice() > self.process.nice()]
+        return found
 
     def pid_of(self, client: socket.socket) -> int:
         """The process that serves this connection."""

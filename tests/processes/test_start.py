@@ -62,7 +62,7 @@ from mailgate import logs
 from mailgate.workers import WorkerFailedError, supervise
 logs.configure("json", "info")
 try:
-    supervise(2, lambda lifeline: 1 / 0, lambda: print("ready"))
+    supervise([lambda lifeline: 1 / 0] * 2, lambda: print("ready"))
 except WorkerFailedError as error:
     print(error)
 """

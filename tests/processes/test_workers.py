@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import psutil
 
 from tests.processes.conftest import Start
-from tests.processes.serving import Idle, Serving, await_refusal
+from tests.processes.serving import WITHIN, Idle, Serving, await_refusal
 
 
 def idle_on(serving: Serving, pid: int) -> Idle:
@@ -43,9 +44,23 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(start: Start, postgres
     assert serving.noise == []
 
 
+def test_the_indexer_is_a_process_of_its_own_and_is_replaced(start: Start, postgresql_url: str) -> None:
+    serving = start(postgresql_url)
+    first = serving.indexer
+    first.kill()
+    assert serving.wait_for("worker died")[-1]["pid"] == first.pid
+    serving.send("Cantine")
+    deadline = time.monotonic() + WITHIN
+    while serving.command.good("search", "status", "--json").json["indexed"] < 1:
+        assert time.monotonic() < deadline
+    assert serving.indexer != first
+    assert serving.stop() == 0
+    assert serving.noise == []
+
+
 def test_workers_end_when_their_supervisor_is_killed(start: Start, postgresql_url: str) -> None:
     serving = start(postgresql_url)
-    workers = [psutil.Process(pid) for pid in serving.pids()]
+    workers = [*map(psutil.Process, serving.pids()), serving.indexer]
     idle = Idle(serving)
     serving.process.kill()
     idle.wait_for(b"* BYE ")
