@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import ssl
 import time
 from collections.abc import Coroutine
@@ -28,7 +27,6 @@ WRITE_SIZE: Final = 65_536
 """One write to the transport: TLS memory keeps the size of the largest one for good."""
 IDLE_WRITE_SIZE: Final = 16_384
 _CLOSE_TIMEOUT: Final = 10.0
-_KEEPALIVE_IDLE: Final = 600
 _TURN: Final = 0.005
 """Seconds after which pipelined commands let the event loop turn."""
 _PIECES_AT_ONCE: Final = 16
@@ -368,6 +366,7 @@ class Connection(asyncio.Protocol):
             await asyncio.wait([self._task])
 
     def _finish(self) -> None:
+        self._transport = None  # what TLS holds is then given back at once, not by a collection some hundred clients on
         self.session.end()
         self.reader.drop()
         self._context.connections.discard(self)
@@ -448,10 +447,9 @@ class Connection(asyncio.Protocol):
                 self._last_activity = self._loop.time()
             if self._lost:
                 self._finish()
-            elif self._ending is not None or self.session.ended:
+            elif self._ending is not None or self.session.ended or self._eof:
                 self.close()
             else:
-                self._advance()
                 self.session.push()
 
     # Time
@@ -496,13 +494,6 @@ class Connection(asyncio.Protocol):
 
 
 def _peer(transport: asyncio.BaseTransport) -> Peer:
-    """Who is there; also sets the socket's options: no delay, and probes that find a peer that is gone."""
     address = transport.get_extra_info("peername")
-    connected = transport.get_extra_info("socket")
-    if connected is not None and connected.family in {socket.AF_INET, socket.AF_INET6}:
-        with contextlib.suppress(OSError):
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE)
     host, port = (str(address[0]), int(address[1])) if isinstance(address, tuple) else ("", 0)
     return Peer(host, port, tls=transport.get_extra_info("ssl_object") is not None)

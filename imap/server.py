@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _TLS_BUFFER: Final = 16_384
+_KEEPALIVE_IDLE: Final = 600
+"""Seconds of silence before the kernel asks whether a client is still there."""
 _BACKLOG: Final = 1_024
 """Connections that the kernel holds while all clients of a school come back at once."""
 
@@ -107,6 +109,7 @@ class ImapServer:
         for listening in sockets:
             if self._ssl_context is None:
                 raise ValueError("implicit TLS needs a certificate")
+            _set_options(listening)
             self._servers.append(
                 await loop.create_server(
                     self._connection,
@@ -117,6 +120,7 @@ class ImapServer:
                 )
             )
         for listening in starttls:
+            _set_options(listening)
             self._servers.append(await loop.create_server(self._connection, sock=listening, backlog=_BACKLOG))
 
     def _connection(self) -> Connection:
@@ -142,6 +146,14 @@ class ImapServer:
             await asyncio.gather(*(connection.cancel() for connection in tuple(context.connections)))
         await context.registry.drain()
         await context.watches.drain()
+
+
+def _set_options(listening: socket.socket) -> None:
+    """What connections inherit: no delay, and probes that find a peer that is gone."""
+    if listening.family in {socket.AF_INET, socket.AF_INET6}:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE)
 
 
 def _shrink_tls_buffers() -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.sslproto
+import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import uvloop
 
+from imap.connection import Connection
+from imap.server import ImapServer
 from tests.imap.conftest import Gateway, Tls, message
 from tests.imap.memory_backend import MemoryAccount, MemoryBackend
 from tests.imap.wire import eventually
@@ -53,3 +57,27 @@ def test_on(run: Callable[[Coroutine[Any, Any, None]], None], tls: Tls) -> None:
 async def test_asyncio_holds_small_buffers_for_tls(gateway: Gateway) -> None:
     assert gateway.server.connections == 0
     assert asyncio.sslproto.SSLProtocol.max_size == 16_384
+
+
+async def inheriting() -> None:
+    """A connection has the options of its listener: no delay, and probes for a client that is gone."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    accepted: list[asyncio.BaseTransport] = []
+    server = ImapServer(MemoryBackend(MemoryAccount(1, "ada", "secret")), ssl_context=None)
+    with patch.object(Connection, "connection_made", lambda _, transport: accepted.append(transport)):
+        await server.start([], starttls=[listening])
+        _, writer = await asyncio.open_connection(*listening.getsockname())
+        await eventually(lambda: bool(accepted))
+    connected = accepted[0].get_extra_info("socket")
+    assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 600
+    accepted[0].abort()  # type: ignore[attr-defined]
+    writer.close()
+    await server.stop(grace=0)
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_options_of_connections_on(run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    run(inheriting())
