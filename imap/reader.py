@@ -240,6 +240,8 @@ class CommandReader:
         if not line and not self._parts and self._refusal is None:
             return None
         announced = announced_literal(line)
+        if announced is None and not (self._parts or self._cut or self._refusal) and len(line) <= self._line_limit:
+            return CommandInput((line,))  # most commands: nothing was kept that would have to be forgotten
         text = line if announced is None else line[: announced.start]
         self._peek(text)
         length, self._cut = self._cut + len(line), 0

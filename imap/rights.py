@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from functools import lru_cache
 from typing import Final
 
 from imap.flags import DELETED, SEEN
@@ -92,6 +93,7 @@ def shown(rights: Rights) -> str:
     return letters(rights) + "".join(letter for letter, members in VIRTUAL.items() if members & rights)
 
 
+@lru_cache(maxsize=64)
 def settable(rights: Rights) -> int:
     """The mask of the flags that these rights let one change: bits of `imap.flags`, keywords all or none."""
     mask = 0

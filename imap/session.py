@@ -24,7 +24,7 @@ from imap.parsing.commands import Command
 from imap.parsing.esearch import Esearch
 from imap.parsing.fetch import Fetch
 from imap.parsing.fetch_items import FetchItem
-from imap.parsing.literals import CommandInput, Literal, peek_command
+from imap.parsing.literals import CommandInput, Literal, peek_command, peek_tag
 from imap.parsing.parser import parse_command
 from imap.parsing.search import Search
 from imap.parsing.sort import Sort, Thread
@@ -45,6 +45,11 @@ _NEWS_AT_ONCE: Final = 256
 _SPILL: Final = 65_536
 _NOTHING: Final[frozenset[Any]] = frozenset()
 """Python makes a new one of 216 octets each time."""
+
+_SEARCHING: Final = (Search, Sort, Thread, Esearch)
+_EXPUNGING: Final = (Expunge, Move, Replace)
+_NUMBERED: Final = (Fetch, Store, Search, Sort, Thread)
+"""Commands that speak of messages by their numbers, unless they begin with UID."""
 
 _log = logging.getLogger(__name__)
 
@@ -285,7 +290,7 @@ class Session:
 
     async def run(self, given: CommandInput) -> None:
         """Parse, execute and answer one command."""
-        tag = peek_command(_first_text(given)).tag or "*"
+        tag = peek_tag(_first_text(given)) or "*"
         self._progress.begin(tag)
         try:
             await self._answer(tag, given)
@@ -305,9 +310,9 @@ class Session:
     async def _answer(self, tag: str, given: CommandInput) -> None:
         name, command = parse_command(given, utf8=self.utf8)
         rule = RULES[type(command)]
-        if not self.state & rule.states:
+        if self.state not in rule.states:
             raise BadCommand(_wrong_state(self.state))
-        if isinstance(command, Search | Sort | Thread | Esearch):
+        if isinstance(command, _SEARCHING):
             command = await resolve(self, command)
         if self.uidonly:
             require_uids(command)
@@ -332,7 +337,7 @@ class Session:
     def complete(self, tag: str, command: Command, completion: Completion) -> None:
         """Put the completion alone."""
         text, values = completion.text, completion.values
-        if text == f"{command.verb} completed":
+        if self.language is not None and text == f"{command.verb} completed":
             text, values = "{verb} completed", {"verb": command.verb}
         self.answer(tag, completion.condition, text, completion.code, values)
 
@@ -394,22 +399,22 @@ class Session:
                 expunge=not _forbids_expunge(command),
                 arrivals=not isinstance(command, Fetch) if arrivals is None else arrivals,
                 uid=bool(getattr(command, "uid", False)),
-                own_expunge=isinstance(command, Expunge | Move | Replace),
+                own_expunge=isinstance(command, _EXPUNGING),
             )
 
     async def tell(
         self, view: View, *, expunge: bool, arrivals: bool = True, uid: bool = False, own_expunge: bool = False
     ) -> None:
         """Put all news of the view that the client wants; ``own_expunge``: its command expunged messages."""
+        if view.is_up_to_date:
+            self.own_arrivals = _NOTHING
+            return
         wanted = self.news
         wants = Wanted(
             expunges=expunge and (wanted.expunges or own_expunge),
             arrivals=arrivals and wanted.arrivals,
             flags=wanted.flags,
         )
-        if view.contexts is None and view.in_step and not view.vanished and not view.has_news(wants):
-            self.own_arrivals = _NOTHING
-            return
         style = self.style(uid=uid)
         known = view.last_uid
         if view.contexts is not None:
@@ -447,7 +452,7 @@ class Session:
         """Send news to a client that waits in IDLE or listens by NOTIFY, unless a command runs or the client is behind
         with reading: then later.
         """
-        if self.connection.busy or not (self.idling or self.notifying):
+        if not (self.idling or self.notifying) or self.connection.busy:
             return
         if self.view is not None:
             self._push_view(self.view)
@@ -497,7 +502,7 @@ class Session:
 
 def _forbids_expunge(command: Command) -> bool:
     """Commands that speak of messages by their numbers must not see these move (RFC 9051 7.5.1, RFC 5256 3)."""
-    return isinstance(command, Fetch | Store | Search | Sort | Thread) and not command.uid
+    return isinstance(command, _NUMBERED) and not command.uid
 
 
 def _wrong_state(state: State) -> str:

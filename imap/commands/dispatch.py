@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from imap.session import Session
 
 
-class State(enum.Flag):
+class State(enum.Enum):
     """The states of RFC 9051 section 3."""
 
     NOT_AUTHENTICATED = enum.auto()
@@ -61,14 +61,14 @@ class State(enum.Flag):
 class Rule(NamedTuple):
     """``handler(session, tag, command)`` gives the completion, or None when it has answered or will answer itself."""
 
-    states: State
+    states: tuple[State, ...]
     handler: Callable[[Session, str, Any], Awaitable[Completion | None]]
 
 
-_BEFORE: Final = State.NOT_AUTHENTICATED
-_SELECTED: Final = State.SELECTED
-_SIGNED_IN: Final = State.AUTHENTICATED | State.SELECTED
-_ANY: Final = _BEFORE | _SIGNED_IN
+_BEFORE: Final = (State.NOT_AUTHENTICATED,)
+_SELECTED: Final = (State.SELECTED,)
+_SIGNED_IN: Final = (State.SELECTED, State.AUTHENTICATED)
+_ANY: Final = (*_SIGNED_IN, *_BEFORE)
 
 RULES: Final[dict[type[Command], Rule]] = {
     Capability: Rule(_ANY, client.capability),

@@ -142,17 +142,14 @@ def make_plan(command: Fetch, *, condstore: bool, readonly: bool, utf8: bool = F
 
 
 def _add_attribute(plan: Plan, attribute: FetchAttribute) -> None:
-    whole = {
-        FetchAttribute.RFC822: Section(),
-        FetchAttribute.RFC822_TEXT: Section(text=SectionText.TEXT),
-    }
-    if attribute in whole:
-        _add_section(plan, attribute.value.encode(), BodySection(whole[attribute]))
+    if (section := _WHOLE.get(attribute)) is not None:
+        _add_section(plan, attribute.value.encode(), BodySection(section))
         plan.sets_seen = True
         return
     plan.items.append(_ATTRIBUTES[attribute])
-    plan.rendering |= _RENDERINGS.get(attribute, _NOTHING)
-    plan.needs_entries |= attribute not in _IN_MEMORY
+    if attribute not in _IN_MEMORY:
+        plan.needs_entries = True
+        plan.rendering |= _RENDERINGS.get(attribute, _NOTHING)
 
 
 def _add_preview(plan: Plan, item: Preview, *, utf8: bool) -> None:
@@ -257,6 +254,10 @@ _ATTRIBUTES: Final = {
     ),
     FetchAttribute.THREADID: Item(b"THREADID (%b)", lambda chunk: (_thread_ids(chunk),)),
     FetchAttribute.RFC822_HEADER: _literal_item(b"RFC822.HEADER", lambda rendered: rendered.header, None),
+}
+_WHOLE: Final = {
+    FetchAttribute.RFC822: Section(),
+    FetchAttribute.RFC822_TEXT: Section(text=SectionText.TEXT),
 }
 _IN_MEMORY: Final = {FetchAttribute.UID, FetchAttribute.FLAGS, FetchAttribute.MODSEQ}
 _RENDERINGS: Final = {

@@ -10,6 +10,8 @@ from typing import TypeAlias
 class FetchAttribute(enum.Enum):
     """The items without arguments; the value is the name on the wire."""
 
+    __hash__ = object.__hash__  # each is there once: Enum's own, written in Python, is ten times as slow
+
     UID = "UID"
     FLAGS = "FLAGS"
     MODSEQ = "MODSEQ"

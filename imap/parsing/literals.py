@@ -59,6 +59,12 @@ class Peeked(NamedTuple):
     """In capitals, ``UID FETCH`` in one; not checked to be a command that exists."""
 
 
+def peek_tag(line: bytes) -> str | None:
+    """The tag alone."""
+    tag = _TAG.match(line)
+    return None if tag is None else tag.group(1).decode()
+
+
 def peek_command(line: bytes) -> Peeked:
     """Tag and name of the command that a first line, whole or cut, begins; never raises."""
     if (tag := _TAG.match(line)) is None:

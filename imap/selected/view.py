@@ -113,6 +113,20 @@ class View:
         """The highest UID that the client was told of, 0 for none."""
         return self.uids[self.count - 1] if self.count else 0
 
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether the client knows all that is known here."""
+        mailbox = self.mailbox
+        return (
+            self.uids is mailbox.uids
+            and self.count == len(mailbox.uids)
+            and not self.changed
+            and not self.vanished
+            and self.keywords_told == len(mailbox.keywords)
+            and self.rights_told is mailbox.rights
+            and self.contexts is None
+        )
+
     def has_arrivals(self, wanted: Wanted) -> bool:
         """Whether new messages are to be announced: not before expunges, which may have to wait."""
         if not wanted.arrivals or (self.vanished and not wanted.expunges):
