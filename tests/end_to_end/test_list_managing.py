@@ -96,6 +96,12 @@ def test_nobody_is_added_who_is_not_of_the_school_and_the_answer_tells_nothing(
         )
     assert members(gateway, walk) == before
     gateway.command("list", "include", walk, excluded)
+    gateway.command("person", "exclude", excluded, cast.member.school, "--reason", "décision")
+    try:
+        assert order(gateway, cast.manager, walk, f"add {excluded}")[1].startswith(f"5.7.1 {excluded} ne peut pas")
+    finally:
+        gateway.command("person", "include", excluded, cast.member.school)
+    assert order(gateway, cast.manager, walk, f"add {excluded}")[0] == 250
     code, text = order(gateway, cast.manager, walk, f"remove {cast.elsewhere.address}")
     assert (code, text) == (550, f"5.7.1 {cast.elsewhere.address} n'est pas sur cette liste ; rien n'a ete change.")
 
@@ -139,7 +145,13 @@ def test_nobody_else_manages_and_no_program(gateway: Gateway, cast: Cast, walk: 
         client.mail(cast.manager.address)
         assert client.rcpt(manage)[0] == 250
         assert client.rcpt(cast.teacher.address)[0] == 550
-    gateway.command("list", "delegate", "remove", walk, cast.manager.address)
+    with gateway.smtp(cast.manager) as client:
+        client.ehlo()
+        client.mail(cast.manager.address)
+        assert client.rcpt(manage)[0] == 250
+        gateway.command("list", "delegate", "remove", walk, cast.manager.address)
+        code, text = client.data(compose(cast.manager, manage, "close").as_bytes(policy=SMTP))
+        assert (code, text.decode()) == theirs
     assert order(gateway, cast.manager, walk, "membres") == theirs
     assert ask(gateway, parent(gateway), f"help+{walk}")[0] == 250
     assert f"Vous gérez cette liste : envoyez un message à {manage}" in (

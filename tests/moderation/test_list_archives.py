@@ -79,6 +79,22 @@ async def test_a_shared_mailbox_in_its_place_is_reported(academy_url: str, desk:
     assert await kept(desk) is None
 
 
+async def test_what_waits_is_kept_when_it_goes_though_every_member_has_it_already(academy_url: str, desk: Desk) -> None:
+    def minutes(connection: Connection) -> None:
+        list_archives.follow_all(connection, ImportReport(dry_run=False))
+        connection.execute(update(list_setting).values(hold_minutes=5))
+
+    async with batch_transaction(academy_url) as connection:
+        await connection.run_sync(minutes)
+    team = [accounts()[number].address for number in lists()[TEAM]["members"]]
+    await desk.send(WRITER, [*team, TEAM], "À tous, et à la liste")
+    assert await desk.moderation.look_at_the_clock() == 0
+    assert await kept(desk) == 0
+    desk.clock.ahead = 301
+    assert await desk.moderation.look_at_the_clock() == 1
+    assert await kept(desk) == 1
+
+
 async def test_the_daily_upkeep_takes_out_what_was_kept_long_enough(academy_url: str, desk: Desk) -> None:
     async with batch_transaction(academy_url) as connection:
         await connection.run_sync(lambda plain: list_archives.follow_all(plain, ImportReport(dry_run=False)))
