@@ -22,9 +22,12 @@ class MailboxRef(NamedTuple):
     mailbox_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MailboxStatus:
-    """A mailbox and its counters, as LIST and STATUS show them."""
+    """A mailbox and its counters, as LIST and STATUS show them.
+
+    Never changed; not frozen, since LIST makes hundreds of them and Python takes ten times as long for frozen ones.
+    """
 
     ref: MailboxRef
     name: str

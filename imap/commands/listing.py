@@ -5,18 +5,19 @@ RFC 9051 sections 6.3.9 and 6.3.10, RFC 5258, RFC 5819 (STATUS), RFC 6154, RFC 8
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imap.backend import OTHER_USERS, SHARED, MailboxRef, MailboxStatus
 from imap.commands.acl import put_rights
 from imap.commands.metadata import put_values
-from imap.commands.status import put_status
+from imap.commands.status import counters_line, put_status
 from imap.list_pattern import ListPattern
 from imap.mailbox_tree import MailboxTree, list_line, parents
 from imap.parsing.commands import Namespace
 from imap.parsing.list import List, ListReturn, ListSelect, Lsub
+from imap.parsing.status import StatusItem
+from imap.parsing.wire import mailbox_name
 from imap.responses import Completion
 from imap.rights import annotatable, readable, tells_rights
 
@@ -43,6 +44,9 @@ async def list_(session: Session, _tag: str, command: List) -> Completion:
     subscriptions, rights = _needs_subscriptions(command), ListReturn.MYRIGHTS in command.returns
     patterns = [ListPattern(command.reference, pattern) for pattern in command.patterns]
     names = list(_select(tree, command, patterns))
+    counters = counters_line(command.status)
+    if StatusItem.HIGHESTMODSEQ in command.status:
+        session.enable_condstore()
     for start in range(0, len(names), _AT_ONCE):
         piece = names[start : start + _AT_ONCE]
         mailboxes = [tree.mailboxes.get(shown.name) for shown in piece]
@@ -55,7 +59,10 @@ async def list_(session: Session, _tag: str, command: List) -> Completion:
                 if rights and shown.selected and tells_rights(mailbox.rights):
                     put_rights(session, mailbox.name, mailbox.rights)
                 if command.status and readable(mailbox.rights):
-                    await put_status(session, mailbox, command.status)
+                    if counters is not None:
+                        session.put(counters(mailbox_name(mailbox.name, utf8=session.utf8), mailbox))
+                    else:
+                        await put_status(session, mailbox, command.status)
                 if command.metadata and annotatable(mailbox.rights):
                     put_values(session, mailbox.name, command.metadata, annotations.get(mailbox.ref, {}))
             await session.spill()
@@ -88,11 +95,10 @@ async def lsub(session: Session, _tag: str, command: Lsub) -> Completion:
     return Completion("LSUB completed")
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(NamedTuple):
     name: str
-    child_info: bool = field(default=False)
-    selected: bool = field(default=True)
+    child_info: bool = False
+    selected: bool = True
     """False for a name that is shown only for what is below it."""
 
 
@@ -108,16 +114,16 @@ def _needs_subscriptions(command: List) -> bool:
 def _select(tree: MailboxTree, command: List, patterns: list[ListPattern]) -> Iterator[_Shown]:
     """The names to show, in order; RECURSIVEMATCH adds parents of names that are selected (RFC 5258 3.5)."""
     chosen = _chosen(tree, command)
-    matching = {name for name in chosen if _matches(name, patterns)}
+    matching = _matching(chosen, patterns)
     if ListSelect.RECURSIVEMATCH not in command.select:
         if not _chooses(command):
             at_level = [pattern for pattern in patterns if pattern.stops_at_level]
-            matching |= {name for name in tree.levels if _matches(name, at_level)}
+            matching |= _matching(tree.levels, at_level)
         yield from map(_Shown, _ordered(tree, matching))
         return
     above = {parent for name in chosen for parent in parents(name)}
     above_hidden = {parent for name in chosen - matching for parent in parents(name)}
-    shown_for_children = {name for name in above_hidden - chosen if _matches(name, patterns)}
+    shown_for_children = _matching(above_hidden - chosen, patterns)
     for name in _ordered(tree, matching | shown_for_children):
         yield _Shown(name, child_info=name in above, selected=name in matching)
 
@@ -139,5 +145,5 @@ def _ordered(tree: MailboxTree, names: set[str]) -> list[str]:
     return [name for name in tree.mailboxes if name in names] + sorted(names - tree.mailboxes.keys())
 
 
-def _matches(name: str, patterns: list[ListPattern]) -> bool:
-    return any(pattern.matches(name) for pattern in patterns)
+def _matching(names: Collection[str], patterns: list[ListPattern]) -> set[str]:
+    return set().union(*(filter(pattern.matches, names) for pattern in patterns))

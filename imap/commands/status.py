@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from imap import flags
@@ -40,21 +40,20 @@ async def put_status(session: Session, mailbox: MailboxStatus, items: Sequence[S
     if StatusItem.HIGHESTMODSEQ in items:
         session.enable_condstore()
     name = mailbox_name(mailbox.name, utf8=session.utf8)
-    if (counters := _counters(tuple(items))) is not None:
-        session.put(counters(name, mailbox))
-        return
     values = [f"{item.value} {await _value(session, mailbox, item)}" for item in items]
     session.put(b"* STATUS %b (%b)\r\n" % (name, " ".join(values).encode()))
 
 
-@lru_cache(maxsize=64)
-def _counters(items: tuple[StatusItem, ...]) -> Callable[[bytes, MailboxStatus], bytes] | None:
-    """How a response of counters alone is written: LIST asks for the same ones of each of hundreds of mailboxes."""
+def counters_line(items: Sequence[StatusItem]) -> Callable[[bytes, MailboxStatus], bytes] | None:
+    """How a response of these counters is written for a name that is encoded; None where there is more to tell.
+
+    For LIST, which asks for the same ones of each of hundreds of mailboxes.
+    """
     if not items or not _COUNTERS.keys() >= set(items):
         return None
     template = b"* STATUS %b (" + b" ".join(item.value.encode() + b" %d" for item in items) + b")\r\n"
-    names = [_COUNTERS[item] for item in items]
-    return lambda name, mailbox: template % (name, *(getattr(mailbox, counter) for counter in names))
+    ref_and_counters = attrgetter("ref", *(_COUNTERS[item] for item in items))
+    return lambda name, mailbox: template % (name, *ref_and_counters(mailbox)[1:])
 
 
 async def _value(session: Session, mailbox: MailboxStatus, item: StatusItem) -> int | str:
