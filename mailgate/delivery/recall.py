@@ -27,6 +27,8 @@ from mailgate.i18n import Language, ascii_only, translator
 from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.held import OPEN, State
 from mailgate.policy.schools import SchoolSettings, settings_of_person
+from mailgate.queue.outcome import State as Leaving
+from mailgate.queue.withdrawing import outside_of
 from mailgate.store import Dispatch, MailStore, dispatches
 from smtp.handler import Envelope, Sender, SmtpError
 from smtp.message import fields, read_header
@@ -119,6 +121,8 @@ class RecallByMail:
             traces += await report(self._database, sought)
             held = await self._database.read(partial(held_of, dispatch_id=one.dispatch_id))
             ended += sum(each.state is State.CANCELLED for each in held)
+            outside = await self._database.read(partial(outside_of, dispatch_id=one.dispatch_id))
+            ended += sum(each.state is Leaving.DELETED for each in outside)
         return tally(traces), ended
 
     def _refusal(self, language: Language, text: str, **values: int) -> SmtpError:

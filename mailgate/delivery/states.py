@@ -24,6 +24,8 @@ from mailgate.database.statement import member
 from mailgate.delivery.kinship import families
 from mailgate.moderation.held import of_dispatch
 from mailgate.policy.schools import settings_of, settings_of_person
+from mailgate.queue.outcome import State
+from mailgate.queue.withdrawing import outside_of
 from mailgate.store import Dispatch, withdrawals
 from mailgate.store.dispatches import copies_of
 from mailgate.store.schema import account
@@ -36,6 +38,12 @@ class Delivery(StrEnum):
 
     OPENED = "opened"
     DELIVERED = "delivered"
+    SENT = "sent"
+    """To an address outside: its server took it."""
+    QUEUED = "queued"
+    """To an address outside: it waits, and is tried again."""
+    FAILED = "failed"
+    """To an address outside: its writer was told."""
     TAKEN_BACK = "taken back"
     PURGED = "purged"
     HELD = "held"
@@ -76,7 +84,7 @@ class RecipientState:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A recipient, person or list, whose copy waits or was not let pass."""
+    """A recipient, person or list, whose copy waits or was not let pass; or an address outside."""
 
     address: str
     state: Delivery
@@ -136,6 +144,14 @@ _WAITING: Final = {
     "cancelled": Delivery.TAKEN_BACK,
 }
 
+_OUTSIDE: Final = {
+    State.WAITING: Delivery.QUEUED,
+    State.HELD: Delivery.QUEUED,
+    State.SENT: Delivery.SENT,
+    State.FAILED: Delivery.FAILED,
+    State.DELETED: Delivery.TAKEN_BACK,
+}
+
 
 async def report(tx: Tx, dispatch: Dispatch) -> Report:
     """What became of a message, as its writer may know it."""
@@ -156,11 +172,12 @@ async def report(tx: Tx, dispatch: Dispatch) -> Report:
         states.setdefault(number, (list_id, Delivery.NO_ACCOUNT))
     people = await _named(tx, states)
     held = [one.as_of(int(time.time())) for one in await of_dispatch(tx, dispatch.dispatch_id)]
-    waiting = (
+    waiting = [
         Waiting(one.target, _WAITING[one.state], one.decided_at or one.expires_at)
         for one in held
         if one.state in _WAITING
-    )
+    ]
+    waiting += [Waiting(one.address, _OUTSIDE[one.state], one.at) for one in await outside_of(tx, dispatch.dispatch_id)]
     return Report(dispatch, tuple(lists), tuple(people), tuple(waiting), tuple(await _families(tx, states)))
 
 

@@ -16,6 +16,7 @@ from mailgate.delivery.waiting import end, held_of
 from mailgate.delivery.whereabouts import Sought, State, Trace, own_copies, present, seek, traces
 from mailgate.moderation.deciding import Decider, Moderation
 from mailgate.policy.audit import record_in
+from mailgate.queue import withdrawing as queue
 from mailgate.store import collector, withdrawals
 from mailgate.store.withdrawals import BATCH, Copy, Kind
 
@@ -57,13 +58,15 @@ async def take_back(
     order: Order,
     progress: Progress = lambda done, total: None,
 ) -> Sought:
-    """End what of a message waits, then withdraw what was delivered; give what to look for now.
+    """End what of a message waits, here or to leave, then withdraw what was delivered; give what to look for now.
 
     In this order: what a moderator lets pass meanwhile is in mailboxes by then, and nothing comes after.
     """
     sent = sought.dispatch
     waits = await database.read(partial(held_of, dispatch_id=sent.dispatch_id, list_id=sought.list_id))
     await end(moderation, waits, Decider(order.name, order.actor, order.account_id))
+    if sought.list_id is None:
+        await database.write(partial(queue.take_back, dispatch_id=sent.dispatch_id, now=int(time.time())))
     now = await database.read(partial(seek, dispatch=sent, list_id=sought.list_id, sent=sought.sent))
     await withdraw(database, now, order, progress)
     return now

@@ -13,7 +13,6 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Text,
     and_,
     bindparam,
@@ -30,7 +29,7 @@ from mailgate.database import Row, Statement, Tx
 from mailgate.database.statement import insert, member, rows
 from mailgate.policy.stops import keep_out, stop_of
 from mailgate.queue.schedule import Priority
-from mailgate.queue.schema import WAITING, queue_destination, queued_message, queued_recipient
+from mailgate.queue.schema import IS_WAITING, WAITING, queue_destination, queued_message, queued_recipient
 from mailgate.store.retained import let_go
 from mailgate.store.schema import number
 
@@ -40,7 +39,7 @@ STOPPED: Final = 60
 """Seconds until it is looked again whether a sender is still stopped."""
 
 _r = queued_recipient.c
-_waiting: Final = literal_column("queued_recipient.state = 'waiting'", Boolean)
+_waiting: Final = _r.state == IS_WAITING
 _due = and_(_waiting, _r.domain == bindparam("domain", type_=Text), _r.due_at <= number("now"))
 _FIRST: Final = {
     priority: Statement(

@@ -14,14 +14,14 @@ from operator import itemgetter
 from typing import Final
 
 import structlog
-from sqlalchemy import and_, bindparam, delete, literal_column, select, update
+from sqlalchemy import and_, bindparam, delete, select, update
 
 from mailgate.database import Database, Row, Statement, Tx
 from mailgate.database.statement import member
 from mailgate.queue import claim as entries
 from mailgate.queue.bounces import Bounces, Kind, Told
 from mailgate.queue.outcome import State
-from mailgate.queue.schema import queue_destination, queued_message, queued_recipient
+from mailgate.queue.schema import IS_WAITING, queue_destination, queued_message, queued_recipient
 from mailgate.store import MailStore
 from mailgate.store.schema import number
 
@@ -34,9 +34,7 @@ _QUEUE_ID: Final = itemgetter(0)
 
 _r = queued_recipient.c
 _m = queued_message.c
-_quiet: Final = and_(
-    literal_column("queued_recipient.state = 'waiting'"), _r.lease_owner.is_(None), _r.notice_at <= number("now")
-)
+_quiet: Final = and_(_r.state == IS_WAITING, _r.lease_owner.is_(None), _r.notice_at <= number("now"))
 _TOLD: Final = ("number", "address", "notify", "original", "status", "code", "answer", "remote", "domain")
 _DUE: Final = Statement(
     select(_r.queue_id, *(_r[name] for name in _TOLD))

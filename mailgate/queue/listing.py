@@ -9,8 +9,6 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import (
     BigInteger,
-    Boolean,
-    ColumnElement,
     Connection,
     Row,
     Select,
@@ -29,7 +27,7 @@ from directory.schema import address
 from directory.ties import people_of
 from mailgate.policy.schools import school_id_of
 from mailgate.queue.outcome import OPEN, State
-from mailgate.queue.schema import queue_destination, queued_message, queued_recipient
+from mailgate.queue.schema import IS_WAITING, queue_destination, queued_message, queued_recipient
 
 _r = queued_recipient.c
 _m = queued_message.c
@@ -40,6 +38,7 @@ _SHOWN: Final = (
     _m.expires_at, _m.dispatch_id,
 )  # fmt: skip
 _DESTINATIONS: Final = 20
+_UNKNOWN: Final = {"failures": 0, "retry_at": 0, "answer": ""}
 
 
 class QueueError(ValueError):
@@ -136,28 +135,36 @@ def message(connection: Connection, number: str) -> list[EntryView]:
 
 
 def stats(connection: Connection) -> Stats:
-    """The queue in numbers."""
-    counts = select(_r.state, func.count(), func.sum(_r.doubts), func.min(_r.created_at)).group_by(_r.state)
+    """The queue in numbers: each is counted in an index alone."""
+    counts = select(_r.state, func.count(), func.min(_r.created_at)).group_by(_r.state)
     found = {row[0]: row[1:] for row in connection.execute(counts)}
-    waiting: ColumnElement[bool] = literal_column("queued_recipient.state = 'waiting'", Boolean)
+    doubtful = connection.scalar(select(func.sum(_r.doubts)).where(_r.doubts > literal_column("0")))
     busiest = (
-        select(_r.domain, func.count().label("waiting"), func.min(_r.created_at).label("oldest"))
-        .where(waiting)
+        select(_r.domain, func.count().label("waiting"))
+        .where(_r.state == IS_WAITING)
         .group_by(_r.domain)
         .order_by(func.count().desc(), _r.domain)
         .limit(_DESTINATIONS)
         .subquery()
     )
     d = queue_destination.c
+    oldest = (
+        select(_r.created_at)
+        .where(_r.state == IS_WAITING, _r.domain == busiest.c.domain)
+        .order_by(_r.created_at)
+        .limit(1)
+        .correlate(busiest)
+        .scalar_subquery()
+    )
     rows = connection.execute(
-        select(busiest, func.coalesce(d.failures, 0), func.coalesce(d.retry_at, 0), func.coalesce(d.answer, ""))
+        select(busiest, oldest, *(func.coalesce(d[name], none) for name, none in _UNKNOWN.items()))
         .outerjoin(queue_destination, d.domain == busiest.c.domain)
         .order_by(busiest.c.waiting.desc(), busiest.c.domain)
     )
     return Stats(
         recipients={state: found[state][0] if state in found else 0 for state in State},
-        doubtful=sum(int(one[1] or 0) for one in found.values()),
-        oldest=found[State.WAITING][2] if State.WAITING in found else None,
+        doubtful=int(doubtful or 0),
+        oldest=found[State.WAITING][1] if State.WAITING in found else None,
         destinations=[DestinationView(*row) for row in rows],
     )
 

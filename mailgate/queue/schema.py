@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, Table, Text, literal_column
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Table, Text, literal_column, text
 
 metadata: Final = MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"})
 
@@ -44,8 +44,11 @@ queued_message: Final = Table(
 
 WAITING: Final = "waiting"
 """The one state of `queued_recipient` in which something is to be done."""
-_waiting: Final = literal_column("state = 'waiting'", Boolean)
-_leased: Final = literal_column("lease_owner IS NOT NULL", Boolean)
+IS_WAITING: Final = literal_column("'waiting'", Text)
+"""The same as a part of SQL: with a parameter in its place no partial index is used."""
+_waiting: Final = text("state = 'waiting'")
+_leased: Final = text("lease_owner IS NOT NULL")
+_doubtful: Final = text("doubts > 0")
 
 
 def _index(condition: Any, *columns: str, name: str) -> Index:  # noqa: ANN401 - an SQL condition
@@ -69,8 +72,9 @@ queued_recipient: Final = Table(
     _number("done_at"),
     _index(_waiting, "domain", "priority", "due_at", name="ix_queued_recipient_claim"),
     _index(_waiting, "domain", "due_at", name="ix_queued_recipient_due"),
-    _index(_waiting, "notice_at", name="ix_queued_recipient_notice"),
+    _index(_waiting, "state", "notice_at", name="ix_queued_recipient_notice"),
     _index(_leased, "lease_owner", name="ix_queued_recipient_lease"),
+    _index(_doubtful, "doubts", name="ix_queued_recipient_doubts"),
     Index(None, "state", "created_at", "queue_id", "number"),
     Index(None, "domain", "created_at", "queue_id", "number"),
     comment="One recipient of it. due_at: when it is tried next, or, while lease_owner is at it, when that lease ends; "

@@ -34,13 +34,13 @@ class Answer:
 
     @property
     def temporary(self) -> bool:
-        """Whether another attempt may do better."""
-        return 400 <= self.code < 500  # noqa: PLR2004 - the classes of reply codes
+        """Whether another attempt may do better: so it is with an answer out of place, too."""
+        return not (self.positive or self.permanent)
 
     @property
     def permanent(self) -> bool:
         """Whether the recipient is refused for good."""
-        return not (self.positive or self.temporary)
+        return 500 <= self.code < 600  # noqa: PLR2004 - the classes of reply codes
 
     def softened(self) -> Answer:
         """The same as a temporary refusal: what is wrong is to be mended here, not in the message."""

@@ -1,0 +1,66 @@
+"""A message that was sent, as far as it leaves: what became of each address outside, and taking back what waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Text, and_, bindparam, select, update
+
+from mailgate.database import Statement, Tx
+from mailgate.queue import claim as entries
+from mailgate.queue.outcome import State
+from mailgate.queue.schema import queued_message, queued_recipient
+from mailgate.store.schema import number
+
+_r = queued_recipient.c
+_m = queued_message.c
+_of_dispatch: Final = _m.dispatch_id == bindparam("dispatch", type_=Text)
+_OUTSIDE: Final = Statement(
+    select(_r.address, _r.state, _r.code, _r.status, _r.answer, _r.done_at, _r.due_at)
+    .join_from(queued_message, queued_recipient, _r.queue_id == _m.queue_id)
+    .where(_of_dispatch)
+    .order_by(_r.queue_id, _r.number)
+)
+_QUEUED: Final = Statement(select(_m.queue_id).where(_of_dispatch, _m.done_at == 0).order_by(_m.queue_id))
+_DELETE: Final = Statement(
+    update(queued_recipient)
+    .where(
+        and_(_r.queue_id == number("of"), _r.done_at == 0, _r.lease_owner.is_(None)),
+    )
+    .values(state=State.DELETED.value, due_at=0, done_at=number("now"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideState:
+    """An address outside, and what became of its copy; `answer` is the last one of its server."""
+
+    address: str
+    state: State
+    answer: str
+    at: int
+    """When that was, or when it is tried next: seconds since the epoch."""
+
+
+async def outside_of(tx: Tx, dispatch_id: str) -> list[OutsideState]:
+    """The addresses outside that a message goes or went to, as long as the queue knows."""
+    return [
+        OutsideState(to, State(state), f"{code} {status} {answer}" if code else answer, done_at or due_at)
+        for to, state, code, status, answer, done_at, due_at in await tx.all(_OUTSIDE, dispatch=dispatch_id)
+    ]
+
+
+async def take_back(tx: Tx, dispatch_id: str, now: int) -> int:
+    """Delete what of a message waits to leave, and let its content go; give the number of recipients.
+
+    What a process is sending at this moment is not taken back.
+    """
+    taken = 0
+    for (queue_id,) in await tx.all(_QUEUED, dispatch=dispatch_id):
+        await entries.lock(tx, queue_id)
+        entry = await entries.find(tx, queue_id)
+        taken += await tx.run(_DELETE, of=queue_id, now=now)
+        if entry is not None:
+            await entries.end_if_done(tx, entry, now)
+    return taken
