@@ -55,6 +55,8 @@ class _Lane:
 
     domains: dict[str, None] = field(default_factory=dict)
     runners: int = 0
+    claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One at a time, so that two runners do not part the recipients of one message."""
 
 
 class Worker:
@@ -165,8 +167,9 @@ class Worker:
                 while lane.domains and not self._stopping:
                     domain = next(iter(lane.domains))
                     del lane.domains[domain]
-                    begun = time.monotonic()
-                    claimed = await self._claim(domain)
+                    async with lane.claiming:
+                        begun = time.monotonic()
+                        claimed = await self._claim(domain)
                     if not claimed:
                         continue
                     lane.domains[domain] = None  # there may be more: for this runner, and for another one
