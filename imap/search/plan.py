@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 from imap.backend import Entry, TextKey, TextScope
 from imap.collation import fold
-from imap.flags import KEYWORD_SHIFT, marks
+from imap.flags import KEYWORD_SHIFT, marked, marks
 from imap.objectid import email_id
 from imap.parsing import search_keys as keys
 from imap.parsing.search_keys import SearchKey, When
@@ -266,7 +266,7 @@ def _select_flag(mask: int, view: SearchView, *, there: bool) -> Select:
 
     def select(_: Facts, positions: Sequence[int]) -> Sequence[int]:
         if isinstance(positions, range):
-            return list(compress(positions, marks(flags[positions.start : positions.stop], mask, there=there)))
+            return marked(positions, marks(flags[positions.start : positions.stop], mask, there=there))
         return [position for position in positions if bool(flags[position] & mask) is there]
 
     return select

@@ -84,16 +84,17 @@ class SqliteDatabase:
         if turns:
             self._slow[code] = turns - 1, patience
         else:
-            start = time.monotonic()
+            start, interrupted = time.monotonic(), False
             try:
                 return self._read_inline(work, start + _ALLOWANCE)
             except _TooLong:
-                pass
+                interrupted = True
             finally:
-                if time.monotonic() > start + _ALLOWANCE:
-                    # doubled each time: once may be the machine's fault, not the unit's
+                if interrupted or time.monotonic() > start + _ALLOWANCE:
+                    # once may be the machine's fault: others had the processor during a short read
+                    turns = 1 if interrupted or patience else 0
                     patience = min(max(2 * patience, _PATIENCE[0]), _PATIENCE[1])
-                    self._slow[code] = patience, patience
+                    self._slow[code] = turns * patience, patience
                 elif patience:
                     del self._slow[code]
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_in_thread, work)

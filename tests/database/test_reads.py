@@ -97,6 +97,33 @@ async def test_a_unit_that_was_slow_goes_to_a_thread_for_a_while(sqlite: Databas
     assert await task == 1
 
 
+async def test_a_short_unit_that_was_held_up_once_goes_to_no_thread(sqlite: Database) -> None:
+    held_up = True
+
+    async def count(tx: Tx) -> int:
+        if held_up:
+            time.sleep(0.01)  # noqa: ASYNC251 - as when others have the processor
+        return len(await tx.all(COUNT))
+
+    async def is_over_at_once() -> bool:
+        task = asyncio.ensure_future(sqlite.read(count))
+        await asyncio.sleep(0)
+        done = task.done()
+        assert await task == 1
+        return done
+
+    assert await is_over_at_once()
+    assert await is_over_at_once()
+    assert not await is_over_at_once()
+    held_up = False
+    while not await is_over_at_once():
+        pass
+    held_up = True
+    assert await is_over_at_once()
+    held_up = False
+    assert await is_over_at_once()
+
+
 @pytest.mark.parametrize("statements", [1, 2])
 async def test_a_read_cannot_write(database: Database, statements: int) -> None:
     async def work(tx: Tx) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imap.backend import Account, MailboxRef
-from imap.flags import KEYWORD_SHIFT, MAX_KEYWORDS, SEEN, marks
+from imap.flags import KEYWORD_SHIFT, MAX_KEYWORDS, SEEN, marked, marks
 from imap.selected.mailbox import SharedMailbox
 from imap.selected.view import View
 
@@ -21,6 +21,13 @@ BITS = KEYWORD_SHIFT + MAX_KEYWORDS
 def test_an_octet_for_each_message(*, flags: list[int], bit: int, there: bool) -> None:
     assert list(marks(array("q", flags), 1 << bit, there=there)) == [(mask >> bit & 1) == there for mask in flags]
     assert list(marks(array("q", flags), 0, there=there)) == [int(not there)] * len(flags)
+
+
+@given(octets=st.binary().map(lambda text: bytes(value < 20 for value in text)), start=st.integers(0, 9))
+def test_where_the_marks_are(octets: bytes, start: int) -> None:
+    positions = range(start, start + len(octets))
+    assert marked(positions, octets) == [position for position in positions if octets[position - start]]
+    assert marked(positions, b"\1" * len(octets)) == list(positions)
 
 
 @pytest.mark.parametrize("first", [0, 1, 2, 8_192, 8_193, 20_000])
