@@ -21,6 +21,7 @@ from mailgate.accounts import Accounts
 from mailgate.accounts.imap_sign_in import ImapSignIn
 from mailgate.config import ConfigError, Settings
 from mailgate.database import open_database
+from mailgate.delivery.notices import Notices
 from mailgate.delivery.submission import Submission
 from mailgate.delivery.welcoming import Welcoming
 from mailgate.i18n import ImapTexts
@@ -119,7 +120,7 @@ class Gateway:
 
         ports = [sock.getsockname()[1] for sock in (*sockets.imap, *sockets.imap_starttls)]
         service = service_of(settings, base_url(settings, sockets.web), next(iter(ports), 0))
-        moderation = Moderation(database, store, service)
+        moderation = Moderation(database, store, service, notices=Notices(database, settings))
         imap_server = ImapServer(
             ImapSignIn(accounts, store.account),
             ssl_context=self._tls.context,

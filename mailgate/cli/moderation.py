@@ -20,6 +20,7 @@ from mailgate.cli.context import (
 )
 from mailgate.config import Settings
 from mailgate.database import Database
+from mailgate.delivery.notices import Notices
 from mailgate.moderation import held as table
 from mailgate.moderation.deciding import (
     DecidedError,
@@ -126,7 +127,7 @@ def _decide(
 
 
 def _desk(settings: Settings, opened: Database) -> Moderation:
-    return Moderation(opened, MailStore(opened), service_of(settings))
+    return Moderation(opened, MailStore(opened), service_of(settings), notices=Notices(opened, settings))
 
 
 def _told(work: Coroutine[Any, Any, T], number: str) -> T:

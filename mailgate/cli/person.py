@@ -32,7 +32,8 @@ from mailgate.cli.context import (
 from mailgate.cli.lists.common import Reason, print_changes
 from mailgate.cli.mail import show
 from mailgate.families import Outcome
-from mailgate.policy.audit import operator
+from mailgate.policy.audit import operator, record
+from mailgate.queue.wishes import WishView, choose, chosen
 
 app = typer.Typer(help="Parents: entered twice, excluded by a school.", no_args_is_help=True)
 
@@ -204,3 +205,33 @@ def _change(
     print_changes(done.lists)
     if dry_run:
         console.print("This was a rehearsal: nothing was changed.")
+
+
+@app.command(epilog="Example: mailgate person outside lea.martin@ent.example.org --to lea@example.net")
+def outside(
+    context: typer.Context,
+    guardian: Guardian,
+    *,
+    to: Annotated[str | None, typer.Option(help="Where this person wants to be told that a message came.")] = None,
+    none: Annotated[bool, typer.Option("--none", help="Nowhere.")] = False,
+    json: Json = False,
+) -> None:
+    """Show or change where a relative is told, outside, that a message came: as the relative asked for.
+
+    It takes effect where a school of the children wants it too: `mailgate school set UAI outside notify`.
+    """
+
+    def work(connection: Connection) -> WishView:
+        found = choose(connection, guardian, to)
+        record(connection, "person outside", guardian, "to an address outside" if to else "nowhere")
+        return found
+
+    settings = settings_of(context)
+    if to is not None or none:
+        shown = apply(settings, work)
+    else:
+        shown = run(in_transaction(settings, lambda connection: chosen(connection, guardian)))
+    if json:
+        print_json(shown)
+    else:
+        print_table("Person", "To", rows=[(shown.person, shown.to or "nowhere")])

@@ -24,6 +24,7 @@ from mailgate.delivery import posting, recipients, success
 from mailgate.delivery.brakes import Brakes
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.list_commands import ListCommands, Wish
+from mailgate.delivery.notices import Notices
 from mailgate.delivery.outside import Outside
 from mailgate.delivery.recall import RecallByMail
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
@@ -71,6 +72,7 @@ class Submission(SmtpSignIn):
         self._hostname = settings.gateway.hostname
         self._brakes = Brakes(database, settings.gateway)
         self._outside = Outside(settings.queue, language)
+        self._notices = Notices(database, settings)
         self._language = settings.gateway.language
         self._translate = translator(settings.gateway.language)
 
@@ -273,6 +275,7 @@ class Submission(SmtpSignIn):
                 parcels.append(await self._report_success(envelope, wanted, prepared, parcels))
             if to.outside:
                 self._outside.add(parcels, envelope, to.outside, copies, dispatch_id=identity)
+            parcels += await self._notices.parcels(parcels, dispatch.author_id, dispatch.at)
             await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),

@@ -14,6 +14,7 @@ import mailgate.moderation.schema
 import mailgate.policy.audit
 import mailgate.policy.schema
 import mailgate.queue.schema
+import mailgate.queue.wishes
 import mailgate.store.schema
 import mailgate.store.search.schema
 import mailgate.transfer.schema
@@ -27,4 +28,5 @@ METADATA: Final[tuple[MetaData, ...]] = (
     mailgate.policy.schema.metadata,
     mailgate.moderation.schema.metadata,
     mailgate.queue.schema.metadata,
+    mailgate.queue.wishes.metadata,
 )

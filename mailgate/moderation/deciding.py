@@ -18,6 +18,7 @@ from imap.message import readable_text
 from mailgate.database import Database, Statement, Tx
 from mailgate.delivery import recipients, success
 from mailgate.delivery.copies import Copies
+from mailgate.delivery.notices import Notices
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
 from mailgate.delivery.reports import Reported, Reporter
 from mailgate.delivery.success import Wish
@@ -105,12 +106,20 @@ class Moderation:
     """Decides about held messages, for people with tokens, for administrators, and for the clock."""
 
     def __init__(
-        self, database: Database, store: MailStore, service: Service, clock: Callable[[], float] = time.time
+        self,
+        database: Database,
+        store: MailStore,
+        service: Service,
+        clock: Callable[[], float] = time.time,
+        *,
+        notices: Notices | None = None,
     ) -> None:
+        """`notices` tells relatives outside of what is approved; None: nobody is told."""
         self._database = database
         self._store = store
         self.service = service
         self._clock = clock
+        self._notices = notices
         self._key: bytes | None = None
 
     async def ticket(self, token: str) -> Ticket | None:
@@ -242,6 +251,8 @@ class Moderation:
                 siblings = await self._database.read(partial(table.siblings_of, content_id=found.content_id))
                 try:
                     parcels = await self._parcels(found, after, siblings, by, stack)
+                    if after.state in DELIVERED and self._notices is not None:
+                        parcels += await self._notices.parcels(parcels, after.author_id or after.sender_id, now)
                     first = _writing(found, after, siblings, by)
                     await self._store.deliver_all(parcels, first=first, dispatch=_dispatch(after))
                 except _ChangedError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select
@@ -26,6 +26,8 @@ class SchoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """In which refusals and notices are written; None: the gateway's."""
     opened_shown: bool = False
     """Whether who writes to this school's people and lists may know who opened a message."""
+    outside: Literal["none", "notify"] = "none"
+    """Whether relatives of its pupils who want it are told at an address outside that a message came."""
     recall_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] = 10
     """For how long a sender may take back a message where it is unread; 0: not at all."""
 

@@ -6,10 +6,15 @@ import asyncio
 from collections import Counter
 from email import message_from_bytes
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, insert, select
 
+from directory.nomenclature import LEGAL_GUARDIAN
+from directory.schema import address, enrolment, guardian, school
 from mailgate.database import Statement, open_database
+from mailgate.database.batch import batch_engine
+from mailgate.policy.schema import school_setting
 from mailgate.queue.schema import queued_recipient
+from mailgate.queue.wishes import outside_wish
 from tests.processes.conftest import Start
 from tests.processes.serving import Serving
 from tests.queue.conftest import addresses
@@ -59,11 +64,30 @@ async def test_every_message_leaves_though_the_gateway_is_killed(start: Start, s
     assert twice <= row[0], "what may have gone out twice is counted"
 
 
+def _wants_to_be_told(connection: Connection, reader: str, child: str) -> None:
+    """Have `reader` be told outside, as a guardian of `child`, whose school wants it too."""
+    numbers = {row.address: row.person_id for row in connection.execute(select(address))}
+    school_id = connection.scalar(select(school.c.school_id))
+    connection.execute(
+        insert(guardian).values(pupil_id=numbers[child], person_id=numbers[reader], link=1, legal=LEGAL_GUARDIAN)
+    )
+    connection.execute(insert(enrolment).values(person_id=numbers[child], school_id=school_id, mef="", level=""))
+    connection.execute(insert(school_setting).values(school_id=school_id, name="outside", value="notify"))
+    row = {"person_id": numbers[reader], "address": "home@example.net", "notified_at": 0}
+    connection.execute(insert(outside_wish).values(row))
+
+
 async def test_a_message_for_inside_and_outside_goes_both_ways(start: Start) -> None:
+    """And who is told outside of what comes in is told."""
     async with Sink() as sink:
         serving = await asyncio.to_thread(start, queue=settings(sink))
+        async with batch_engine(serving.url) as engine, engine.begin() as connection:
+            await connection.run_sync(_wants_to_be_told, serving.pupil, serving.teacher)
         await asyncio.to_thread(submit, serving, range(1))
-        [taken] = await sink.wait(1)
+        first, second = await sink.wait(2)
+        taken, told = (first, second) if "p0@" in first.rcpt[0] else (second, first)
+        assert addresses(told.rcpt) == ["home@example.net"]
+        assert b"N0" not in told.data
 
         def look() -> bytes:
             with serving.imap() as inbox:
