@@ -1,18 +1,22 @@
-"""Who manages a list, and who moderates it: people, or the members of a list such as direction@."""
+"""Who manages a list, and who moderates it: people, or the members of a list such as direction@.
+
+Who stands for a person that was merged has that person's rights too, for as long as the two are one.
+"""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Text, and_, bindparam, case, delete, func, insert, or_, select
+from sqlalchemy import BigInteger, Connection, Text, and_, bindparam, case, delete, func, insert, literal, or_, select
 
 from directory.list_adjustments import find_person
 from directory.list_definitions import Author, find
 from directory.list_graph import ListError
 from directory.list_membership import OneList
 from directory.list_schema import list_delegate
-from directory.schema import ACTIVE, address, list_, list_member, person
+from directory.merged import current, stands_for
+from directory.schema import ACTIVE, Id, address, list_, list_member, person
 from directory.sql import lock
 
 PERSON, LIST = "person", "list"
@@ -49,7 +53,7 @@ PEOPLE_WITH_ROLE = (
     .where(
         person.c.state == ACTIVE,
         or_(
-            person.c.person_id.in_(select(_table.grantee_id).where(_of_role, _table.grantee == PERSON)),
+            person.c.person_id.in_(select(current(_table.grantee_id)).where(_of_role, _table.grantee == PERSON)),
             person.c.person_id.in_(select(list_member.c.person_id).join(list_delegate, _through_list).where(_of_role)),
         ),
     )
@@ -63,7 +67,7 @@ HAS_ROLE = (
     .where(
         _of_role,
         or_(
-            and_(_table.grantee == PERSON, _table.grantee_id == bindparam("person_id", type_=BigInteger)),
+            and_(_table.grantee == PERSON, stands_for(bindparam("person_id", type_=BigInteger), _table.grantee_id)),
             and_(
                 _table.grantee == LIST,
                 _table.grantee_id.in_(
@@ -98,8 +102,9 @@ def remove(connection: Connection, one: OneList, whom: str, role: Role) -> str:
     """Take a right back. Raises ListError when it was not given."""
     lock(connection)
     grantee, grantee_id, who = _grantee(connection, whom)
-    row = (_table.list_id == one.list_id, _table.grantee == grantee, _table.grantee_id == grantee_id)
-    if not connection.execute(delete(list_delegate).where(*row, _table.role == role.value)).rowcount:
+    theirs = and_(_table.grantee == grantee, stands_for(literal(grantee_id, Id), _table.grantee_id))
+    row = (_table.list_id == one.list_id, theirs, _table.role == role.value)
+    if not connection.execute(delete(list_delegate).where(*row)).rowcount:
         raise ListError(f"{who} may not {role} {one.address} by a right of its own")
     return who
 
@@ -118,7 +123,8 @@ def _grantee(connection: Connection, whom: str) -> tuple[str, int, str]:
 
 def delegates(connection: Connection, list_id: int) -> list[Delegate]:
     """Who may manage and moderate a list."""
-    of_person = and_(_table.grantee == PERSON, address.c.person_id == _table.grantee_id, address.c.is_primary.is_(True))
+    whose = address.c.person_id == current(_table.grantee_id)
+    of_person = and_(_table.grantee == PERSON, whose, address.c.is_primary.is_(True))
     of_list = and_(_table.grantee == LIST, list_.c.list_id == _table.grantee_id)
     who = case((_table.grantee == PERSON, address.c.address), else_=list_.c.address)
     rows = connection.execute(

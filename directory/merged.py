@@ -18,5 +18,9 @@ def current(person: ColumnElement[int]) -> ColumnElement[int]:
 
 def stands_for(person: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[bool]:
     """Whether `person` is `other`, or somebody whom `other` was merged into."""
-    dropped: Any = select(person_merge.c.dropped_id).where(person_merge.c.root_id == person)
-    return or_(other == person, other.in_(dropped))
+    return or_(other == person, other.in_(merged_into(person)))
+
+
+def merged_into(person: ColumnElement[int]) -> Any:  # noqa: ANN401 - a select
+    """Subquery: those whom `person` stands for."""
+    return select(person_merge.c.dropped_id).where(person_merge.c.root_id == person)

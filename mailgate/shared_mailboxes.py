@@ -13,15 +13,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, literal, select, update
 
 from directory.addresses import TakenAddressError
 from directory.list_membership import adjusting, follow
 from directory.local import add_person
+from directory.merged import current, stands_for
 from directory.nomenclature import Profile
 from directory.queries import MEMBER_IDS
 from directory.report import ImportReport, Kind
-from directory.schema import LEFT, address, class_, list_, person, school
+from directory.schema import LEFT, Id, address, class_, list_, person, school
 from imap.backend import HIERARCHY_DELIMITER
 from imap.rights import Rights, letters, parse_rights
 from mailgate.config import Shared
@@ -155,14 +156,14 @@ def everything(connection: Connection) -> list[SharedMailbox]:
 
 def grants(connection: Connection, account_id: int) -> list[Grant]:
     """Who has which rights on the account's INBOX, which stands for all."""
-    of_person = and_(acl.c.grantee == PERSON, address.c.person_id == acl.c.grantee_id, address.c.is_primary)
+    of_person = and_(acl.c.grantee == PERSON, address.c.person_id == current(acl.c.grantee_id), address.c.is_primary)
     of_list = and_(acl.c.grantee == LIST, list_.c.list_id == acl.c.grantee_id)
     rows = connection.execute(
         select(func.coalesce(address.c.address, list_.c.address), acl.c.grantee, acl.c.negative, acl.c.rights)
         .select_from(acl.outerjoin(address, of_person).outerjoin(list_, of_list))
         .where(acl.c.account_id == account_id, acl.c.mailbox_id == INBOX_ID)
     )
-    return sorted(Grant(who or "?", kind, bool(negative), rights) for who, kind, negative, rights in rows)
+    return sorted({Grant(who or "?", kind, bool(negative), rights) for who, kind, negative, rights in rows})
 
 
 def grantee(connection: Connection, wanted: str) -> tuple[str, int]:
@@ -191,7 +192,7 @@ def grant(connection: Connection, account_id: int, whom: tuple[str, int], rights
         delete(acl).where(
             acl.c.account_id == account_id,
             acl.c.grantee == kind,
-            acl.c.grantee_id == grantee_id,
+            stands_for(literal(grantee_id, Id), acl.c.grantee_id),
         )
     )
     if rights:

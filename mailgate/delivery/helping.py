@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, Text, and_, bindparam, select
 from directory.list_delegates import HAS_ROLE, LIST, PERSON, Role
 from directory.list_schema import list_delegate
 from directory.list_settings import SETTINGS_OF_LIST, ListSettings, Posting, from_row
+from directory.merged import current
 from directory.reserved import HELP, MANAGE
 from directory.schema import ACTIVE, address, list_, person
 from mailgate.database import Database, Statement, Tx
@@ -41,11 +42,14 @@ _SETTINGS: Final = Statement(SETTINGS_OF_LIST)
 _manages = and_(
     list_delegate.c.list_id == bindparam("list_id", type_=BigInteger), list_delegate.c.role == Role.MANAGE.value
 )
+_manager_ids = select(current(list_delegate.c.grantee_id)).where(_manages, list_delegate.c.grantee == PERSON)
 _MANAGERS: Final = Statement(
     select(person.c.display, address.c.address, person.c.profile)
-    .join(list_delegate, and_(list_delegate.c.grantee == PERSON, list_delegate.c.grantee_id == person.c.person_id))
     .join(address, and_(address.c.person_id == person.c.person_id, address.c.is_primary.is_(True)))
-    .where(_manages, person.c.state == ACTIVE)
+    .where(
+        person.c.person_id.in_(_manager_ids),
+        person.c.state == ACTIVE,
+    )
     .order_by(person.c.sn, person.c.given, person.c.person_id)
 )
 _MANAGING_LISTS: Final = Statement(

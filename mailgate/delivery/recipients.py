@@ -11,6 +11,7 @@ from sqlalchemy import and_, bindparam, func, or_, select
 
 from directory.addresses import lists_named
 from directory.list_schema import list_setting
+from directory.merged import stands_for
 from directory.schema import address, cite, list_, list_member, person
 from imap.rights import Rights, parse_rights
 from mailgate.database import Statement, Tx
@@ -65,7 +66,7 @@ _SENDS_AS: Final = Statement(
     .where(
         acl.c.mailbox_id == INBOX_ID,
         or_(
-            and_(acl.c.grantee == PERSON, acl.c.grantee_id == bindparam("account_id")),
+            and_(acl.c.grantee == PERSON, stands_for(bindparam("account_id"), acl.c.grantee_id)),
             and_(
                 acl.c.grantee == LIST,
                 acl.c.grantee_id.in_(

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, or_, select, union
 
 from directory.list_schema import list_delegate
+from directory.merged import current
 from directory.schema import address, list_, list_member, person
 from directory.ties import schools_of
 from mailgate.database import Row, Statement, Tx
@@ -49,7 +50,7 @@ _of_list = and_(
 )
 _DELEGATES: Final = _people(
     union(
-        select(list_delegate.c.grantee_id).where(_of_list, list_delegate.c.grantee == PERSON),
+        select(current(list_delegate.c.grantee_id)).where(_of_list, list_delegate.c.grantee == PERSON),
         select(list_member.c.person_id)
         .join(list_delegate, list_delegate.c.grantee_id == list_member.c.list_id)
         .where(_of_list, list_delegate.c.grantee == LIST),

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select, union_all
 
+from directory.merged import merged_into, stands_for
 from directory.schema import address, list_member
 from imap.backend import OTHER_USERS, SHARED, MailboxRef
 from imap.errors import MailboxNotFound, NotPermitted
@@ -63,7 +64,8 @@ class Share(NamedTuple):
 def _applies(grantee: ColumnElement[str], grantee_id: ColumnElement[int]) -> ColumnElement[bool]:
     lists = select(list_member.c.list_id).where(list_member.c.person_id == bindparam("reader_id"))
     return or_(
-        and_(grantee == PERSON, grantee_id == bindparam("reader_id")), and_(grantee == LIST, grantee_id.in_(lists))
+        and_(grantee == PERSON, stands_for(bindparam("reader_id"), grantee_id)),
+        and_(grantee == LIST, grantee_id.in_(lists)),
     )
 
 
@@ -93,6 +95,7 @@ def _shares(*condition: ColumnElement[bool], through_list: bool) -> Any:  # noqa
 _SHARES: Final = Statement(
     union_all(
         _shares(acl.c.grantee == PERSON, acl.c.grantee_id == bindparam("reader_id"), through_list=False),
+        _shares(acl.c.grantee == PERSON, acl.c.grantee_id.in_(merged_into(bindparam("reader_id"))), through_list=False),
         _shares(acl.c.grantee == LIST, list_member.c.person_id == bindparam("reader_id"), through_list=True),
     )
 )

@@ -6,11 +6,13 @@ answered alike.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Final, NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, func, select
 
 from directory.addresses import lists_named
+from directory.merged import current, stands_for
 from directory.nomenclature import Profile
 from directory.queries import MEMBER_IDS, WORKPLACES_OF_PERSON
 from directory.schema import ACTIVE, address, list_, person, school
@@ -32,12 +34,17 @@ MAX_ENTRIES: Final = 200
 _REFUSED: Final = "This mailbox cannot be shared with them"
 
 _of_mailbox = (acl.c.account_id == bindparam("account_id"), acl.c.mailbox_id == bindparam("mailbox_id"))
+_theirs = address.c.person_id == current(acl.c.grantee_id)
 _READ: Final = Statement(
     select(func.coalesce(address.c.address, list_.c.address), acl.c.negative, acl.c.rights)
     .select_from(
         acl.outerjoin(
             address,
-            and_(acl.c.grantee == PERSON, address.c.person_id == acl.c.grantee_id, address.c.is_primary.is_(True)),
+            and_(
+                acl.c.grantee == PERSON,
+                address.c.person_id == current(acl.c.grantee_id),
+                address.c.is_primary.is_(True),
+            ),
         ).outerjoin(list_, and_(acl.c.grantee == LIST, list_.c.list_id == acl.c.grantee_id))
     )
     .where(*_of_mailbox)
@@ -48,7 +55,7 @@ _OF_OWNER: Final = Statement(
 _entry = (
     *_of_mailbox,
     acl.c.grantee == bindparam("kind"),
-    acl.c.grantee_id == bindparam("id"),
+    stands_for(bindparam("id"), acl.c.grantee_id),
     acl.c.negative == bindparam("minus"),
 )
 _HELD: Final = Statement(select(acl.c.rights).where(*_entry))
@@ -106,11 +113,11 @@ async def read(tx: Tx, reader_id: int, name: str) -> list[AclEntry]:
     place, ref = await _administered(tx, reader_id, name)
     owner = await tx.one(_OF_OWNER, account_id=place.account_id) if _has_owner(place) else None
     rows = await tx.all(_READ, account_id=ref.account_id, mailbox_id=ref.mailbox_id)
-    entries = [
-        AclEntry(f"-{identifier}" if negative else identifier, parse_rights(rights))
-        for identifier, negative, rights in rows
-        if identifier
-    ]
+    found: defaultdict[str, Rights] = defaultdict(lambda: Rights.NONE)
+    for identifier, negative, rights in rows:
+        if identifier:
+            found[f"-{identifier}" if negative else identifier] |= parse_rights(rights)
+    entries = [AclEntry(identifier, rights) for identifier, rights in found.items()]
     return [*([AclEntry(owner[0], Rights.ALL)] if owner else []), *sorted(entries)]
 
 
@@ -122,16 +129,20 @@ async def change(tx: Tx, reader_id: int, name: str, identifier: str, how: AclCha
     if grantee is None or (grantee.kind, grantee.grantee_id) == (PERSON, place.account_id):
         raise NotPermitted(_REFUSED)
     key = _key(ref, grantee, minus=negative)
-    row = await tx.one(_HELD, **key)
-    held = parse_rights(row[0]) if row is not None else Rights.NONE
+    rows = await tx.all(_HELD, **key)
+    held = Rights.NONE
+    for row in rows:
+        held |= parse_rights(row[0])
     wanted = {AclChange.REPLACE: rights, AclChange.ADD: held | rights, AclChange.REMOVE: held & ~rights}[how]
     if wanted & ~held and not grantee.welcome:
         raise NotPermitted(_REFUSED)
     if not wanted:
         await tx.run(_REMOVE, **key)
     else:
+        if rows:  # also what was given to a person who was merged into this one since: what is granted now stands alone
+            await tx.run(_REMOVE, **key)
         count = await tx.one(_COUNT, account_id=ref.account_id, mailbox_id=ref.mailbox_id)
-        if row is None and count is not None and count[0] >= MAX_ENTRIES:
+        if not rows and count is not None and count[0] >= MAX_ENTRIES:
             raise CommandRefused(
                 "A mailbox is shared with {here} people and lists at most", here=MAX_ENTRIES, code="LIMIT"
             )

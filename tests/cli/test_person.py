@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from imap.rights import Rights
 from tests.cli.command import Command
+from tests.cli.test_shared import rights
 from tests.policy.academy import Account, accounts, lists
 
 UAI = "0131001T"
@@ -98,6 +100,35 @@ def test_two_are_merged_and_parted(either: Command) -> None:
     assert drop.address in members(either, class_of(drop))
     shown = either.good("account", "show", drop.address, "--json").json
     assert (shown["addresses"], shown["state"]) == ([drop.address], "active")
+
+
+def test_rights_pass_on_while_two_are_one(either: Command) -> None:
+    keep, drop = parents()[:2]
+    office, name = "ape@clg-frederic-mistral.ent.example.org", "Shared/APE"
+    either.good("shared", "create", "APE", "--address", office, "--school", "0131001T")
+    either.good("shared", "grant", "APE", drop.address, "--rights", "send")
+    of_parents = class_of(drop)
+    either.good("list", "delegate", "add", of_parents, drop.address, "--role", "moderate")
+
+    def delegates() -> list[str]:
+        return [one["who"] for one in either.good("list", "describe", of_parents, "--json").json["delegates"]]
+
+    def holders() -> list[str]:
+        return [one["who"] for one in either.good("shared", "show", "APE", "--json").json["grants"]]
+
+    assert (rights(either, keep.address, name), delegates(), holders()) == (Rights.NONE, [drop.address], [drop.address])
+    given = rights(either, drop.address, name)
+    assert Rights.SEND_AS in given
+    either.good("person", "merge", keep.address, drop.address)
+    assert (rights(either, keep.address, name), delegates(), holders()) == (given, [keep.address], [keep.address])
+    either.good("person", "split", drop.address)
+    assert (rights(either, keep.address, name), delegates(), holders()) == (Rights.NONE, [drop.address], [drop.address])
+    either.good("person", "merge", keep.address, drop.address)
+    either.good("list", "delegate", "remove", of_parents, keep.address, "--role", "moderate")
+    either.good("shared", "revoke", "APE", keep.address)
+    assert (rights(either, keep.address, name), delegates(), holders()) == (Rights.NONE, [], [])
+    either.good("person", "split", drop.address)
+    either.good("shared", "delete", "APE", "--yes")
 
 
 def test_who_signs_in_is_not_dropped_by_accident(academy: Command) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from directory import schema as directory
+from directory.family_schema import person_merge
 from directory.list_schema import list_alias
 from imap.backend import Account
 from mailgate.database import Database
@@ -17,7 +18,7 @@ from tests.support.templates import Fill, filled_by
 
 ACCOUNTS = range(1, 31)
 ASKED_OF_THE_DIRECTORY = [directory.cite, directory.school, directory.person, directory.address]
-ASKED_OF_THE_DIRECTORY += [directory.list_, directory.list_member, list_alias]
+ASKED_OF_THE_DIRECTORY += [directory.list_, directory.list_member, list_alias, person_merge]
 
 
 def _asked_of_the_directory(connection: Connection) -> None:
