@@ -8,14 +8,15 @@ Implementations raise the exceptions of `imap.errors`.
 from imap.backend.account import Account
 from imap.backend.acl import AclChange, AclEntry, Grantable
 from imap.backend.annotations import SERVER, AnnotationChange, AnnotationChanges
-from imap.backend.changes import Change, Changes, Hint, Snapshot
+from imap.backend.changes import EVERYTHING, Change, Changes, Hint, Known, Snapshot, Vanished
 from imap.backend.mailboxes import HIERARCHY_DELIMITER, OTHER_USERS, SHARED, MailboxRef, MailboxStatus, Quota
-from imap.backend.marking import FlagAction, FlagRule, Marking, Stored
+from imap.backend.marking import FlagAction, Marking, Stored
 from imap.backend.messages import Appended, Copied, Entry, NewMessage, Rendered, Rendering, Replaced
 from imap.backend.sign_in import Backend, Peer, SaslExchange
 from imap.backend.texts import TextHits, TextKey, TextScope
 
 __all__ = [
+    "EVERYTHING",
     "HIERARCHY_DELIMITER",
     "OTHER_USERS",
     "SERVER",
@@ -32,9 +33,9 @@ __all__ = [
     "Copied",
     "Entry",
     "FlagAction",
-    "FlagRule",
     "Grantable",
     "Hint",
+    "Known",
     "MailboxRef",
     "MailboxStatus",
     "Marking",
@@ -50,4 +51,5 @@ __all__ = [
     "TextHits",
     "TextKey",
     "TextScope",
+    "Vanished",
 ]

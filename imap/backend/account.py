@@ -7,7 +7,7 @@ from typing import Protocol
 
 from imap.backend.acl import AclChange, AclEntry, Grantable
 from imap.backend.annotations import AnnotationChanges
-from imap.backend.changes import Changes, Hint, Snapshot
+from imap.backend.changes import Changes, Hint, Known, Snapshot, Vanished
 from imap.backend.mailboxes import MailboxRef, MailboxStatus, Quota
 from imap.backend.marking import FlagAction, Marking, Stored
 from imap.backend.messages import Appended, Copied, Entry, NewMessage, Rendered, Rendering, Replaced
@@ -85,8 +85,12 @@ class Account(Protocol):
         """The whole mailbox, to select it. Raises MailboxNotFound."""
         ...
 
-    async def changes(self, mailbox: MailboxRef, since: int) -> Changes:
-        """What happened after modification sequence `since`. Raises MailboxNotFound when it was deleted."""
+    async def changes(self, mailbox: MailboxRef, known: Known) -> Changes:
+        """What happened beyond what is `known`. Raises MailboxNotFound when it was deleted."""
+        ...
+
+    async def vanished(self, mailbox: MailboxRef, since: int) -> Vanished:
+        """What was expunged after modification sequence `since`, however long ago. Raises MailboxNotFound."""
         ...
 
     async def claim_recent(self, mailbox: MailboxRef, uidnext: int) -> int:
@@ -139,9 +143,9 @@ class Account(Protocol):
         """
         ...
 
-    async def mark(self, mailbox: MailboxRef, marking: Marking) -> bool:
-        """Change flags as `marking` says, in a mailbox of one's own, or give False: nothing is written when the mailbox
-        is no longer at the modification sequence that `marking` starts from, or is another's. `store` then does it.
+    async def mark(self, mailbox: MailboxRef, marking: Marking) -> int | None:
+        """Change flags as `marking` says, in a mailbox of one's own, and give the stamp of the change; or None: nothing
+        is written when the mailbox is no longer as `marking` takes it to be, or is another's. `store` then does it.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from imap.rights import Rights
 
@@ -24,6 +24,22 @@ class Snapshot:
     """Those of others' mailboxes have the ``\\Seen`` of this reader."""
     modseqs: Sequence[int]
     rights: Rights = Rights.ALL
+    stamp: int = 0
+
+
+class Known(NamedTuple):
+    """How far a mailbox is known to who asks what happened since."""
+
+    modseq: int
+    uidnext: int
+    stamp: int
+    """Of the last change of flags, 0 before the first. Stamps grow, and no other change ever gets this one: a change of
+    flags that a crash undid is told by it from what came to have the same modification sequence.
+    """
+
+
+EVERYTHING: Final = Known(2**62, 2**62, 2**62)
+"""More than there is: who knows it is told of the mailbox, and of no change."""
 
 
 class Change(NamedTuple):
@@ -46,8 +62,19 @@ class Changes:
     vanished: Sequence[int]
     """All UIDs expunged since, in ascending order; those of messages that came meanwhile included."""
     complete: bool = True
-    """False when the expunge log does not reach back that far: `vanished` is then to be found by comparing UIDs."""
+    """False when the logs do not reach back that far, or a crash undid what was known: all is then to be compared."""
     rights: Rights = Rights.ALL
+    stamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """What was expunged in a mailbox after a modification sequence."""
+
+    uids: Sequence[int]
+    """In ascending order; those of messages that came meanwhile included."""
+    complete: bool
+    """False when the expunge log does not reach back that far: the UIDs are then those that are not there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,16 +27,10 @@ class Stored:
     """Messages whose mask is now different; the others were left as they were, modseq included."""
     conflicts: Sequence[int] = ()
     """UIDs that UNCHANGEDSINCE left alone (RFC 7162 3.1.3)."""
-
-
-@dataclass(frozen=True, slots=True)
-class FlagRule:
-    """What makes the new flags of messages out of the old ones: ``flags & kept | added``."""
-
-    kept: int
-    added: int
-    is_range: bool
-    """Nothing else changes if all messages from the first to the last of the UIDs are so treated."""
+    before: int = 0
+    """The stamp of the change of flags before this one."""
+    stamp: int = 0
+    """That of this one; the same when nothing changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +43,15 @@ class Marking:
 
     since: int
     """The mailbox's modification sequence at which the caller's flags are right. The next ones are the commands'."""
+    stamp: int
+    """The stamp of the last change of flags by then."""
     reached: int
     """That of the last command."""
     uids: Sequence[int]
-    """The messages that change; of one command in ascending order."""
+    """The messages that change, each named once; of one command in ascending order."""
     flags: Sequence[int]
     """What they have then."""
     modseqs: Sequence[int]
-    rule: FlagRule | None
-    """What says the same in short, for one command."""
     unseen: int
     deleted: int
     """What that adds to the numbers of messages without ``\\Seen`` and with ``\\Deleted``."""

@@ -114,8 +114,8 @@ async def _fetch_spans(session: Session, plan: Plan, spans: Sequence[range], cha
 
 async def _put_vanished(session: Session, view: View, command: Fetch) -> None:
     since = command.changed_since or 0
-    changes = await session.account.changes(view.mailbox.ref, since)
-    gone = vanished_since(view, changes, command.messages)
+    vanished = await session.account.vanished(view.mailbox.ref, since)
+    gone = vanished_since(view, vanished, command.messages)
     if gone:
         session.put(b"* VANISHED (EARLIER) %b\r\n" % gone)
 
@@ -216,7 +216,7 @@ async def _set_seen(session: Session, view: View, messages: Columns) -> bool:
         stored = await session.account.store(view.mailbox.ref, unseen, FlagAction.ADD, flags.SEEN, ())
     except NotPermitted:
         return False
-    await view.mailbox.settle(stored.modseq, changed=stored.changed, keywords=stored.keywords, origin=view)
+    await view.mailbox.settle_stored(stored, view)
     return True
 
 

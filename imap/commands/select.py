@@ -114,9 +114,9 @@ async def _resynchronize(session: Session, view: View, known: QResyncParam) -> N
     if known.modseq >= view.mailbox.highestmodseq:
         return
     uids = known.known_uids or SequenceSet(((1, max(view.mailbox.uidnext - 1, 1)),))
-    changes = await session.account.changes(view.mailbox.ref, known.modseq)
+    vanished = await session.account.vanished(view.mailbox.ref, known.modseq)
     above = matched_uid(view, *known.seq_match) if known.seq_match is not None else 0
-    gone = vanished_since(view, changes, uids, above=above)
+    gone = vanished_since(view, vanished, uids, above=above)
     if gone:
         session.put(b"* VANISHED (EARLIER) %b\r\n" % gone)
     style = session.style(uid=True)

@@ -79,7 +79,7 @@ async def _store_unknown(session: Session, view: View, command: Store, spans: Se
             command.flags.keywords,
             command.unchanged_since,
         )
-        await view.mailbox.settle(stored.modseq, changed=stored.changed, keywords=stored.keywords, origin=view)
+        await view.mailbox.settle_stored(stored, view)
     await _put_flags(
         session, view, command, spans, {change.uid for change in stored.changed}, frozenset(stored.conflicts)
     )
@@ -101,9 +101,10 @@ def is_known(session: Session, view: View) -> bool:
 
 async def write(session: Session, view: View, marks: Marks) -> bool:
     """Write what was worked out, which the columns then show; False when there is nothing or others were quicker."""
-    if not marks.count or not await session.account.mark(view.mailbox.ref, marks.marking):
+    stamp = await session.account.mark(view.mailbox.ref, marks.marking) if marks.count else None
+    if stamp is None:
         return False
-    await marks.settle(view)
+    await marks.settle(view, stamp)
     return True
 
 

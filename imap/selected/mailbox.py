@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from imap.backend import Account, Change, Changes, Entry, MailboxRef, Snapshot
+from imap.backend import Account, Change, Changes, Entry, Known, MailboxRef, Snapshot, Stored
 from imap.errors import MailboxNotFound, NotPermitted, ServiceUnavailable
 from imap.rights import Rights
 from imap.selected.entries import EntryColumns
@@ -49,6 +49,8 @@ class SharedMailbox:
         self.uidvalidity = 0
         self.uidnext = 1
         self.highestmodseq = 0
+        self.stamp = 0
+        """Of the last change of flags (`imap.backend.Known`)."""
         self.recent_from = 1
         """Messages from this UID on are recent to the first session that announces them."""
         self.uids = array("I")
@@ -87,6 +89,7 @@ class SharedMailbox:
         self.modseqs = array("Q", snapshot.modseqs)
         self.uidnext = snapshot.uidnext
         self.highestmodseq = snapshot.highestmodseq
+        self.stamp = snapshot.stamp
         self.recent_from = self._recent_kept = snapshot.recent_from
         self.rights = snapshot.rights
         self._set_keywords(snapshot.keywords)
@@ -206,52 +209,54 @@ class SharedMailbox:
             if self._answered >= self._asked or self.deleted:
                 self._answered = self._asked
                 return
-            asked, since = self._asked, self.highestmodseq
+            asked = self._asked
             try:
-                changes = await self.account.changes(self.ref, since)
+                changes = await self.account.changes(self.ref, Known(self.highestmodseq, self.uidnext, self.stamp))
             except (MailboxNotFound, NotPermitted):
                 self.mark_deleted()
             else:
-                if changes.highestmodseq < since or not changes.complete:
-                    await self._compare(since)
-                else:
+                if changes.complete:
                     self.apply(changes)
+                else:
+                    await self._compare()
             self._answered = asked
 
-    async def _compare(self, since: int) -> None:
-        """The expunge log does not reach back, or flags were lost: find what is different by reading all again."""
-        snapshot = await self.account.snapshot(self.ref)
-        if snapshot.highestmodseq < since:
-            self._go_back(snapshot)
+    async def _compare(self) -> None:
+        """The logs do not reach back, or a crash undid what is known: find what is different by reading all again.
+
+        What the database has now is the newer, whatever its modification sequence.
+        """
+        while True:
+            before = self.highestmodseq, self.stamp
+            snapshot = await self.account.snapshot(self.ref)
+            if before == (self.highestmodseq, self.stamp):
+                break  # else a write of one's own came in between
+        changed = []
+        for change in map(Change._make, zip(snapshot.uids, snapshot.flags, snapshot.modseqs, strict=True)):
+            index = self.index(change.uid)
+            if index < 0:
+                changed.append(change)
+            elif (self.flags[index], self.modseqs[index]) != change[1:]:
+                self.modseqs[index] = 0
+                changed.append(change)
+        if self.highestmodseq > snapshot.highestmodseq or self.stamp > snapshot.stamp:
+            self.highestmodseq = self.stamp = 0
+        if self.keywords != snapshot.keywords:
+            self._set_keywords(snapshot.keywords)
+            for view in self.views:
+                view.keywords_told = -1
         present = set(snapshot.uids)
-        changed = [
-            change
-            for change in map(Change._make, zip(snapshot.uids, snapshot.flags, snapshot.modseqs, strict=True))
-            if change.modseq > self.highestmodseq
-        ]
-        vanished = [uid for uid in self.uids if uid not in present]
         self.apply(
             Changes(
                 snapshot.highestmodseq,
                 snapshot.uidnext,
                 snapshot.keywords,
                 changed,
-                vanished,
+                [uid for uid in self.uids if uid not in present],
                 rights=snapshot.rights,
+                stamp=snapshot.stamp,
             )
         )
-
-    def _go_back(self, snapshot: Snapshot) -> None:
-        """The database crashed and has lost the flags of the last moments: those it has are the newer ones."""
-        for uid, mask, modseq in zip(snapshot.uids, snapshot.flags, snapshot.modseqs, strict=True):
-            index = self.index(uid)
-            if index >= 0:
-                self.modseqs[index] = modseq if self.flags[index] == mask else 0
-        self.highestmodseq = 0
-        if self.keywords != snapshot.keywords:
-            self._set_keywords(snapshot.keywords)
-            for view in self.views:
-                view.keywords_told = -1
 
     async def settle(
         self,
@@ -261,22 +266,35 @@ class SharedMailbox:
         vanished: Sequence[int] = (),
         keywords: tuple[str, ...] | None = None,
         origin: View | None = None,
+        stamps: tuple[int, int] | None = None,
     ) -> None:
         """Take the result of one's own write: at once when it is the very next change, else by asking for all changes.
 
         A write that changed nothing reports a modification sequence that may be another's. The flags in ``changed``
-        are then known to ``origin``: they are no news to it, unless what others did to the same messages is.
+        are then known to ``origin``: they are no news to it, unless what others did to the same messages is. Of a
+        change of flags, ``stamps`` are the one before it and its own.
         """
         news = set(origin.changed) if origin is not None else set()
         table = self.keywords if keywords is None else keywords
-        if modseq == self.highestmodseq + 1 and (changed or vanished):
-            self.apply(Changes(modseq, self.uidnext, table, changed, vanished, rights=self.rights))
-        elif modseq > self.highestmodseq:
+        before, stamp = stamps or (self.stamp, self.stamp)
+        if modseq == self.highestmodseq + 1 and before == self.stamp and (changed or vanished):
+            self.apply(Changes(modseq, self.uidnext, table, changed, vanished, rights=self.rights, stamp=stamp))
+        elif modseq > self.highestmodseq or before != self.stamp != stamp:
             await self.refresh()
         else:
             self._learn_keywords(table)
         if origin is not None:
             origin.forget_news(change.uid for change in changed if change.uid not in news and self._shows(change))
+
+    async def settle_stored(self, stored: Stored, origin: View) -> None:
+        """The same of a change of flags that the store worked out."""
+        await self.settle(
+            stored.modseq,
+            changed=stored.changed,
+            keywords=stored.keywords,
+            origin=origin,
+            stamps=(stored.before, stored.stamp),
+        )
 
     def _shows(self, change: Change) -> bool:
         index = self.index(change.uid)
@@ -291,12 +309,13 @@ class SharedMailbox:
         changed = self._change(changes.changed)
         self.uidnext = max(self.uidnext, changes.uidnext)
         self.highestmodseq = max(before, changes.highestmodseq)
+        self.stamp = max(self.stamp, changes.stamp)
         for view in tuple(self.views):
             view.note(changed, vanished, before)
 
-    def advance(self, modseq: int, changed: Sequence[int], origin: View) -> None:
+    def advance(self, modseq: int, stamp: int, changed: Sequence[int], origin: View) -> None:
         """The columns show what ``origin`` did up to ``modseq``: tell the other views of these UIDs."""
-        before, self.highestmodseq = self.highestmodseq, modseq
+        before, self.highestmodseq, self.stamp = self.highestmodseq, modseq, stamp
         for view in tuple(self.views):
             view.note(changed, (), before, known=view is origin)
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from imap.backend import Change, FlagAction, FlagRule, Marking
+from imap.backend import Change, FlagAction, Marking
 from imap.flags import DELETED, KEYWORD_SHIFT, SEEN
 from imap.selected.mailbox import SharedMailbox, at, put_at
 from imap.selected.view import View
@@ -53,10 +53,10 @@ class Marks:
         self._mailbox = mailbox
         self._columns = mailbox.uids
         self._since = mailbox.highestmodseq
+        self._stamp = mailbox.stamp
         self._flags = array("q")
         self._modseqs = array("Q")
         self._places: list[Sequence[int]] = []
-        self._rule: FlagRule | None = None
         self._unseen = self._deleted = 0
 
     @property
@@ -83,8 +83,6 @@ class Marks:
             self._turn(at(self._mailbox.flags, place), kept, added)
         self._modseqs += array("Q", [self.reached]) * (len(self.uids) - before)
         self._places += places
-        is_range = len(spans) == 1 or len(self.uids) == 1
-        self._rule = FlagRule(kept, added, is_range=is_range) if self.count == 1 else None
         return True
 
     def _changing(self, span: range, kept: int, added: int) -> Sequence[int]:
@@ -110,16 +108,16 @@ class Marks:
         """The same for the store."""
         return Marking(
             self._since,
+            self._stamp,
             self.reached,
             self.uids,
             self._flags,
             self._modseqs,
-            self._rule,
             unseen=self._unseen,
             deleted=self._deleted,
         )
 
-    async def settle(self, origin: View) -> None:
+    async def settle(self, origin: View, stamp: int) -> None:
         """All is written: the columns show it and the other sessions hear of it, if the mailbox is still as it was.
 
         If others were quicker, the store is asked for all changes. The flags are no news to ``origin``.
@@ -127,7 +125,7 @@ class Marks:
         mailbox = self._mailbox
         if mailbox.highestmodseq != self._since or mailbox.uids is not self._columns:
             changed = list(map(Change, self.uids, self._flags, self._modseqs))
-            await mailbox.settle(self.reached, changed=changed, origin=origin)
+            await mailbox.settle(self.reached, changed=changed, origin=origin, stamps=(self._stamp, stamp))
             return
         start = 0
         for place in self._places:
@@ -135,4 +133,4 @@ class Marks:
             put_at(mailbox.flags, place, self._flags[start:stop])
             put_at(mailbox.modseqs, place, self._modseqs[start:stop])
             start = stop
-        mailbox.advance(self.reached, self.uids, origin)
+        mailbox.advance(self.reached, stamp, self.uids, origin)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from imap.backend import Changes
+from imap.backend import Vanished
 from imap.parsing.sequence import SequenceSet
 from imap.selected.view import View
 
 
-def vanished_since(view: View, changes: Changes, wanted: SequenceSet, *, above: int = 0) -> bytes:
+def vanished_since(view: View, vanished: Vanished, wanted: SequenceSet, *, above: int = 0) -> bytes:
     """The expunged UIDs among ``wanted`` and above ``above``, as a set; empty for none.
 
     Where the expunge log does not reach back, all UIDs that are not in the mailbox (RFC 7162 3.2.6, note). Messages
@@ -23,8 +23,8 @@ def vanished_since(view: View, changes: Changes, wanted: SequenceSet, *, above: 
         low, high = max(first, above + 1), min(last, top)
         if low > high:
             continue
-        if changes.complete:
-            ranges += _runs(_between(changes, view, low, high))
+        if vanished.complete:
+            ranges += _runs(_between(vanished.uids, view, low, high))
         else:
             ranges += _gaps(view, low, high)
     return b",".join(b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in ranges)
@@ -46,8 +46,7 @@ def _each(numbers: SequenceSet, limit: int) -> Iterable[int]:
         yield from range(first, min(last, limit + 1) + 1)
 
 
-def _between(changes: Changes, view: View, low: int, high: int) -> Iterable[int]:
-    vanished = changes.vanished
+def _between(vanished: Sequence[int], view: View, low: int, high: int) -> Iterable[int]:
     for uid in vanished[bisect_left(vanished, low) : bisect_right(vanished, high)]:
         if view.position(uid) < 0:
             yield uid

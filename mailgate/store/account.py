@@ -22,6 +22,7 @@ from imap.backend import (
     FlagAction,
     Grantable,
     Hint,
+    Known,
     MailboxRef,
     MailboxStatus,
     Marking,
@@ -34,6 +35,7 @@ from imap.backend import (
     Stored,
     TextHits,
     TextKey,
+    Vanished,
 )
 from imap.errors import MessageTooLarge, NotPermitted, ServiceUnavailable
 from imap.message import make_preview
@@ -44,6 +46,7 @@ from mailgate.store import (
     acls,
     annotating,
     appends,
+    changes,
     copies,
     expunge,
     hierarchy,
@@ -58,7 +61,7 @@ from mailgate.store.caches import Caches
 from mailgate.store.contents import prepare
 from mailgate.store.feed import Watchers
 from mailgate.store.flags import store_flags
-from mailgate.store.marking import OutOfDate, is_brief, mark
+from mailgate.store.marking import mark
 from mailgate.store.search.finder import Finder
 
 log = structlog.stdlib.get_logger("mailgate.store")
@@ -183,14 +186,26 @@ class StoreAccount:
 
         return await self._read(work)
 
-    async def changes(self, mailbox: MailboxRef, since: int) -> Changes:
+    async def changes(self, mailbox: MailboxRef, known: Known) -> Changes:
         """What happened since. Raises MailboxNotFound."""
 
         async def work(tx: Tx) -> Changes:
             access = await require(tx, self.account_id, mailbox, Rights.READ)
-            return await snapshots.changes(tx, access, mailbox, since)
+            return await changes.changes(tx, access, mailbox, known)
 
         async def own(tx: Tx) -> Changes:  # apart, since it is one statement
+            return await work(tx)
+
+        return await self._read(own if mailbox.account_id == self.account_id else work)
+
+    async def vanished(self, mailbox: MailboxRef, since: int) -> Vanished:
+        """What was expunged since. Raises MailboxNotFound."""
+
+        async def work(tx: Tx) -> Vanished:
+            await require(tx, self.account_id, mailbox, Rights.READ)
+            return await changes.vanished(tx, mailbox, since)
+
+        async def own(tx: Tx) -> Vanished:  # apart, since it is one statement
             return await work(tx)
 
         return await self._read(own if mailbox.account_id == self.account_id else work)
@@ -267,14 +282,11 @@ class StoreAccount:
 
         return await self._write(work, durable=False)
 
-    async def mark(self, mailbox: MailboxRef, marking: Marking) -> bool:
-        """Change flags that are known, or give False."""
+    async def mark(self, mailbox: MailboxRef, marking: Marking) -> int | None:
+        """Change flags that are known, or give None."""
         if mailbox.account_id != self.account_id:
-            return False
-        try:
-            return await self._write_alone(lambda tx: mark(tx, mailbox, marking), brief=is_brief(marking))
-        except OutOfDate:
-            return False
+            return None
+        return await self._write_alone(lambda tx: mark(tx, mailbox, marking))
 
     async def expunge(self, mailbox: MailboxRef, uids: Sequence[int] | None) -> tuple[int, Sequence[int]]:
         """Remove what is marked. Raises MailboxNotFound."""
@@ -410,9 +422,9 @@ class StoreAccount:
         except DatabaseUnavailable as error:
             raise _unavailable(error) from error
 
-    async def _write_alone(self, work: Work[T], *, durable: bool = False, brief: bool = True) -> T:
+    async def _write_alone(self, work: Work[T], *, durable: bool = False) -> T:
         try:
-            return await self._database.write_alone(work, durable=durable, brief=brief)
+            return await self._database.write_alone(work, durable=durable)
         except DatabaseUnavailable as error:
             raise _unavailable(error) from error
 

@@ -26,7 +26,7 @@ from imap.flags import SEEN, SYSTEM_MASK
 from imap.rights import Rights, settable
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, rows
-from mailgate.store import expunge, keywords, namespaces, seen
+from mailgate.store import expunge, flag_log, keywords, namespaces, seen
 from mailgate.store.access import Access, require, require_at
 from mailgate.store.contents import Prepared
 from mailgate.store.counters import (
@@ -190,7 +190,8 @@ async def replace(
     same = source.ref == destination.ref
     modseq = source.highestmodseq + 1
     await expunge.release(tx, *source.ref, [uid], now)
-    gone = await expunge.remove(tx, access, source, [uid], modseq, now)
+    pending = await flag_log.pending(tx, source)
+    gone = await expunge.remove(tx, access, source, [uid], pending, modseq, now)
     appended = await _enter(tx, into, destination, [arrival], now, gone=gone if same else Delta())
     if not same:
         await advance(tx, source, modseq, gone)

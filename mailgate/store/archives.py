@@ -15,7 +15,7 @@ from imap.errors import MailboxNotFound
 from imap.flags import SEEN
 from imap.rights import Rights
 from mailgate.database import Database, Statement, Tx
-from mailgate.store import expunge
+from mailgate.store import expunge, flag_log
 from mailgate.store.access import Access
 from mailgate.store.counters import advance, lock_mailbox
 from mailgate.store.feed import announce
@@ -79,6 +79,7 @@ async def _expire(tx: Tx, account_id: int, before: int, now: int) -> int:
     if uids:
         modseq = mailbox.highestmodseq + 1
         await expunge.release(tx, *ref, uids, now)
-        await advance(tx, mailbox, modseq, await expunge.remove(tx, _NOBODY, mailbox, uids, modseq, now))
+        pending = await flag_log.pending(tx, mailbox)
+        await advance(tx, mailbox, modseq, await expunge.remove(tx, _NOBODY, mailbox, uids, pending, modseq, now))
         await announce(tx, [ref])
     return len(uids)

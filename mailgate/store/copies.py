@@ -12,7 +12,7 @@ from imap.flags import SEEN
 from imap.rights import Rights, settable
 from mailgate.database import Row, Statement, Tx
 from mailgate.database.statement import insert, member, rows
-from mailgate.store import expunge, keywords, seen
+from mailgate.store import expunge, flag_log, keywords, seen
 from mailgate.store.access import Access, require, require_at
 from mailgate.store.counters import Delta, MailboxRow, advance, lock_account, lock_both
 from mailgate.store.feed import announce
@@ -51,7 +51,7 @@ async def copy(tx: Tx, reader_id: int, mailbox: MailboxRef, uids: Sequence[int],
     place, into = await require_at(tx, reader_id, target, Rights.INSERT)
     await lock_account(tx, place.account_id)
     source, destination = await lock_both(tx, mailbox, place.account_id, place.name)
-    found = await _select(tx, source, uids)
+    found = await _select(tx, source, uids, await flag_log.pending(tx, source))
     await check_room(tx, place.account_id, sum(row[2] for row in found))
     if not found:
         return Copied(destination.ref, destination.uidvalidity, (), ())
@@ -75,7 +75,8 @@ async def move(
     if leaves:
         await lock_account(tx, place.account_id)
     source, destination = await lock_both(tx, mailbox, place.account_id, place.name)
-    found = await _select(tx, source, uids)
+    pending = await flag_log.pending(tx, source)
+    found = await _select(tx, source, uids, pending)
     if not found:
         return Copied(destination.ref, destination.uidvalidity, (), (), source.highestmodseq)
     if leaves:
@@ -88,7 +89,7 @@ async def move(
     if not same:
         modseq = source.highestmodseq + 1
         await advance(tx, source, modseq, gone)
-    await expunge.remove(tx, access, source, moved, modseq, now)
+    await expunge.remove(tx, access, source, moved, pending, modseq, now)
     await announce(tx, {source.ref, destination.ref})
     return Copied(destination.ref, destination.uidvalidity, moved, targets, modseq)
 
@@ -106,12 +107,14 @@ class _Way(NamedTuple):
         return self.source.account_id == self.target.account_id
 
 
-async def _select(tx: Tx, source: MailboxRow, uids: Sequence[int] | None) -> list[Row]:
+async def _select(tx: Tx, source: MailboxRow, uids: Sequence[int] | None, pending: flag_log.Pending) -> Sequence[Row]:
+    """UIDs, flags and sizes of those that are there."""
     key = {"account_id": source.account_id, "mailbox_id": source.mailbox_id}
-    return await (tx.all(_ALL, **key) if uids is None else tx.all(_AMONG, **key, uids=uids))
+    found = await (tx.all(_ALL, **key) if uids is None else tx.all(_AMONG, **key, uids=uids))
+    return [(uid, pending.get(uid, (flags,))[0], size) for uid, flags, size in found] if pending else found
 
 
-async def _insert(tx: Tx, way: _Way, found: list[Row], now: int, *, gone: Delta) -> tuple[Sequence[int], int]:
+async def _insert(tx: Tx, way: _Way, found: Sequence[Row], now: int, *, gone: Delta) -> tuple[Sequence[int], int]:
     """Copy the entries (uid, flags, size) to the target; give their UIDs there, and the target's modseq.
 
     `gone` goes into the same update of the target's counters.
@@ -140,7 +143,7 @@ async def _insert(tx: Tx, way: _Way, found: list[Row], now: int, *, gone: Delta)
     return targets, modseq
 
 
-async def _flags(tx: Tx, way: _Way, found: list[Row], targets: Sequence[int]) -> tuple[list[int], list[seen.Mark]]:
+async def _flags(tx: Tx, way: _Way, found: Sequence[Row], targets: Sequence[int]) -> tuple[list[int], list[seen.Mark]]:
     """The flags that the copies get, in the source's keywords, and the readers' marks on them.
 
     Among mailboxes of one owner everybody's ``\\Seen`` comes along; from one owner to another only that of who copies.

@@ -37,6 +37,10 @@ class MailboxRow(NamedTuple):
     deleted: int
     readers: int
     """1 once somebody but the owner keeps ``\\Seen`` marks here."""
+    stamp: int
+    settled: int
+    backlog: int
+    """As `flag_log` has them."""
     keywords: tuple[str, ...]
 
     @property
@@ -91,6 +95,9 @@ _COLUMNS = (
     mailbox.c.highestmodseq,
     mailbox.c.deleted,
     mailbox.c.readers,
+    mailbox.c.stamp,
+    mailbox.c.settled,
+    mailbox.c.backlog,
     mailbox.c.keywords,
 )
 _OF_ACCOUNT = select(*_COLUMNS).where(mailbox.c.account_id == bindparam("account_id"))

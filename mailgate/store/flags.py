@@ -7,20 +7,20 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import bindparam, select, update
 
-from imap.backend import Change, FlagAction, MailboxRef, Stored
+from imap.backend import Change, FlagAction, MailboxRef, Marking, Stored
 from imap.errors import NotPermitted
 from imap.flags import DELETED, SEEN, SYSTEM_MASK
 from imap.rights import settable
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
-from mailgate.store import keywords, seen
+from mailgate.store import flag_log, keywords, seen
 from mailgate.store.access import Access
-from mailgate.store.counters import Delta, MailboxRow, advance, lock_mailbox
-from mailgate.store.feed import announce
-from mailgate.store.schema import entry
+from mailgate.store.counters import Delta, MailboxRow, lock_mailbox
+from mailgate.store.marking import mark
+from mailgate.store.schema import entry, mailbox
 
 _READ: Final = Statement(
-    select(entry.c.uid, entry.c.flags, entry.c.modseq, entry.c.size)
+    select(entry.c.uid, entry.c.flags, entry.c.modseq)
     .where(
         entry.c.account_id == bindparam("account_id"),
         entry.c.mailbox_id == bindparam("mailbox_id"),
@@ -28,17 +28,10 @@ _READ: Final = Statement(
     )
     .order_by(entry.c.uid)
 )
-_WRITE: Final = Statement(
-    update(entry)
-    .where(
-        entry.c.account_id == bindparam("account"),
-        entry.c.mailbox_id == bindparam("mailbox"),
-        member(entry.c.uid, "uids", dense=True),
-    )
-    .values(
-        flags=entry.c.flags.bitwise_and(bindparam("kept")).bitwise_or(bindparam("added")),
-        modseq=bindparam("new_modseq"),
-    )
+_EXTEND: Final = Statement(
+    update(mailbox)
+    .where(mailbox.c.account_id == bindparam("account"), mailbox.c.mailbox_id == bindparam("id"))
+    .values(keywords=bindparam("table"))
 )
 
 
@@ -49,7 +42,6 @@ class _Changed(NamedTuple):
     old: int
     new: int
     entry_flags: int
-    size: int
 
 
 async def store_flags(
@@ -67,34 +59,35 @@ async def store_flags(
     Raises MailboxNotFound, TooManyKeywords, NotPermitted when none of the flags may be changed (RFC 4314 section 4).
     """
     allowed = _allowed(access, action, flags & SYSTEM_MASK, names)
-    mailbox = await lock_mailbox(tx, *ref)
+    row = await lock_mailbox(tx, *ref)
     if not allowed & ~(SEEN | DELETED):
         names = ()
-    table = mailbox.keywords if action is FlagAction.REMOVE else keywords.extend(mailbox.keywords, names)
+    table = row.keywords if action is FlagAction.REMOVE else keywords.extend(row.keywords, names)
     kept, added = _masks(action, (flags & SYSTEM_MASK | keywords.bits(table, names)) & allowed, allowed)
     found = await tx.all(_READ, account_id=ref.account_id, mailbox_id=ref.mailbox_id, uids=uids)
+    pending = await flag_log.pending(tx, row)
     marks = {} if access.own else await seen.marks_of(tx, ref, access.reader_id, uids)
     conflicts: list[int] = []
     changed: list[_Changed] = []
-    for uid, entry_flags, entry_modseq, size in found:
-        mark = marks.get(uid)
+    for uid, *in_entry in found:
+        entry_flags, entry_modseq = pending.get(uid, in_entry)
         old, modseq = entry_flags, entry_modseq
         if not access.own:
-            old = entry_flags & ~SEEN | seen.before_marks(access, entry_flags, mark)
-            modseq = entry_modseq if mark is None else max(entry_modseq, mark[1])
+            old, modseq = seen.seen_as(access, entry_flags, entry_modseq, marks.get(uid))
         if unchanged_since is not None and modseq > unchanged_since:
             conflicts.append(uid)
             continue
         new = old & kept | added
         if new != old:
-            changed.append(_Changed(uid, old, new, entry_flags, size))
+            changed.append(_Changed(uid, old, new, entry_flags))
+    before = row.stamp
     if not changed:
-        return Stored(mailbox.highestmodseq, mailbox.keywords, (), conflicts)
-    modseq = mailbox.highestmodseq + 1
-    delta = await _write(tx, access, mailbox, modseq, changed, (kept, added))
-    await advance(tx, mailbox, modseq, delta, table=table)
-    await announce(tx, [(*ref, modseq)])
-    return Stored(modseq, table, [Change(one.uid, one.new, modseq) for one in changed], conflicts)
+        return Stored(row.highestmodseq, row.keywords, (), conflicts, before, before)
+    if table != row.keywords:
+        await tx.run(_EXTEND, account=ref.account_id, id=ref.mailbox_id, table=" ".join(table))
+    modseq = row.highestmodseq + 1
+    stamp = await _write(tx, access, row, modseq, changed)
+    return Stored(modseq, table, [Change(one.uid, one.new, modseq) for one in changed], conflicts, before, stamp)
 
 
 def _allowed(access: Access, action: FlagAction, system: int, names: Sequence[str]) -> int:
@@ -117,28 +110,27 @@ def _masks(action: FlagAction, mask: int, allowed: int) -> tuple[int, int]:
     return ~allowed, mask
 
 
-async def _write(
-    tx: Tx, access: Access, mailbox: MailboxRow, modseq: int, changed: Sequence[_Changed], masks: tuple[int, int]
-) -> Delta:
-    """Write the new flags: in the entries, and a reader's ``\\Seen`` in marks; give what that adds to the counters."""
-    kept, added = masks
-    entries = changed
+async def _write(tx: Tx, access: Access, row: MailboxRow, modseq: int, changed: Sequence[_Changed]) -> int:
+    """Write the new flags: of the entries to the log, and a reader's ``\\Seen`` in marks; give the stamp."""
+    entries = [(one.uid, one.entry_flags, one.new) for one in changed]
     if not access.own:
-        kept, added = kept | SEEN, added & ~SEEN
-        entries = [one for one in changed if (one.old ^ one.new) & ~SEEN]
+        entries = [(uid, old, new & ~SEEN | old & SEEN) for uid, old, new in entries]
+        entries = [(uid, old, new) for uid, old, new in entries if new != old]
         marked = [one for one in changed if (one.old ^ one.new) & SEEN]
         marks = [seen.Mark(access.reader_id, one.uid, one.new & SEEN) for one in marked]
-        await seen.mark(tx, mailbox, modseq, marks, [one.old & SEEN for one in marked])
-    if not entries:
-        return Delta()
-    await tx.run(
-        _WRITE,
-        account=mailbox.account_id,
-        mailbox=mailbox.mailbox_id,
-        uids=[one.uid for one in entries],
-        kept=kept,
-        added=added,
-        new_modseq=modseq,
+        await seen.mark(tx, row, modseq, marks, [one.old & SEEN for one in marked])
+    delta = Delta.of((new, 0) for _, _, new in entries) + -Delta.of((old, 0) for _, old, _ in entries)
+    marking = Marking(
+        row.highestmodseq,
+        row.stamp,
+        modseq,
+        [uid for uid, _, _ in entries],
+        [new for _, _, new in entries],
+        [modseq] * len(entries),
+        unseen=delta.unseen,
+        deleted=delta.deleted,
     )
-    before = Delta.of((one.entry_flags, one.size) for one in entries)
-    return Delta.of((one.entry_flags & kept | added, one.size) for one in entries) + -before
+    stamp = await mark(tx, row.ref, marking)
+    if stamp is None:
+        raise RuntimeError("a locked mailbox moved on")
+    return stamp

@@ -34,6 +34,7 @@ from mailgate.store.schema import (
     acl,
     annotation,
     entry,
+    flag_change,
     mailbox,
     names,
     reader,
@@ -114,7 +115,7 @@ _DELETE: Final = tuple(
             table.c.account_id == bindparam("account_id"), table.c.mailbox_id == bindparam("mailbox_id")
         )
     )
-    for table in (entry, tombstone, annotation, acl, seen_by, reader, mailbox)
+    for table in (entry, flag_change, tombstone, annotation, acl, seen_by, reader, mailbox)
 )
 
 

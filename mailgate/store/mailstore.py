@@ -151,7 +151,10 @@ class MailStore:
         )
 
     async def maintain(self) -> None:
-        """The daily upkeep: trim old tombstones, forget what was sent long ago, delete contents that nobody holds."""
+        """The daily upkeep: settle changed flags, trim old tombstones, forget what was sent long ago, and delete
+        contents that nobody holds.
+        """
+        await maintenance.settle_flags(self._database)
         await maintenance.trim_tombstones(self._database)
         await dispatches.forget_old(self._database, self._sent_history)
         await collector.collect(self._database)

@@ -1,4 +1,4 @@
-"""Upkeep: old tombstones are trimmed, and counters compared with what they count."""
+"""Upkeep: old tombstones are trimmed, mailboxes settled, and counters compared with what they count."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import BigInteger, bindparam, case, cast, delete, func, select, update
 
+from imap.backend import MailboxRef
+from imap.errors import MailboxNotFound
 from imap.flags import DELETED, SEEN
 from mailgate.database import Database, Row, Statement, Tx
 from mailgate.database.statement import member
+from mailgate.store import flag_log
+from mailgate.store.counters import Delta, lock_mailbox
 from mailgate.store.schema import account, entry, mailbox, tombstone
 
 RETENTION: Final = 90 * 24 * 3600
@@ -75,6 +79,8 @@ _COUNT: Final = Statement(
         mailbox.c.unseen,
         mailbox.c.deleted,
         mailbox.c.size,
+        mailbox.c.backlog,
+        mailbox.c.settled,
         *(cast(func.coalesce(_actual.c[name], 0), BigInteger) for name in ("messages", "unseen", "deleted", "size")),
     )
     .select_from(
@@ -84,6 +90,18 @@ _COUNT: Final = Statement(
         )
     )
     .where(member(mailbox.c.account_id, "accounts"))
+    .order_by(mailbox.c.account_id, mailbox.c.mailbox_id)
+)
+_FLAGS: Final = Statement(
+    select(entry.c.uid, entry.c.flags).where(
+        entry.c.account_id == bindparam("account"),
+        entry.c.mailbox_id == bindparam("id"),
+        member(entry.c.uid, "uids", dense=True),
+    )
+)
+_UNSETTLED: Final = Statement(
+    select(mailbox.c.account_id, mailbox.c.mailbox_id)
+    .where(member(mailbox.c.account_id, "accounts"), mailbox.c.backlog > 0)
     .order_by(mailbox.c.account_id, mailbox.c.mailbox_id)
 )
 
@@ -103,14 +121,20 @@ async def check_counters(database: Database) -> list[Miscount]:
     found: list[Miscount] = []
     after = -1
     while accounts := await _next_accounts(database, after):
-        rows = await database.read(partial(_count, accounts=accounts))
-        found += [
-            Miscount(row[0], row[1], tuple(row[2:6]), tuple(row[6:10]))
-            for row in rows
-            if tuple(row[2:6]) != tuple(row[6:10])
-        ]
+        counted = await database.read(partial(_count, accounts=accounts))
+        found += [one for one in counted if one.counters != one.counted]
         after = accounts[-1]
     return found
+
+
+async def settle_flags(database: Database) -> int:
+    """Let the entries of all mailboxes take in the log of changed flags; give how many mailboxes had one."""
+    settled, after = 0, -1
+    while accounts := await _next_accounts(database, after):
+        for row in await database.read(partial(_unsettled, accounts=accounts)):
+            settled += await database.write(partial(_settle, ref=MailboxRef(*row)), durable=False, brief=False)
+        after = accounts[-1]
+    return settled
 
 
 async def _next_accounts(database: Database, after: int) -> list[int]:
@@ -118,8 +142,39 @@ async def _next_accounts(database: Database, after: int) -> list[int]:
     return [row[0] for row in rows]
 
 
-async def _count(tx: Tx, accounts: list[int]) -> list[Row]:
-    return await tx.all(_COUNT, accounts=accounts)
+async def _unsettled(tx: Tx, accounts: list[int]) -> list[Row]:
+    return await tx.all(_UNSETTLED, accounts=accounts)
+
+
+async def _settle(tx: Tx, ref: MailboxRef) -> bool:
+    try:
+        row = await lock_mailbox(tx, *ref)
+    except MailboxNotFound:
+        return False
+    if row.backlog:
+        await flag_log.settle(tx, row)
+    return row.backlog > 0
+
+
+async def _count(tx: Tx, accounts: list[int]) -> list[Miscount]:
+    found = await tx.all(_COUNT, accounts=accounts)
+    counted = []
+    for account_id, mailbox_id, messages, unseen, deleted, size, backlog, settled, *entries in found:
+        more = await _of_log(tx, MailboxRef(account_id, mailbox_id), settled) if backlog else Delta()
+        actual = (entries[0], entries[1] + more.unseen, entries[2] + more.deleted, entries[3])
+        counted.append(Miscount(account_id, mailbox_id, (messages, unseen, deleted, size), actual))
+    return counted
+
+
+async def _of_log(tx: Tx, ref: MailboxRef, settled: int) -> Delta:
+    """What the log adds to the counters that the entries of a mailbox give."""
+    pending: flag_log.Pending = {}
+    for changed in await flag_log.beyond(tx, ref, settled):
+        flag_log.merge(pending, changed)
+    delta = Delta()
+    for uid, flags in await tx.all(_FLAGS, account=ref.account_id, id=ref.mailbox_id, uids=pending):
+        delta += Delta.of([(pending[uid][0], 0)]) + -Delta.of([(flags, 0)])
+    return delta
 
 
 async def _trim(tx: Tx, accounts: list[int], cutoff: int) -> int:

@@ -76,7 +76,7 @@ _INSERT_MAILBOXES = (
             account.c.created_at + _special.c.mailbox_id,
             *(literal(value, BigInteger) for value in (1, _FIRST_MODSEQ, 0, 0, 0, 0, 0, 1)),
             literal("", Text),
-            literal(0, BigInteger),
+            *[literal(0, BigInteger)] * 4,
         )
         .select_from(_everyone)
         .where(_made, _without),

@@ -89,9 +89,13 @@ mailbox: Final = Table(
     _number("recent_from"),
     _text("keywords"),
     _number("readers", default=0),
+    _number("stamp", default=0),
+    _number("settled", default=0),
+    _number("backlog", default=0),
     Index("uq_mailbox_account_id_name", "account_id", "name", unique=True),
     comment="log_floor: tombstones at or below it were trimmed; keywords: names in bit order, separated by spaces; "
-    "readers: 1 once somebody but the owner keeps seen marks here",
+    "readers: 1 once somebody but the owner keeps seen marks here; stamp: of the last change of flags; settled: the "
+    "stamp up to which entries have theirs; backlog: what the later ones cost to read",
     **_CLUSTERED,
 )
 
@@ -178,9 +182,19 @@ entry: Final = Table(
     _octets("message_id"),
     # PostgreSQL reads a whole mailbox from this index alone, not from one page of the table for each message.
     PrimaryKeyConstraint("account_id", "mailbox_id", "uid", postgresql_include=["flags", "modseq"]),
-    Index(None, "account_id", "mailbox_id", "modseq"),
     Index(None, "message_id"),
-    comment="One message in one mailbox; flags as in imap.flags",
+    comment="One message in one mailbox; flags as in imap.flags, and modseq, as they were when it was settled",
+    **_CLUSTERED,
+)
+
+flag_change: Final = Table(
+    "flag_change",
+    metadata,
+    _number("account_id", key=True),
+    _number("mailbox_id", key=True),
+    _number("stamp", key=True),
+    _octets("changes"),
+    comment="A change of flags: its modification sequence and a random part; the messages, packed, with what they got",
     **_CLUSTERED,
 )
 
@@ -309,6 +323,7 @@ body_chunk: Final = Table(
 POSTGRESQL_STORAGE: Final = {
     mailbox: "ALTER TABLE mailbox SET (fillfactor = 50)",
     body_chunk: "ALTER TABLE body_chunk ALTER COLUMN data SET STORAGE EXTERNAL",
+    flag_change: "ALTER TABLE flag_change ALTER COLUMN changes SET STORAGE EXTERNAL",
 }
 """What a migration runs on PostgreSQL after it made a table: room to update counters in place, and no second
 compression of zstd frames. `metadata.create_all` does so by itself.

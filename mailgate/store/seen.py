@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import BigInteger, and_, bindparam, case, delete, func, select, update
+from sqlalchemy import BigInteger, and_, bindparam, delete, select, update
 
 from imap.backend import MailboxRef
 from imap.flags import SEEN
@@ -33,6 +33,11 @@ _of_mailbox = (seen_by.c.account_id == bindparam("account_id"), seen_by.c.mailbo
 _OF_READER: Final = Statement(
     select(seen_by.c.uid, seen_by.c.seen, seen_by.c.modseq).where(
         *_of_mailbox, seen_by.c.reader_id == bindparam("reader_id"), member(seen_by.c.uid, "uids", dense=True)
+    )
+)
+_ALL_OF_READER: Final = Statement(
+    select(seen_by.c.uid, seen_by.c.seen, seen_by.c.modseq).where(
+        *_of_mailbox, seen_by.c.reader_id == bindparam("reader_id")
     )
 )
 _readers = select(reader.c.reader_id).where(
@@ -86,17 +91,16 @@ shown: Final = entry.outerjoin(
         seen_by.c.uid == entry.c.uid,
     ),
 )
-"""Entries with the marks of the reader `reader_id`, to select `shown_flags` and `shown_modseq` from."""
-shown_flags: Final = entry.c.flags.bitwise_and(~SEEN).bitwise_or(
-    func.coalesce(seen_by.c.seen, entry.c.flags.bitwise_and(bindparam("base")))
-)
-shown_modseq: Final = case((seen_by.c.modseq > entry.c.modseq, seen_by.c.modseq), else_=entry.c.modseq)
+"""Entries with the marks of the reader `reader_id`, for `seen_as`."""
 
 
-async def marks_of(tx: Tx, ref: MailboxRef, reader_id: int, uids: Collection[int]) -> dict[int, tuple[int, int]]:
-    """(mark, its modification sequence) of one reader by UID."""
+async def marks_of(
+    tx: Tx, ref: MailboxRef, reader_id: int, uids: Collection[int] | None = None
+) -> dict[int, tuple[int, int]]:
+    """(mark, its modification sequence) of one reader by UID, of the whole mailbox when none are named."""
     key = {"account_id": ref.account_id, "mailbox_id": ref.mailbox_id, "reader_id": reader_id}
-    return {uid: (seen, modseq) for uid, seen, modseq in await tx.all(_OF_READER, **key, uids=uids)}
+    found = await (tx.all(_ALL_OF_READER, **key) if uids is None else tx.all(_OF_READER, **key, uids=uids))
+    return {uid: (seen, modseq) for uid, seen, modseq in found}
 
 
 async def marks_of_all(tx: Tx, source: MailboxRow, uids: Collection[int]) -> list[Mark]:
@@ -142,3 +146,9 @@ async def counted(tx: Tx, reader_id: int, owners: Collection[int]) -> dict[Mailb
 def before_marks(access: Access, flags: int, mark: tuple[int, int] | None) -> int:
     """1 when the reader sees a message as seen."""
     return mark[0] if mark is not None else flags & access.base
+
+
+def seen_as(access: Access, flags: int, modseq: int, mark: tuple[int, int] | None) -> tuple[int, int]:
+    """The flags and the modification sequence of a message, as a reader who is not the owner sees them."""
+    shown = flags & ~SEEN | before_marks(access, flags, mark)
+    return shown, modseq if mark is None else max(modseq, mark[1])

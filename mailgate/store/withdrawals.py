@@ -17,7 +17,7 @@ from imap.backend import MailboxRef
 from imap.flags import SEEN
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, member, rows
-from mailgate.store import seen
+from mailgate.store import flag_log, seen
 from mailgate.store.counters import Delta, MailboxRow, lock_many
 from mailgate.store.feed import announce
 from mailgate.store.released import let_go
@@ -71,9 +71,9 @@ _copies = rows("copies", **_copy_columns)
 _key = (entry.c.account_id, entry.c.mailbox_id, entry.c.uid)
 _among = tuple_(*_key).in_(select(_copies))
 _its_mailbox = and_(mailbox.c.account_id == entry.c.account_id, mailbox.c.mailbox_id == entry.c.mailbox_id)
-_shown = select(*_key, mailbox.c.name, entry.c.saved_at, entry.c.flags, entry.c.size, mailbox.c.readers).join_from(
-    entry, mailbox, _its_mailbox
-)
+_shown = select(
+    *_key, mailbox.c.name, entry.c.saved_at, entry.c.flags, entry.c.size, mailbox.c.readers, mailbox.c.backlog
+).join_from(entry, mailbox, _its_mailbox)
 
 _HOLDERS: Final = Statement(
     select(*_key).where(member(entry.c.message_id, "contents")).order_by(*_key)
@@ -87,7 +87,7 @@ _READERS: Final = Statement(
 _SHARED: Final = Statement(
     select(shared_account.c.account_id).where(member(shared_account.c.account_id, "accounts"))
 )  # fmt: skip
-_noted = rows("noted", **_copy_columns, readers=Text)
+_noted = rows("noted", **_copy_columns, seen=BigInteger, readers=Text)
 _NOTE: Final = Statement(
     insert(withdrawal).from_select(
         names(withdrawal),
@@ -97,7 +97,7 @@ _NOTE: Final = Statement(
             bindparam("kind", type_=Text),
             mailbox.c.name,
             entry.c.saved_at,
-            entry.c.flags.bitwise_and(SEEN),
+            _noted.c.seen,
             _noted.c.readers,
             number("now"),
         )
@@ -194,7 +194,7 @@ async def withdraw(
     if not found:
         return 0
     going = [kept.copy for kept, _, _ in found]
-    noted = [(*kept.copy, " ".join(map(str, kept.readers))) for kept, _, _ in found]
+    noted = [(*kept.copy, int(kept.seen), " ".join(map(str, kept.readers))) for kept, _, _ in found]
     await tx.run(_NOTE, dispatch=dispatch_id, kind=kind, now=now, noted=noted)
     await tx.run(_RELEASE, copies=going, now=now)
     await tx.run(_BURY, copies=going, now=now)
@@ -231,9 +231,11 @@ async def _described(tx: Tx, copies: Collection[Copy]) -> list[tuple[Kept, int, 
     readers: defaultdict[Copy, list[int]] = defaultdict(list)
     for *key, reader_id in await tx.all(_READERS, copies=shared) if shared else ():
         readers[Copy(*key)].append(reader_id)
+    pending = await flag_log.pending_among(tx, (Copy(*row[:3]) for row in found if row[8]))
     described = []
-    for account_id, mailbox_id, uid, name, saved_at, flags, size, _ in found:
+    for account_id, mailbox_id, uid, name, saved_at, settled, size, *_ in found:
         copy = Copy(account_id, mailbox_id, uid)
+        flags, _ = pending.get(copy.ref, {}).get(uid, (settled, 0))
         kept = Kept(copy, name, saved_at, bool(flags & SEEN), tuple(readers.get(copy, ())))
         described.append((kept, flags, size))
     return described

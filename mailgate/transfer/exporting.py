@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from imap.backend import Account, Entry, MailboxStatus
+from imap.backend import EVERYTHING, Account, Entry, MailboxStatus
 from imap.errors import MailboxNotFound
 from imap.flags import flag_names
 from imap.parsing import utf7
@@ -138,7 +138,7 @@ def _mbox_place(name: str, taken: set[str]) -> str:
 async def _to_maildir(
     account: Account, status: MailboxStatus, folder: Path, report: FolderReport, advance: Advance
 ) -> None:
-    keywords = (await account.changes(status.ref, status.highestmodseq)).keywords
+    keywords = (await account.changes(status.ref, EVERYTHING)).keywords
     writer = await asyncio.to_thread(MaildirWriter, folder, keywords)
 
     def present(mail: Mail) -> bool:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, Final
 
-from imap.backend import Account, Appended
+from imap.backend import EVERYTHING, Account, Appended
 from imap.errors import OverQuota, TooManyKeywords
 from imap.flags import MAX_KEYWORDS
 from mailgate.database import Database, Tx
@@ -23,7 +23,6 @@ BATCH_OCTETS: Final = 8 * 1024 * 1024
 """Octets of one batch; a larger message is a batch alone."""
 BATCH_MESSAGES: Final = 200
 _ATTEMPTS: Final = 3
-_NEVER: Final = 2**62
 _KEYWORD: Final = re.compile(r"[^\x00-\x20\x7f-\U0010ffff(){%*\"\\\]]+")
 
 
@@ -128,7 +127,7 @@ class Intake:
     async def _with_known_keywords(self, target: str, batch: Sequence[Mail]) -> list[Mail]:
         """The same messages without the new keywords that the mailbox's table has no place for."""
         status = await self.account.mailbox(target)
-        known = (await self.account.changes(status.ref, _NEVER)).keywords
+        known = (await self.account.changes(status.ref, EVERYTHING)).keywords
         allowed = {name.lower() for name in known}
         for name in (name for message in batch for name in message.keywords):
             if len(allowed) < MAX_KEYWORDS:

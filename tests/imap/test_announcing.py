@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from imap.backend import Changes, MailboxRef
+from imap.backend import Changes, Known, MailboxRef
 from tests.imap.conftest import Gateway, Talk, fill, message
 from tests.imap.memory_backend import MemoryAccount
 
@@ -140,8 +140,8 @@ async def test_an_answer_that_was_overtaken_brings_nothing_back(
     box, changes = account.find("INBOX"), account.changes
     looked, release = asyncio.Event(), asyncio.Event()
 
-    async def slow(mailbox: MailboxRef, since: int) -> Changes:
-        seen = await changes(mailbox, since)
+    async def slow(mailbox: MailboxRef, known: Known) -> Changes:
+        seen = await changes(mailbox, known)
         account.changes = changes  # type: ignore[method-assign]
         looked.set()
         await release.wait()

@@ -23,6 +23,7 @@ def change(account: MemoryAccount, uid: int) -> None:
     box.highestmodseq += 1
     box.messages[uid].flags |= flags.FLAGGED
     box.messages[uid].modseq = box.highestmodseq
+    box.stamp += 1
 
 
 async def test_unchangedsince(talk: Talk) -> None:

@@ -36,6 +36,7 @@ async def test_the_next_select_asks_only_what_changed(gateway: Gateway, account:
     box.highestmodseq += 1
     box.expunged.append((box.highestmodseq, 3))
     box.messages[5].flags, box.messages[5].modseq = SEEN, box.highestmodseq
+    box.stamp += 1
     account.deliver(b"Subject: new\r\n\r\n")
     account.calls.clear()
 

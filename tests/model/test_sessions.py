@@ -62,6 +62,7 @@ class OnTheStore:
 
     async def start(self, database: Database, tls: Tls, pauses: Sequence[int]) -> None:
         self._tls = tls
+        self._database = database
         await self._stores[0].create_accounts([(number, 0) for number in (*self._people, self._office)])
         await office(database, dict.fromkeys(self._people, _RIGHTS), f"Office{self._office}", self._office)
         for store in self._stores:
@@ -86,7 +87,9 @@ class OnTheStore:
         return client
 
     async def deliver(self, content: bytes) -> None:
+        """Beside which the upkeep goes on."""
         await self._stores[0].deliver(content, [self._office if self._shared else self._people[0]])
+        await maintenance.settle_flags(self._database)
 
     def account(self, actor: int) -> Account:
         return self._stores[0].account(self._people[self._person(actor)], "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from imap.backend import Changes, FlagAction, MailboxRef, Stored
+from imap.backend import Changes, FlagAction, Known, MailboxRef, Stored
 from imap.server import ImapServer
 from tests.imap.conftest import Tls, listening
 from tests.imap.memory_backend import MemoryAccount, MemoryBackend
@@ -25,8 +25,8 @@ class SlowAnswers(MemoryAccount):
         self.may_arrive = asyncio.Event()
         self.looked = asyncio.Event()
 
-    async def changes(self, mailbox: MailboxRef, since: int) -> Changes:
-        found = await super().changes(mailbox, since)
+    async def changes(self, mailbox: MailboxRef, known: Known) -> Changes:
+        found = await super().changes(mailbox, known)
         self.looked.set()
         await self.may_arrive.wait()
         return found

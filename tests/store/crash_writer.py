@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import sys
 
-from imap.backend import FlagRule, MailboxRef, Marking
+from imap.backend import MailboxRef, Marking
 from imap.flags import FLAGGED
 from mailgate.database import open_database
 from mailgate.store import MailStore
@@ -21,10 +21,12 @@ RECIPIENTS = (1, 2, 3, 4, 5)
 async def mark(store: MailStore) -> None:
     account, ref = store.account(7, ""), MailboxRef(7, 1)
     snapshot = await account.snapshot(ref)
+    stamp = snapshot.stamp
     for since, uid in enumerate(snapshot.uids, snapshot.highestmodseq):
-        rule = FlagRule(-1, FLAGGED, is_range=True)
-        change = Marking(since, since + 1, [uid], [FLAGGED], [since + 1], rule, unseen=0, deleted=0)
-        assert await account.mark(ref, change)
+        change = Marking(since, stamp, since + 1, [uid], [FLAGGED], [since + 1], unseen=0, deleted=0)
+        marked = await account.mark(ref, change)
+        assert marked is not None
+        stamp = marked
         sys.stdout.write(f"{uid}\n")
         sys.stdout.flush()
     await asyncio.Event().wait()

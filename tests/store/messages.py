@@ -6,7 +6,7 @@ import asyncio
 import io
 from collections.abc import Callable, Sequence
 
-from imap.backend import Account, Hint, MailboxRef, MailboxStatus, NewMessage, Snapshot
+from imap.backend import Account, Changes, Hint, Known, MailboxRef, MailboxStatus, NewMessage, Snapshot
 
 INBOX = 1
 
@@ -48,6 +48,11 @@ async def whole(account: Account, mailbox: MailboxRef | None = None) -> dict[int
 def rows(snapshot: Snapshot) -> list[tuple[int, int, int]]:
     """The (uid, flags, modseq) of a snapshot."""
     return list(zip(snapshot.uids, snapshot.flags, snapshot.modseqs, strict=True))
+
+
+def known(seen: Snapshot | Changes) -> Known:
+    """What who has seen this knows of the mailbox."""
+    return Known(seen.highestmodseq, seen.uidnext, seen.stamp)
 
 
 class Hints:

@@ -13,7 +13,7 @@ from mailgate.database import Database
 from mailgate.store import MailStore, messages
 from mailgate.store.contents import content_key
 from mailgate.store.search.queue import queue_length
-from tests.store.messages import message, new_message, own, rows, status, whole
+from tests.store.messages import known, message, new_message, own, rows, status, whole
 
 
 async def test_messages_are_filed_in_order_with_flags_keywords_and_dates(alice: Account) -> None:
@@ -77,9 +77,10 @@ async def test_what_is_refused_leaves_nothing(database: Database, store: MailSto
 
 async def test_what_arrived_is_told_as_the_log_has_it(alice: Account) -> None:
     await alice.append("INBOX", [new_message("1", keywords=("a",))])
+    before = known(await alice.snapshot(own(alice)))
     two = [new_message("2", flags=SEEN, keywords=("b",)), new_message("3")]
     appended = await alice.append("INBOX", two)
-    changes = await alice.changes(own(alice), 2)
+    changes = await alice.changes(own(alice), before)
     assert (appended.arrived, appended.keywords) == (changes.changed, changes.keywords)
     assert {change.modseq for change in appended.arrived} == {changes.highestmodseq}
 

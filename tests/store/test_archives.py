@@ -73,5 +73,5 @@ async def test_messages_go_after_their_days(
     hints.stop()
     assert (await account.mailbox("INBOX")).messages == 0
     assert (await store.account(2, "").mailbox("INBOX")).messages == 1
-    assert list((await account.changes(ref, 1)).vanished) == [1]
+    assert list((await account.vanished(ref, 1)).uids) == [1]
     assert await maintenance.check_counters(database) == []

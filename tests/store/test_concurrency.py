@@ -12,7 +12,7 @@ from imap.flags import DELETED, FLAGGED, SEEN
 from mailgate.database import Database, Statement
 from mailgate.store import MailStore, maintenance
 from mailgate.store.schema import mailbox
-from tests.store.messages import INBOX, Hints, message, new_message, own, rows
+from tests.store.messages import INBOX, Hints, known, message, new_message, own, rows
 
 ACCOUNTS = list(range(1, 9))
 MISCOUNT = Statement(update(mailbox).values(unseen=mailbox.c.unseen + 1).where(mailbox.c.account_id == 2))
@@ -54,19 +54,19 @@ async def follow(account: Account, ended: asyncio.Event) -> dict[int, tuple[int,
     """Hold INBOX as the engine does: a snapshot, then only the log; give what is held once `ended`."""
     snapshot = await account.snapshot(own(account))
     held = {uid: (flags, modseq) for uid, flags, modseq in rows(snapshot)}
-    modseq, uidnext = snapshot.highestmodseq, snapshot.uidnext
+    before = known(snapshot)
     while True:
         last_round = ended.is_set()
-        changes = await account.changes(own(account), modseq)
-        assert changes.highestmodseq >= modseq
-        assert changes.uidnext >= uidnext
+        changes = await account.changes(own(account), before)
+        assert changes.complete
+        assert all(now >= then for now, then in zip(known(changes), before, strict=True))
         for uid in changes.vanished:
             held.pop(uid, None)  # it may have come and gone since the last look
         for change in changes.changed:
-            assert modseq < change.modseq <= changes.highestmodseq
-            assert change.uid in held or change.uid >= uidnext, "a UID came below one that was there"
+            assert before.modseq < change.modseq <= changes.highestmodseq
+            assert change.uid in held or change.uid >= before.uidnext, "a UID came below one that was there"
             held[change.uid] = (change.flags, change.modseq)
-        modseq, uidnext = changes.highestmodseq, changes.uidnext
+        before = known(changes)
         if last_round:
             return held
         await asyncio.sleep(0)

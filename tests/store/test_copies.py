@@ -11,7 +11,7 @@ from imap.errors import MailboxNotFound, OverQuota
 from imap.flags import DELETED, FLAGGED, KEYWORD_SHIFT, MAX_KEYWORDS, SEEN
 from mailgate.database import Database
 from mailgate.store import MailStore, maintenance
-from tests.store.messages import INBOX, Hints, message, new_message, own, rows, status, whole
+from tests.store.messages import INBOX, Hints, known, message, new_message, own, rows, status, whole
 
 ADD = FlagAction.ADD
 
@@ -55,7 +55,7 @@ async def test_a_copy_within_the_mailbox_makes_new_messages(alice: Account) -> N
 
 async def test_move_takes_away_what_it_files(alice: Account) -> None:
     await alice.append("INBOX", [new_message(str(number)) for number in range(3)])
-    before = (await alice.snapshot(own(alice))).highestmodseq
+    before = known(await alice.snapshot(own(alice)))
     moved = await alice.move(own(alice), [1, 3, 8], "Archive")
     assert (list(moved.source), list(moved.target)) == ([1, 3], [1, 2])
     inbox = await status(alice, "INBOX")
@@ -66,7 +66,7 @@ async def test_move_takes_away_what_it_files(alice: Account) -> None:
 
 async def test_a_move_within_the_mailbox_gives_new_uids(alice: Account, database: Database) -> None:
     await alice.append("INBOX", [new_message("1", flags=DELETED), new_message("2", flags=SEEN)])
-    before = (await alice.snapshot(own(alice))).highestmodseq
+    before = known(await alice.snapshot(own(alice)))
     moved = await alice.move(own(alice), [1, 2], "INBOX")
     assert list(moved.target) == [3, 4]
     assert [(uid, flags) for uid, flags, _ in rows(await alice.snapshot(own(alice)))] == [

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imap.backend import Account, FlagAction
+from imap.backend import Account, FlagAction, Known
 from imap.flags import DELETED, FLAGGED, SEEN
 from mailgate.database import Database
 from mailgate.store import MailStore, maintenance
-from tests.store.messages import message, new_message, own, rows
+from tests.store.messages import known, message, new_message, own, rows
 
 BOXES = {"INBOX": 1, "Archive": 6}
 _uids = st.lists(st.integers(1, 12), max_size=6, unique=True).map(sorted)
@@ -21,6 +21,7 @@ _names = st.lists(st.sampled_from(["a", "B", "c"]), max_size=2, unique=True)
 _box = st.sampled_from(list(BOXES))
 _commands = st.one_of(
     st.tuples(st.just("deliver")),
+    st.tuples(st.just("settle")),
     st.tuples(st.just("append"), _box, _flags, _names),
     st.tuples(st.just("store"), _box, _uids, st.sampled_from(FlagAction), _flags, _names, st.booleans()),
     st.tuples(st.just("expunge"), _box, st.none() | _uids),
@@ -77,9 +78,11 @@ def model_store(box: Box, uids: set[int], action: FlagAction, change: frozenset[
         box.messages[uid] = results[action]
 
 
-async def run(store: MailStore, account: Account, command: tuple[object, ...]) -> frozenset[int]:
+async def run(store: MailStore, database: Database, account: Account, command: tuple[object, ...]) -> frozenset[int]:
     """Do a command; give the conflicts of a conditional STORE."""
     match command:
+        case ("settle",):
+            await maintenance.settle_flags(database)
         case ("deliver",):
             await store.deliver(message(), [account.account_id])
         case ("append", str(box), int(mask), list(names)):
@@ -97,10 +100,10 @@ async def run(store: MailStore, account: Account, command: tuple[object, ...]) -
     return frozenset()
 
 
-async def seen(account: Account, box: str) -> tuple[int, int, dict[int, frozenset[str]]]:
-    """The modseq, UIDNEXT and flags by name of a mailbox, from a snapshot."""
+async def seen(account: Account, box: str) -> tuple[Known, dict[int, frozenset[str]]]:
+    """How far a mailbox is known, and its flags by name, from a snapshot."""
     snapshot = await account.snapshot(own(account, BOXES[box]))
-    return snapshot.highestmodseq, snapshot.uidnext, flags_by_name(snapshot.keywords, rows(snapshot))
+    return known(snapshot), flags_by_name(snapshot.keywords, rows(snapshot))
 
 
 def flags_by_name(keywords: tuple[str, ...], found: list[tuple[int, int, int]]) -> dict[int, frozenset[str]]:
@@ -112,27 +115,32 @@ def flags_by_name(keywords: tuple[str, ...], found: list[tuple[int, int, int]]) 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(commands=st.lists(_commands, max_size=12))
-async def test_the_store_is_its_model(store: MailStore, commands: list[tuple[object, ...]]) -> None:
+async def test_the_store_is_its_model(store: MailStore, database: Database, commands: list[tuple[object, ...]]) -> None:
     account_id = next(_account_ids)
     await store.create_accounts([(account_id, 0)])
     account = store.account(account_id, "")
     boxes = {name: Box() for name in BOXES}
     history = {name: [await seen(account, name)] for name in BOXES}
     for command in commands:
-        model(boxes, command, await run(store, account, command))
+        model(boxes, command, await run(store, database, account, command))
         for name, box in boxes.items():
             now = await seen(account, name)
-            assert (now[1], now[2]) == (box.uidnext, box.messages)
+            assert (now[0].uidnext, now[1]) == (box.uidnext, box.messages)
             status = await account.mailbox(name)
             assert status.messages == len(box.messages)
             assert status.unseen == sum("\\Seen" not in flags for flags in box.messages.values())
             assert status.deleted == sum("\\Deleted" in flags for flags in box.messages.values())
-            assert (now[0] > history[name][-1][0]) == (now[1:] != history[name][-1][1:])
+            before = history[name][-1]
+            assert (now[0].modseq > before[0].modseq) == (now[0].uidnext > before[0].uidnext or now[1] != before[1])
             history[name].append(now)
     for name, states in history.items():
-        for modseq, uidnext, messages in states:
-            changes = await account.changes(own(account, BOXES[name]), modseq)
-            gone_before = set(range(1, uidnext)) - messages.keys()
+        for then, messages in states:
+            changes = await account.changes(own(account, BOXES[name]), then)
+            assert list((await account.vanished(own(account, BOXES[name]), then.modseq)).uids) == changes.vanished
+            if not changes.complete:
+                assert ("settle",) in commands
+                continue
+            gone_before = set(range(1, then.uidnext)) - messages.keys()
             gone_now = set(range(1, changes.uidnext)) - boxes[name].messages.keys()
             assert set(changes.vanished) == gone_now - gone_before
             assert list(changes.vanished) == sorted(changes.vanished)
@@ -140,7 +148,7 @@ async def test_the_store_is_its_model(store: MailStore, commands: list[tuple[obj
             changed = flags_by_name(changes.keywords, list(changes.changed))
             brought = {uid: flags for uid, flags in messages.items() if uid not in changes.vanished} | changed
             assert (brought, changes.uidnext) == (boxes[name].messages, boxes[name].uidnext)
-            assert all(uid >= uidnext or uid in messages for uid in changed)
+            assert all(uid >= then.uidnext or uid in messages for uid in changed)
 
 
 async def test_the_counters_agree_with_the_entries_in_the_end(store: MailStore, database: Database) -> None:

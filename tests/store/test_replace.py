@@ -10,7 +10,7 @@ from imap.backend import Account, FlagAction, MailboxRef
 from imap.errors import MailboxNotFound, MessageGone, OverQuota, TooManyKeywords
 from imap.flags import DELETED, DRAFT
 from mailgate.store import MailStore
-from tests.store.messages import message, new_message, rows, status, whole
+from tests.store.messages import known, message, new_message, rows, status, whole
 
 
 async def drafts(account: Account) -> MailboxRef:
@@ -20,13 +20,14 @@ async def drafts(account: Account) -> MailboxRef:
 async def test_within_a_mailbox(alice: Account) -> None:
     box = await drafts(alice)
     await alice.append("Drafts", [new_message("one"), new_message("two", flags=DRAFT)])
+    before = known(await alice.snapshot(box))
     replaced = await alice.replace(box, 2, "Drafts", new_message("longer than two", flags=DELETED, date=7))
     assert (replaced.appended.mailbox, list(replaced.appended.uids)) == (box, [3])
     assert await whole(alice, box) == {1: message("one"), 3: message("longer than two")}
     snapshot = await alice.snapshot(box)
     assert rows(snapshot) == [(1, 0, 2), (3, DELETED, 3)]
     assert (snapshot.uidnext, snapshot.highestmodseq, replaced.modseq) == (4, 3, 3)
-    changes = await alice.changes(box, 2)
+    changes = await alice.changes(box, before)
     assert ([change.uid for change in changes.changed], list(changes.vanished)) == ([3], [2])
     counters = await status(alice, "Drafts")
     assert (counters.messages, counters.unseen, counters.deleted) == (2, 2, 1)
@@ -45,7 +46,7 @@ async def test_across_mailboxes(alice: Account) -> None:
     assert await whole(alice, box) == {2: message("two")}
     left = await alice.snapshot(box)
     assert (left.highestmodseq, replaced.modseq) == (3, 3)
-    assert list((await alice.changes(box, 2)).vanished) == [1]
+    assert list((await alice.vanished(box, 2)).uids) == [1]
     counters = await status(alice, "Drafts")
     assert (counters.messages, counters.unseen, counters.size) == (1, 1, len(message("two")))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imap.backend import Account, Change, FlagAction, MailboxRef
+from imap.backend import EVERYTHING, Account, Change, FlagAction, MailboxRef
 from imap.errors import (
     CommandRefused,
     InvalidMailboxName,
@@ -18,7 +18,7 @@ from imap.rights import Rights, parse_rights
 from mailgate.database import Database
 from mailgate.store import MailStore
 from mailgate.store.maintenance import check_counters
-from tests.store.messages import Hints, message, new_message, rows
+from tests.store.messages import Hints, known, message, new_message, rows
 from tests.store.shares import OFFICE, a_list, grant, office, person
 
 ADD, REMOVE, REPLACE = FlagAction.ADD, FlagAction.REMOVE, FlagAction.REPLACE
@@ -70,7 +70,8 @@ async def test_who_has_no_share_sees_nothing(database: Database, store: MailStor
             await alice.create(f"{name.rstrip('/')}/More")
     for attempt in (
         alice.snapshot(INBOX),
-        alice.changes(INBOX, 0),
+        alice.changes(INBOX, EVERYTHING),
+        alice.vanished(INBOX, 0),
         alice.entries(INBOX, [1]),
         alice.store(INBOX, [1], ADD, SEEN, []),
         alice.expunge(INBOX, None),
@@ -141,15 +142,17 @@ async def test_seen_is_each_readers_own(database: Database, store: MailStore, al
 async def test_another_reading_is_no_change(database: Database, store: MailStore, alice: Account, bob: Account) -> None:
     await office(database, {1: WORK, 2: WORK})
     await store.deliver(message(), [OFFICE])
-    start = (await bob.snapshot(INBOX)).highestmodseq
+    start = known(await bob.snapshot(INBOX))
     seen = await alice.store(INBOX, [1], ADD, SEEN, [])
     assert list((await bob.changes(INBOX, start)).changed) == []
     assert list((await alice.changes(INBOX, start)).changed) == [Change(1, SEEN, seen.modseq)]
+    read = known(await alice.snapshot(INBOX))
     flagged = await bob.store(INBOX, [1], ADD, FLAGGED, [])
-    assert list((await alice.changes(INBOX, seen.modseq)).changed) == [Change(1, SEEN | FLAGGED, flagged.modseq)]
+    assert list((await alice.changes(INBOX, read)).changed) == [Change(1, SEEN | FLAGGED, flagged.modseq)]
     assert (await alice.store(INBOX, [1], REMOVE, SEEN, [], unchanged_since=seen.modseq)).conflicts == [1]
+    read = known(await alice.snapshot(INBOX))
     cleared = await alice.store(INBOX, [1], REMOVE, SEEN, [], unchanged_since=flagged.modseq)
-    assert list((await alice.changes(INBOX, flagged.modseq)).changed) == [Change(1, FLAGGED, cleared.modseq)]
+    assert list((await alice.changes(INBOX, read)).changed) == [Change(1, FLAGGED, cleared.modseq)]
     nothing = await alice.store(INBOX, [1], REMOVE, SEEN, [])
     assert (nothing.modseq, list(nothing.changed)) == (cleared.modseq, [])
 
@@ -274,7 +277,7 @@ async def test_flags_by_right(database: Database, store: MailStore, alice: Accou
 
 async def test_rights_in_snapshots_lists(database: Database, store: MailStore, bob: Account, alice: Account) -> None:
     await office(database, {2: "lrs"})
-    assert (await bob.snapshot(INBOX)).rights == (await bob.changes(INBOX, 0)).rights == parse_rights("lrs")
+    assert (await bob.snapshot(INBOX)).rights == (await bob.changes(INBOX, EVERYTHING)).rights == parse_rights("lrs")
     assert (await bob.statuses([INBOX, BOBS]))[1].name == "Shared/Office"
     assert {status.rights for status in await bob.mailboxes()} == {Rights.ALL, parse_rights("lrs")}
     assert await alice.statuses([INBOX]) == []

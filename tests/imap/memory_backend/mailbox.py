@@ -36,6 +36,7 @@ class Mailbox:
     uidnext: int = 1
     highestmodseq: int = 1
     recent_from: int = 1
+    stamp: int = 0
     keywords: tuple[str, ...] = ()
     messages: dict[int, Message] = field(default_factory=dict)
     expunged: list[tuple[int, int]] = field(default_factory=list)

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from imap.backend import Change, Changes, Entry, MailboxRef, Rendered, Rendering, Snapshot, TextHits, TextKey
+from imap.backend import (
+    Change,
+    Changes,
+    Entry,
+    Known,
+    MailboxRef,
+    Rendered,
+    Rendering,
+    Snapshot,
+    TextHits,
+    TextKey,
+    Vanished,
+)
 from imap.message import RenderedMessage
 from imap.rights import Rights
+from tests.imap.memory_backend.mailbox import Mailbox
 from tests.imap.memory_backend.state import AccountState
 
 
@@ -28,24 +41,37 @@ class Reading(AccountState):
             [message.flags for message in messages],
             [message.modseq for message in messages],
             box.rights,
+            box.stamp,
         )
 
-    async def changes(self, mailbox: MailboxRef, since: int) -> Changes:
+    async def changes(self, mailbox: MailboxRef, known: Known) -> Changes:
         self._count("changes")
         box = self._box(mailbox)
         box.require(Rights.READ)
-        changed = [Change(m.uid, m.flags, m.modseq) for m in box.messages.values() if m.modseq > since]
-        vanished = sorted(uid for modseq, uid in box.expunged if modseq > since)
-        complete = since >= box.log_from
+        changed = [Change(m.uid, m.flags, m.modseq) for m in box.messages.values() if m.modseq > known.modseq]
+        assert all(change.uid >= known.uidnext or box.stamp > known.stamp for change in changed)
+        gone = self._vanished(box, known.modseq)
         return Changes(
             box.highestmodseq,
             box.uidnext,
             box.keywords,
             changed,
-            vanished if complete else [],
-            complete=complete,
+            gone.uids,
+            complete=gone.complete,
             rights=box.rights,
+            stamp=box.stamp,
         )
+
+    async def vanished(self, mailbox: MailboxRef, since: int) -> Vanished:
+        self._count("vanished")
+        box = self._box(mailbox)
+        box.require(Rights.READ)
+        return self._vanished(box, since)
+
+    def _vanished(self, box: Mailbox, since: int) -> Vanished:
+        complete = since >= box.log_from
+        gone = sorted(uid for modseq, uid in box.expunged if modseq > since)
+        return Vanished(gone if complete else [], complete)
 
     async def claim_recent(self, mailbox: MailboxRef, uidnext: int) -> int:
         self._count("claim_recent")
