@@ -143,10 +143,13 @@ class Gateway:
         outbound = Outbound(database, store, settings) if settings.queue.route != "none" else None
         # All at once: none takes new clients while the others let their own finish.
         self._parts.push_async_callback(
-            lambda: asyncio.gather(imap_server.stop(grace), submission.stop(grace), web.stop(grace))
+            lambda: asyncio.gather(
+                imap_server.stop(grace),
+                submission.stop(grace),
+                web.stop(grace),
+                *([] if outbound is None else [outbound.close(grace)]),
+            )
         )
-        if outbound is not None:
-            self._parts.push_async_callback(outbound.close)
         await imap_server.start(sockets.imap, starttls=sockets.imap_starttls)
         await submission.start(sockets.smtp)
         await submission.start(sockets.smtp_starttls, starttls=True)

@@ -64,12 +64,11 @@ class Outbound:
         )
         self._worker = Worker(database, make, limits)
         self.clock = Clock(database, store, bounces, queue.history_days * 86_400)
-        self._grace = gateway.stop_grace
 
     async def start(self) -> None:
         """Begin with what waits already."""
         await self._worker.start()
 
-    async def close(self) -> None:
-        """Let the messages under way be finished."""
-        await self._worker.close(self._grace)
+    async def close(self, grace: float) -> None:
+        """Let the messages under way be finished for so many seconds."""
+        await self._worker.close(grace)
