@@ -35,7 +35,7 @@ _PIECES_AT_ONCE: Final = 16
 _log = logging.getLogger(__name__)
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """The transport of one `Session`."""
 
     __slots__ = (
@@ -103,9 +103,13 @@ class Connection(asyncio.Protocol):
         self._context.deadlines.begin()
         self._context.add_stranger(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._context.received
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._closing:
             return
+        data = bytes(self._context.received[:nbytes])
         self._last_activity = self._loop.time()
         if not self.reader.signed_in:
             self._octets += len(data)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _TLS_BUFFER: Final = 16_384
+_RECEIVED: Final = 256 * 1024
+"""As much as uvloop reads from a socket at once."""
 _KEEPALIVE_IDLE: Final = 600
 """Seconds of silence before the kernel asks whether a client is still there."""
 _BACKLOG: Final = 1_024
@@ -50,6 +52,10 @@ class ServerContext:
         self.registry = registry
         self.watches = AccountWatches()
         self.connections: set[Connection] = set()
+        self.received = memoryview(bytearray(_RECEIVED))
+        """What one connection received, to be taken out before the next one reads: without it uvloop asks the system
+        for 256 KiB at each read of TLS, and gives them back.
+        """
         self.deadlines = Deadlines(limits, self.connections)
         self.strangers: dict[Connection, None] = {}
         """Those on which nobody has signed in, the oldest first."""
