@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 CRLF: Final = b"\r\n"
 CONTINUE: Final = b"+ OK\r\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """How a command ended well; failures are the exceptions of `imap.errors`."""
 
     text: str
     code: str | None = None
     condition: str = "OK"
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = MappingProxyType({})
     """For each ``{name}`` in the text."""
 
 
