@@ -16,7 +16,7 @@ from mailgate.database.statement import insert
 from mailgate.queue.enqueue import payloads
 from mailgate.queue.listing import Filter, QueueError, conditions_of
 from mailgate.queue.outcome import OPEN, State
-from mailgate.queue.schema import queue_destination, queued_message, queued_recipient
+from mailgate.queue.schema import IS_WAITING, queue_destination, queued_message, queued_recipient
 from mailgate.store.schema import names, released, retained
 
 _r = queued_recipient.c
@@ -30,6 +30,12 @@ _FROM: Final = {
 """The states that each action changes."""
 _AT_ONCE: Final = 1_000
 ACTIONS: Final = tuple(_FROM)
+
+
+def hold_all(connection: Connection) -> int:
+    """Hold everything, leases or not, while no gateway runs; give the number."""
+    held = {"state": State.HELD.value, "lease_owner": None}
+    return connection.execute(update(queued_recipient).where(_r.state == IS_WAITING).values(held)).rowcount
 
 
 def act(connection: Connection, action: str, wanted: Filter) -> int:

@@ -55,7 +55,7 @@ _EMPTY = [
         body_chunk,
     )
 ]
-QUICK = Timeouts(5, 5, 5, 5, 5)
+PATIENT = Timeouts(60, 60, 60, 60, 60)
 
 
 def _people(connection: Connection) -> None:
@@ -102,7 +102,7 @@ class Desk:
         await self.store.deliver_all([Parcel(io.BytesIO(body), frozenset(), stored=stored)])
 
     def smarthost(self, port: int, security: Security = Security.NONE) -> Smarthost:
-        return Smarthost("127.0.0.1", port, "gate.example.org", security, timeouts=QUICK)
+        return Smarthost("127.0.0.1", port, "gate.example.org", security, timeouts=PATIENT)
 
     async def worker(self, route: Route, **limits: int) -> Worker:
         """One that runs until the test is over."""

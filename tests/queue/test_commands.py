@@ -93,6 +93,16 @@ async def test_what_is_being_sent_is_left_alone(desk: Desk, command: Command) ->
         await desk.until("state", is_=[("sent",)])
 
 
+async def test_after_a_restore_nothing_leaves_twice(desk: Desk, command: Command) -> None:
+    """What waits in a backup may have left since."""
+    await desk.put("parent@example.net")
+    outcome = await asyncio.to_thread(command.good, "restored")
+    assert "1 entries of the queue are held" in outcome.out
+    assert await desk.rows("state") == [("held",)]
+    assert (await asyncio.to_thread(command.good, "restored", "--json")).json["held"] == 0
+    assert await run(command, "release", "--all") == {"changed": 1}
+
+
 async def test_what_is_refused(desk: Desk, command: Command) -> None:
     def refused(*words: str) -> str:
         return command.refused(ExitCode.FAILED, "queue", *words)

@@ -9,7 +9,7 @@ import pytest
 from smtp.client.answers import SendingError
 from smtp.client.resolver import Resolver
 from smtp.client.routes import DirectToMx
-from tests.queue.conftest import QUICK, Desk, addresses
+from tests.queue.conftest import PATIENT, Desk, addresses
 from tests.support.names import BROKEN, SILENT, Names
 from tests.support.sink import Sink
 
@@ -18,7 +18,7 @@ HERE, ELSEWHERE = ["127.0.0.1"], ["127.0.0.9"]
 
 def direct(names: Names, sink: Sink) -> DirectToMx:
     resolver = Resolver([("127.0.0.1", names.port)], timeout=1.0)
-    return DirectToMx(resolver, "gate.example.org", sink.port, timeouts=QUICK)
+    return DirectToMx(resolver, "gate.example.org", sink.port, timeouts=PATIENT)
 
 
 @pytest.mark.parametrize(

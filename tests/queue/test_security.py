@@ -10,7 +10,7 @@ import pytest
 from certs import ensure_demo
 from smtp.client.answers import SendingError
 from smtp.client.connection import Connection, Host, Mail, Security, To, connect
-from tests.queue.conftest import QUICK
+from tests.queue.conftest import PATIENT
 from tests.support.sink import EXTENSIONS, Script, Sink
 
 
@@ -32,7 +32,7 @@ async def send(
     """The reply to one message."""
     host = Host("127.0.0.1", "127.0.0.1", sink.port)
     connection: Connection = await connect(
-        host, hello="gate.example.org", security=security, timeouts=QUICK, context=context, credentials=credentials
+        host, hello="gate.example.org", security=security, timeouts=PATIENT, context=context, credentials=credentials
     )
 
     async def content() -> object:
@@ -94,7 +94,7 @@ async def test_without_what_a_message_needs_it_is_not_handed_over() -> None:
     host_of = {"size": Mail("a@b.example", 100), "eightbit": Mail("", 1, eightbit=True), "utf8": Mail("", 1, utf8=True)}
     async with Sink(extensions=("SIZE 99",)) as sink:
         host = Host("127.0.0.1", "127.0.0.1", sink.port)
-        connection = await connect(host, hello="gate.example.org", security=Security.NONE, timeouts=QUICK)
+        connection = await connect(host, hello="gate.example.org", security=Security.NONE, timeouts=PATIENT)
 
         async def content() -> object:
             yield b""
