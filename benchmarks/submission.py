@@ -34,7 +34,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from benchmarks.figures import Figure, as_json, print_table
 from smtp.handler import Envelope, Peer, Recipient, SaslExchange, Sender, SmtpError
-from smtp.server import SubmissionServer
+from smtp.submission import SubmissionServer
 
 CREDENTIALS = b"\0prof\0secret"
 LINE = base64.b64encode(os.urandom(57)) + b"\r\n"

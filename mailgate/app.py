@@ -33,7 +33,7 @@ from mailgate.store import MailStore
 from mailgate.store.search.indexer import Indexer
 from mailgate.web.pages import application
 from mailgate.web.server import WebServer
-from smtp.server import SubmissionServer
+from smtp.submission import SubmissionServer
 
 log = structlog.stdlib.get_logger("mailgate")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, cast
+from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 import structlog
 from aiosmtpd.smtp import SMTP
@@ -20,31 +20,37 @@ from smtp.replies import Closing, render
 from smtp.syntax import AUTH_LINE_LIMIT, LINE_LIMIT, split_command
 
 if TYPE_CHECKING:
-    from smtp.server import SubmissionServer
+    from smtp.server import Server
 
 log = structlog.stdlib.get_logger("smtp")
 
-BEFORE_TLS: Final = frozenset({"EHLO", "NOOP", "QUIT", "STARTTLS"})
-"""What RFC 3207 section 4 lets a client do before STARTTLS."""
 FOREIGN: Final = frozenset({"CONNECT", "GET", "POST", "PUT", "OPTIONS"})
 """A web browser made to talk to us by a hostile page: nothing it sends may be taken for mail."""
 GROUP: Final = 64
 """Pipelined commands served before other connections get their turn."""
 OUT_WATER: Final = 16 * 1024
 GOODBYE: Final = 421
-_FAULTS: Final = frozenset({500, 501, 502, 503, 504, 555})
 
 
 class Connection(SMTP):
-    """The transport side of a submission session."""
+    """The transport side of a session."""
+
+    service: ClassVar[str] = "ESMTP ready"
+    """What the greeting says after the server's name."""
+    before_tls: ClassVar[frozenset[str] | None] = None
+    """The commands that are served without TLS; None: all."""
+    must_sign_in: ClassVar[bool] = False
+    """Whether there is a time limit for it."""
+    faults: ClassVar[Collection[int]] = frozenset({500, 501, 502, 503, 504, 555})
+    """The reply codes that count as errors of the client (`Limits.bad_commands`)."""
 
     _wire: asyncio.Transport
 
-    def __init__(self, server: SubmissionServer, peer: Peer) -> None:
+    def __init__(self, server: Server, peer: Peer) -> None:
         # SMTP.__init__ inspects every member of handler and protocol for each connection (93 µs) to fill tables that
         # `commands` and the handler's typed methods replace, and builds the reader that `Inbound` replaces.
         self._server = server
-        self._limits = server.limits
+        self._limits = server.limits_of(peer.host)
         self._inbound = Inbound()
         self._out = bytearray()
         self._gone = asyncio.Event()
@@ -57,7 +63,7 @@ class Connection(SMTP):
         self._closing = False
         self._faults = 0
         self._served = 0
-        self._sign_in_by = 0.0
+        self._sign_in_by = float("inf")
         self.peer = peer
 
     # The transport's calls
@@ -93,11 +99,11 @@ class Connection(SMTP):
 
     async def run(self, refusal: SmtpError | None) -> None:
         """Serve the client until either side ends it; `refusal` is all that an unwanted client gets to hear."""
-        loop = asyncio.get_running_loop()
-        self._sign_in_by = loop.time() + self._limits.sign_in_timeout
+        if self.must_sign_in:
+            self._sign_in_by = asyncio.get_running_loop().time() + self._limits.sign_in_timeout
         try:
             if refusal is None:
-                self._reply(220, "", f"{self._server.hostname} ESMTP submission ready")
+                self._reply(220, "", f"{self._server.hostname} {self.service}")
             else:
                 self._refuse(refusal)
             while not self._closing:
@@ -223,7 +229,7 @@ class Connection(SMTP):
             if verb in FOREIGN:
                 raise Closing(500, "5.5.2", "This is a mail server")
             raise SmtpError(500, "5.5.2", "Command not recognized")
-        if not self.peer.tls and verb not in BEFORE_TLS:
+        if not self.peer.tls and self.before_tls is not None and verb not in self.before_tls:
             raise SmtpError(530, "5.7.0", "Say STARTTLS first")
         await command(argument)
 
@@ -234,7 +240,7 @@ class Connection(SMTP):
         self._out += render(code, status, text)
 
     def _refuse(self, refusal: SmtpError) -> None:
-        if refusal.code in _FAULTS:
+        if refusal.code in self.faults:
             self._faults += 1
             if self._faults > self._limits.bad_commands:
                 refusal = Closing(GOODBYE, "4.7.0", "Too many errors")

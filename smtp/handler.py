@@ -1,4 +1,4 @@
-"""What the submission server asks of the application: sign-in, who may send what to whom, and delivery.
+"""What an SMTP server asks of the application: sign-in, who may send what to whom, and delivery.
 
 The engine states these protocols and never imports who implements them.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, TypeVar
 
 
 class SmtpError(Exception):
@@ -69,13 +69,14 @@ class Recipient:
 
 
 @dataclass(slots=True)
-class Envelope:
-    """A transaction in progress, from MAIL FROM to the end of the data."""
+class Transaction:
+    """A mail transaction in progress (RFC 5321 section 3.3), from MAIL FROM to the end of the data."""
 
     peer: Peer
     helo: str
-    sender: Sender
     mail_from: str
+    extended: bool = True
+    """Whether the client said EHLO."""
     smtputf8: bool = False
     body_8bit: bool = False
     declared_size: int = 0
@@ -86,26 +87,40 @@ class Envelope:
     """What the application wants to remember of this transaction; the engine never looks at it."""
 
 
-class SubmissionHandler(Protocol):
-    """The application behind a submission listener (RFC 6409). Every method may raise SmtpError."""
+@dataclass(slots=True)
+class Envelope(Transaction):
+    """The transaction of somebody who signed in."""
+
+    sender: Sender = field(kw_only=True)
+
+
+T_contra = TypeVar("T_contra", bound=Transaction, contravariant=True)
+
+
+class Handler(Protocol[T_contra]):
+    """The application behind a listener that takes mail. Every method may raise SmtpError."""
+
+    async def mail_from(self, envelope: T_contra) -> None:
+        """May a message have this reverse path? SmtpError 550 5.7.1 when not."""
+        ...
+
+    async def rcpt_to(self, envelope: T_contra, recipient: Recipient) -> None:
+        """May this message go there? SmtpError 550 5.1.1 for an unknown address."""
+        ...
+
+    async def deliver(self, envelope: T_contra, content: IO[bytes]) -> str:
+        """Make the message visible to every recipient, and only then return the text after ``250 2.0.0``.
+
+        `content` is rewound, has CRLF line ends only and dots already removed. The engine closes it.
+        """
+        ...
+
+
+class SubmissionHandler(Handler[Envelope], Protocol):
+    """The application behind a submission listener (RFC 6409)."""
 
     def mechanisms(self) -> Sequence[str]:
         """The SASL mechanisms offered under TLS, in capitals."""
         ...
 
     def sasl(self, mechanism: str, peer: Peer) -> SaslExchange: ...
-
-    async def mail_from(self, envelope: Envelope) -> None:
-        """May this person send with this reverse path? SmtpError 550 5.7.1 when it is not theirs."""
-        ...
-
-    async def rcpt_to(self, envelope: Envelope, recipient: Recipient) -> None:
-        """May this message go there? SmtpError 550 5.1.1 for an unknown address."""
-        ...
-
-    async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
-        """Make the message visible to every recipient, and only then return the text after ``250 2.0.0``.
-
-        `content` is rewound, has CRLF line ends only and dots already removed. The engine closes it.
-        """
-        ...

@@ -1,13 +1,14 @@
-"""Every bound on what a submission client may cost the server."""
+"""Every bound on what a client may cost the server."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of a submission server; times in seconds, sizes in octets.
+    """Bounds of a server that takes mail; times in seconds, sizes in octets. None: no such bound.
 
     The defaults honour the minima of RFC 5321 section 4.5.3 and leave room for a whole school behind one address.
     """
@@ -24,13 +25,25 @@ class Limits:
     """Recipients of one message; the next one is answered 452 so that the client sends it in another transaction."""
     messages: int = 1_000
     """Transactions of one connection."""
+    recipients_per_connection: int | None = None
+    """Recipients of all messages of one connection."""
 
     connections: int = 5_000
     connections_per_peer: int = 250
-    """Connections from one IPv4 address or one IPv6 /64."""
+    """Connections from one peer: an IPv4 address, or the /64 that one IPv6 subscriber holds."""
+    connections_per_network: int | None = None
+    """Connections from one IPv4 /24 or one IPv6 /48."""
+    connection_rate: int | None = None
+    """New connections of one peer in a minute."""
+    message_rate: int | None = None
+    """Transactions that one peer begins in a minute."""
+    recipient_rate: int | None = None
+    """Recipients that one peer names in a minute."""
 
     bad_commands: int = 20
-    """Commands refused for their syntax or order before the connection is closed."""
+    """Commands refused since the last message before the connection is closed: for their syntax or order, and by an MX
+    for whatever reason.
+    """
     idle_commands: int = 1_000
     """Commands that bring no message nearer (NOOP, RSET, VRFY, HELP, EHLO) between two messages."""
     auth_failures: int = 5
@@ -48,3 +61,12 @@ class Limits:
     """A message may take `transfer_grace` plus its octets so far divided by this: slow lines live, trickles end."""
     close_timeout: float = 5.0
     """How long a closing connection may take to read its last answer."""
+
+    def lifted(self) -> Limits:
+        """These for a peer that is trusted: what tells a busy server from an attack does not hold for it."""
+        most = sys.maxsize
+        return replace(
+            self, messages=most, recipients_per_connection=None, connections_per_peer=most,
+            connections_per_network=None, connection_rate=None, message_rate=None, recipient_rate=None,
+            bad_commands=most, idle_commands=most,
+        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The submission server: listeners, who may connect, and a stop that loses no message."""
+"""A server that takes mail: listeners, who may connect, and a stop that loses no message."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import ipaddress
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from smtp.connection import log
-from smtp.handler import Peer, SmtpError, SubmissionHandler
+from smtp.handler import Peer, SmtpError
 from smtp.limits import Limits
+from smtp.rates import Rate
 from smtp.replies import Closing
 from smtp.session import Session
 
@@ -24,31 +25,57 @@ REFUSALS: Final = 64
 ACCEPT_PAUSE: Final = 0.1
 
 
-class SubmissionServer:
-    """Message submission (RFC 6409) on any number of sockets, with implicit TLS (RFC 8314) or STARTTLS (RFC 3207).
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Server:
+    """SMTP on any number of sockets; what is spoken on them, its kinds say (`smtp.submission`, `smtp.mx`).
 
     `tls_context` is used for each new connection, so certificates loaded into it later count from then on.
     `spool` is the folder for messages above `limits.spool_memory`; the system's temporary folder by default.
+    `trusted` are the networks for which `limits` are lifted, as far as `Limits.lifted` does so.
     """
 
     def __init__(
         self,
-        handler: SubmissionHandler,
         tls_context: ssl.SSLContext,
         *,
         hostname: str,
         limits: Limits | None = None,
         spool: Path | None = None,
+        trusted: Iterable[Network] = (),
     ) -> None:
-        self.handler = handler
         self.tls_context = tls_context
         self.hostname = hostname
         self.limits = limits or Limits()
         self.spool = None if spool is None else str(spool)
+        self.messages, self.recipients = Rate(), Rate()
+        self._arrivals = Rate()
+        self._trusted = tuple(trusted)
+        self._lifted = self.limits.lifted()
         self._listeners: dict[asyncio.Task[None], socket.socket] = {}
-        self._sessions: dict[asyncio.Task[None], Session] = {}
+        self._sessions: dict[asyncio.Task[None], Session[Any]] = {}
         self._peers: Counter[str] = Counter()
+        self._networks: Counter[str] = Counter()
         self._refused = 0
+
+    def _session(self, peer: Peer) -> Session[Any]:
+        """The session of a new connection."""
+        raise NotImplementedError
+
+    def trusts(self, host: str) -> bool:
+        """Whether limits are lifted for a peer."""
+        if not self._trusted:
+            return False
+        try:
+            address = ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:
+            return False
+        return any(address in network for network in self._trusted)
+
+    def limits_of(self, host: str) -> Limits:
+        """What holds for a peer."""
+        return self._lifted if self.trusts(host) else self.limits
 
     @property
     def connections(self) -> int:
@@ -101,16 +128,16 @@ class SubmissionServer:
                 await asyncio.sleep(ACCEPT_PAUSE)
                 continue
             peer = Peer(str(address[0]).removeprefix("::ffff:"), int(address[1]), "")
-            refusal = self._refusal(_peer_key(peer.host))
+            refusal = self._refusal(peer.host)
             if refusal is not None and self._refused >= REFUSALS:
                 sock.close()
                 continue
-            session = Session(self, peer)
+            session = self._session(peer)
             task = loop.create_task(self._serve(session, sock, tls, refusal))
             self._opened(task, session, refused=refusal is not None)
 
     async def _serve(
-        self, session: Session, sock: socket.socket, tls: ssl.SSLContext | None, refusal: SmtpError | None
+        self, session: Session[Any], sock: socket.socket, tls: ssl.SSLContext | None, refusal: SmtpError | None
     ) -> None:
         # asyncio does so itself only for sockets that name their protocol, and these do not.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -125,36 +152,53 @@ class SubmissionServer:
             return
         await session.run(refusal)
 
-    def _opened(self, task: asyncio.Task[None], session: Session, *, refused: bool) -> None:
-        key = _peer_key(session.peer.host)
+    def _opened(self, task: asyncio.Task[None], session: Session[Any], *, refused: bool) -> None:
+        host = session.peer.host
         self._refused += refused
-        self._peers[key] += 1
+        self._peers[peer_key(host)] += 1
+        self._networks[network_key(host)] += 1
         self._sessions[task] = session
-        task.add_done_callback(lambda done: self._closed(done, key, refused=refused))
+        task.add_done_callback(lambda done: self._closed(done, host, refused=refused))
 
-    def _refusal(self, key: str) -> SmtpError | None:
-        if len(self._sessions) - self._refused >= self.limits.connections:
+    def _refusal(self, host: str) -> SmtpError | None:
+        limits = self.limits_of(host)
+        if len(self._sessions) - self._refused >= limits.connections:
             return Closing(421, "4.3.2", "Too many connections, please come back soon")
-        if self._peers[key] >= self.limits.connections_per_peer:
+        if self._peers[peer_key(host)] >= limits.connections_per_peer:
             return Closing(421, "4.7.0", "Too many connections from your network")
+        if limits.connections_per_network is not None and (
+            self._networks[network_key(host)] >= limits.connections_per_network
+        ):
+            return Closing(421, "4.7.0", "Too many connections from your network")
+        if not self._arrivals.take(peer_key(host), limits.connection_rate):
+            return Closing(421, "4.7.0", "Too many connections from you in a minute, please come back soon")
         return None
 
-    def _closed(self, task: asyncio.Task[None], key: str, *, refused: bool) -> None:
+    def _closed(self, task: asyncio.Task[None], host: str, *, refused: bool) -> None:
         del self._sessions[task]
         self._refused -= refused
-        self._peers[key] -= 1
-        if not self._peers[key]:
-            del self._peers[key]
+        for counts, key in ((self._peers, peer_key(host)), (self._networks, network_key(host))):
+            counts[key] -= 1
+            if not counts[key]:
+                del counts[key]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("session failed", error=type(error).__name__)
 
 
-def _peer_key(host: str) -> str:
+def peer_key(host: str) -> str:
     """The unit of the per-peer limit: an IPv4 address, or the /64 that one IPv6 subscriber holds."""
+    return _network_of(host, 32, 64)
+
+
+def network_key(host: str) -> str:
+    """The unit of the per-network limit: an IPv4 /24, or the /48 that one IPv6 site holds."""
+    return _network_of(host, 24, 48)
+
+
+def _network_of(host: str, bits: int, bits6: int) -> str:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return host
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, 64), strict=False).network_address)
-    return host
+    prefix = bits6 if isinstance(address, ipaddress.IPv6Address) else bits
+    return str(ipaddress.ip_network((address, prefix), strict=False).network_address)

@@ -1,4 +1,4 @@
-"""The commands of a submission session (RFC 6409 on RFC 5321): greeting, TLS, sign-in, envelope, message.
+"""The commands of a session that takes mail (RFC 5321): greeting, TLS, envelope, message.
 
 Each `smtp_VERB` method is one command, by aiosmtpd's convention. A method queues its reply or raises SmtpError.
 """
@@ -6,34 +6,37 @@ Each `smtp_VERB` method is one command, by aiosmtpd's convention. A method queue
 from __future__ import annotations
 
 import asyncio
-from base64 import b64encode
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeAlias, TypeVar
 
 from smtp.connection import Connection
 from smtp.content import Content, DotDecoder
-from smtp.handler import Envelope, Peer, Recipient, Sender, SmtpError
+from smtp.handler import Handler, Peer, Recipient, SmtpError, Transaction
 from smtp.message import count_received, read_header
 from smtp.replies import Closing, render_lines
-from smtp.syntax import AUTH_LINE_LIMIT, decode_base64, parse_bdat, parse_host, parse_mail, parse_rcpt
+from smtp.syntax import MailCommand, RcptCommand, parse_bdat, parse_host, parse_mail, parse_rcpt
 
 if TYPE_CHECKING:
-    from smtp.server import SubmissionServer
+    from smtp.server import Server
+
+T = TypeVar("T", bound=Transaction)
+Commands: TypeAlias = Mapping[str, Callable[..., Awaitable[None]]]
 
 
-class Session(Connection):
-    """What one client has said so far, and what it may say next."""
+class Session(Connection, Generic[T]):
+    """What one client has said so far, and what it may say next; `T` is what its transactions are."""
 
-    def __init__(self, server: SubmissionServer, peer: Peer) -> None:
+    commands: ClassVar[Commands]
+    """The methods of the commands, by verb."""
+
+    def __init__(self, server: Server, handler: Handler[T], peer: Peer) -> None:
         super().__init__(server, peer)
-        self._handler = server.handler
+        self._to = handler
         self._helo = ""
         self._extended = False
-        self._sender: Sender | None = None
-        self._transaction: Envelope | None = None
+        self._transaction: T | None = None
         self._refused_recipients = False
         self._chunks: Content | None = None
-        self._auth_failures = 0
         self._messages = 0
         self._idle_commands = 0
 
@@ -45,33 +48,31 @@ class Session(Connection):
             self._reset()
 
     def _lookup(self, verb: str) -> Callable[[str], Awaitable[None]] | None:
-        method = COMMANDS.get(verb)
+        method = self.commands.get(verb)
         return None if method is None else method.__get__(self)
 
     # Greeting and housekeeping
 
     async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802
-        """RFC 5321 section 4.1.1.1. AUTH is offered under TLS only (RFC 8314 section 3)."""
-        self._greeted(parse_host(hostname), extended=True)
-        keywords = [
-            self._server.hostname,
-            "PIPELINING",
-            f"SIZE {self._limits.message_size}",
-            "8BITMIME",
-            "SMTPUTF8",
-            "ENHANCEDSTATUSCODES",
-            "CHUNKING",
-            "DSN",
-        ]
-        if self.peer.tls:
-            keywords.append("AUTH " + " ".join(self._handler.mechanisms()))
-        else:
-            keywords.append("STARTTLS")
-        self._out += render_lines(250, keywords)
+        """RFC 5321 section 4.1.1.1."""
+        self._greeted(self._host(hostname), extended=True)
+        self._out += render_lines(250, [self._server.hostname, *self._keywords()])
+
+    def _keywords(self) -> Iterator[str]:
+        """The extensions (RFC 5321 section 2.2)."""
+        yield "PIPELINING"
+        yield f"SIZE {self._limits.message_size}"
+        yield from ("8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING")
+        if not self.peer.tls:
+            yield "STARTTLS"
+
+    def _host(self, argument: str) -> str:
+        """The name that a client gives itself. Raises SmtpError."""
+        return parse_host(argument)
 
     async def smtp_HELO(self, hostname: str) -> None:  # noqa: N802
-        """RFC 5321 section 4.1.1.1; a client that stays with it cannot sign in."""
-        self._greeted(parse_host(hostname), extended=False)
+        """RFC 5321 section 4.1.1.1; a client that stays with it has no extensions, so it cannot sign in."""
+        self._greeted(self._host(hostname), extended=False)
         self._reply(250, "", self._server.hostname)
 
     async def smtp_NOOP(self, arg: str) -> None:  # noqa: N802
@@ -89,12 +90,12 @@ class Session(Connection):
     async def smtp_HELP(self, arg: str) -> None:  # noqa: N802
         """RFC 5321 section 4.1.1.8."""
         self._count_idle()
-        self._reply(214, "2.0.0", "Commands: " + " ".join(sorted(COMMANDS)))
+        self._reply(214, "2.0.0", "Commands: " + " ".join(sorted(self.commands)))
 
     async def smtp_VRFY(self, arg: str) -> None:  # noqa: N802
         """RFC 5321 section 3.5.3: no address is given away."""
         self._count_idle()
-        self._signed_in()
+        self._check_turn()
         self._reply(252, "2.0.0", "Send a message to find out")
 
     async def smtp_EXPN(self, arg: str) -> None:  # noqa: N802
@@ -116,61 +117,11 @@ class Session(Connection):
         self._helo = ""
         self._extended = False
 
-    # Sign-in
-
-    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
-        """RFC 4954 section 4."""
-        if not self._extended:
-            raise SmtpError(503, "5.5.1", "Say EHLO first")
-        if self._sender is not None:
-            raise SmtpError(503, "5.5.1", "You are signed in already")
-        mechanism, _, initial = arg.partition(" ")
-        if mechanism.upper() not in self._handler.mechanisms():
-            raise SmtpError(504, "5.5.4", "Sign-in mechanism not supported")
-        try:
-            self._sender = await self._sign_in(mechanism.upper(), initial.strip(" "))
-        except Closing:
-            raise
-        except SmtpError:
-            self._auth_failures += 1
-            await self._brake(self._auth_failures * self._limits.auth_delay)
-            if self._auth_failures >= self._limits.auth_failures:
-                raise Closing(421, "4.7.0", "Too many failed sign-ins") from None
-            raise
-        self._sign_in_by = float("inf")
-        self._reply(235, "2.7.0", "Signed in")
-
-    async def _sign_in(self, mechanism: str, initial: str) -> Sender:
-        response: bytes | None = None
-        if initial:
-            response = b"" if initial == "=" else decode_base64(initial.encode())
-        exchange = self._handler.sasl(mechanism, self.peer)
-        while (challenge := await exchange.step(response)) is not None:
-            response = await self._challenge(challenge)
-        if exchange.sender is None:
-            raise SmtpError(535, "5.7.8", "Wrong name or password")
-        return exchange.sender
-
-    async def _challenge(self, challenge: bytes) -> bytes:
-        # An empty challenge keeps its space (RFC 4954 section 4).
-        self._out += b"334 " + b64encode(challenge) + b"\r\n"
-        self._idle = True
-        try:
-            line = await self._read_line(AUTH_LINE_LIMIT)
-        except OverflowError:
-            raise SmtpError(500, "5.5.6", "Sign-in line is too long") from None
-        finally:
-            self._idle = False
-        self._expect_nothing()
-        if line == b"*":
-            raise SmtpError(501, "5.7.0", "Sign-in cancelled")
-        return decode_base64(line)
-
     # The envelope
 
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
         """RFC 5321 section 4.1.1.2 with SIZE, 8BITMIME, SMTPUTF8, AUTH and DSN parameters."""
-        sender = self._signed_in()
+        self._check_turn()
         if self._transaction is not None:
             raise SmtpError(503, "5.5.1", "A message is under way; say RSET to drop it")
         command = parse_mail(arg or "")
@@ -178,18 +129,8 @@ class Session(Connection):
             raise SmtpError(552, "5.3.4", f"Messages may have {self._limits.message_size} octets")
         if self._messages >= self._limits.messages:
             raise Closing(421, "4.7.0", "Too many messages in one connection")
-        envelope = Envelope(
-            peer=self.peer,
-            helo=self._helo,
-            sender=sender,
-            mail_from=command.address,
-            smtputf8=command.smtputf8,
-            body_8bit=command.body_8bit,
-            declared_size=command.size,
-            dsn_return=command.dsn_return,
-            envelope_id=command.envelope_id,
-        )
-        await self._handler.mail_from(envelope)
+        envelope = self._begun(command)
+        await self._to.mail_from(envelope)
         self._messages += 1
         self._transaction = envelope
         self._reply(250, "2.1.0", "Sender OK")
@@ -199,12 +140,12 @@ class Session(Connection):
         envelope = self._under_way()
         if self._chunks is not None:
             raise SmtpError(503, "5.5.1", "The message has begun")
-        command = parse_rcpt(arg or "", utf8=envelope.smtputf8)
+        command = self._recipient(parse_rcpt(arg or "", utf8=envelope.smtputf8))
         if len(envelope.recipients) >= self._limits.recipients:
             raise SmtpError(452, "4.5.3", "Too many recipients, send to the others in another message")
         recipient = Recipient(command.address, command.notify, command.original)
         try:
-            await self._handler.rcpt_to(envelope, recipient)
+            await self._to.rcpt_to(envelope, recipient)
         except SmtpError:
             self._refused_recipients = True
             raise
@@ -280,7 +221,7 @@ class Session(Connection):
         patience = started + limits.transfer_grace + received / limits.transfer_rate
         self._expect_by(min(now + limits.silence_timeout, patience))
 
-    async def _deliver(self, envelope: Envelope, content: Content) -> None:
+    async def _deliver(self, envelope: T, content: Content) -> None:
         self._expect_nothing()
         message = content.finish()
         if count_received(read_header(message, self._limits.header_size).block) > self._limits.hops:
@@ -289,8 +230,8 @@ class Session(Connection):
         if self._gone.is_set():
             # A client that cannot hear the 250 will send the message again.
             return
-        text = await self._handler.deliver(envelope, message)
-        self._idle_commands = 0
+        text = await self._to.deliver(envelope, message)
+        self._idle_commands = self._faults = 0
         self._reply(250, "2.0.0", text)
 
     # State
@@ -301,20 +242,26 @@ class Session(Connection):
         self._helo = hostname
         self._extended = extended
 
-    def _signed_in(self) -> Sender:
+    def _check_turn(self) -> None:
+        """Refuse a client that has something else to say first."""
         if not self._helo:
             raise SmtpError(503, "5.5.1", "Say EHLO first")
-        if self._sender is None:
-            raise SmtpError(530, "5.7.0", "Sign in first")
-        return self._sender
 
-    def _under_way(self) -> Envelope:
-        self._signed_in()
+    def _begun(self, command: MailCommand) -> T:
+        """The transaction that MAIL begins, or SmtpError."""
+        raise NotImplementedError
+
+    def _recipient(self, command: RcptCommand) -> RcptCommand:
+        """A recipient that may be named now, or SmtpError."""
+        return command
+
+    def _under_way(self) -> T:
+        self._check_turn()
         if self._transaction is None:
             raise SmtpError(503, "5.5.1", "Say MAIL first")
         return self._transaction
 
-    def _with_recipients(self) -> Envelope:
+    def _with_recipients(self) -> T:
         envelope = self._under_way()
         if envelope.recipients:
             return envelope
@@ -340,6 +287,11 @@ def _no_argument(arg: str) -> None:
         raise SmtpError(501, "5.5.4", "This command takes no argument")
 
 
-COMMANDS: Final[dict[str, Callable[..., Awaitable[None]]]] = {
-    name.removeprefix("smtp_"): method for name, method in vars(Session).items() if name.startswith("smtp_")
-}
+def commands_of(*sessions: type[Connection]) -> Commands:
+    """The command methods that these classes themselves define: aiosmtpd's own are not among them."""
+    return {
+        name.removeprefix("smtp_"): method
+        for session in sessions
+        for name, method in vars(session).items()
+        if name.startswith("smtp_")
+    }

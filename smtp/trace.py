@@ -1,4 +1,4 @@
-"""The Received field that a submission server puts on top of a message (RFC 5321 section 4.4)."""
+"""The Received field that a server puts on top of a message (RFC 5321 section 4.4)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Final
 
-from smtp.handler import Envelope, Peer
+from smtp.handler import Envelope, Peer, Transaction
 
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _TLS_NAME: Final = re.compile(r"TLS_[A-Z0-9_]+")
 _ID: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
-def received(envelope: Envelope, *, hostname: str, identity: str, when: datetime, disclose: bool = False) -> bytes:
+def received(envelope: Transaction, *, hostname: str, identity: str, when: datetime, disclose: bool = False) -> bytes:
     """The whole field with its CRLF, folded.
 
     `identity` is the server's name for the message; `when` must know its time zone. Unless `disclose` is set,
@@ -26,14 +26,21 @@ def received(envelope: Envelope, *, hostname: str, identity: str, when: datetime
     if not _ID.fullmatch(identity):
         raise ValueError("identity must be one word of letters, digits, dots and hyphens")
     origin = _origin(envelope) if disclose else "[127.0.0.1] (localhost [127.0.0.1])"
-    protocol = ("UTF8SMTP" if envelope.smtputf8 else "ESMTP") + ("SA" if envelope.peer.tls else "A")
-    lines = [f"Received: from {origin}", f"by {hostname} with {protocol} id {identity}"]
+    lines = [f"Received: from {origin}", f"by {hostname} with {_protocol(envelope)} id {identity}"]
     if tls := _tls(envelope.peer):
         lines.append(tls)
     return ("\r\n\t".join(lines) + f";\r\n\t{format_datetime(when)}\r\n").encode("ascii")
 
 
-def _origin(envelope: Envelope) -> str:
+def _protocol(envelope: Transaction) -> str:
+    """RFC 3848, RFC 6531 section 4.3; HELO has no extensions, and is told from them by its own name."""
+    letters = ("S" if envelope.peer.tls else "") + ("A" if isinstance(envelope, Envelope) else "")
+    if not envelope.extended:
+        return "SMTP"
+    return ("UTF8SMTP" if envelope.smtputf8 else "ESMTP") + letters
+
+
+def _origin(envelope: Transaction) -> str:
     """Extended-Domain = Domain FWS "(" address-literal ")"; a name that is no domain gives way to the literal."""
     literal = _literal(envelope.peer.host)
     name = envelope.helo if _DOMAIN.fullmatch(envelope.helo) else literal

@@ -54,7 +54,9 @@ class Desk:
 
     async def send(self, sender: str, to: list[str], subject: str, body: str = "Bonjour.") -> str:
         """As a submission server would. Raises SmtpError."""
-        envelope = Envelope(Peer("127.0.0.1", 1, "TLSv1.3"), "client", Sender(self.people[sender], sender), sender)
+        envelope = Envelope(
+            Peer("127.0.0.1", 1, "TLSv1.3"), "client", sender, sender=Sender(self.people[sender], sender)
+        )
         await self.submission.mail_from(envelope)
         for one in to:
             recipient = Recipient(one)

@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from smtp.handler import Envelope, Peer, Recipient, SaslExchange, Sender, SmtpError
 from smtp.limits import Limits
-from smtp.server import SubmissionServer
+from smtp.submission import SubmissionServer
 
 USER = "prof@ecole.example"
 PASSWORD = "motdepasse"

@@ -9,7 +9,7 @@ import ssl
 import sys
 
 from smtp.limits import Limits
-from smtp.server import SubmissionServer
+from smtp.submission import SubmissionServer
 from tests.smtp.conftest import School
 
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from smtp.limits import Limits
-from smtp.server import _peer_key
+from smtp.server import peer_key
 from tests.smtp.conftest import MESSAGE, PLAIN, Start, Wire
 
 MEBIBYTE = 1 << 20
@@ -186,9 +186,9 @@ async def test_handshakes_count_as_connections(start: Start) -> None:
 
 
 def test_one_ipv6_subscriber_is_one_peer() -> None:
-    assert _peer_key("2001:db8:1:2:3::4") == _peer_key("2001:db8:1:2::ffff") != _peer_key("2001:db8:1:3::4")
-    assert _peer_key("fe80::1%eth0") == "fe80::"
-    assert _peer_key("192.0.2.1") != _peer_key("192.0.2.2")
+    assert peer_key("2001:db8:1:2:3::4") == peer_key("2001:db8:1:2::ffff") != peer_key("2001:db8:1:3::4")
+    assert peer_key("fe80::1%eth0") == "fe80::"
+    assert peer_key("192.0.2.1") != peer_key("192.0.2.2")
 
 
 async def test_garbage_of_every_kind_leaves_the_server_alive(start: Start) -> None:

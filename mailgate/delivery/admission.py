@@ -1,0 +1,133 @@
+"""What stands between a message and a recipient here, whoever writes it and by whichever door it comes: what the policy
+says, who is to approve it, and what a mailbox or a list does not take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mailgate.database import Database
+from mailgate.delivery import posting, recipients
+from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
+from mailgate.i18n import Language, ascii_only, translator
+from mailgate.moderation.moderators import moderators_of
+from mailgate.moderation.wording import Writer
+from mailgate.policy import words
+from mailgate.policy.matrix import Decision, Verdict, default_cells
+from mailgate.policy.schools import SchoolSettings, settings_of
+from mailgate.policy.stops import Stop
+from mailgate.policy.targets import Target
+from mailgate.policy.writing import may_write
+from mailgate.store import MailStore
+from smtp.handler import Recipient, SmtpError
+
+
+class Admission:
+    """Refusals in words that a parent understands, in the language of the school whose rule it is, else `language`."""
+
+    def __init__(self, database: Database, store: MailStore, language: Language) -> None:
+        self._database = database
+        self._store = store
+        self.language = language
+        self._translate = translator(language)
+
+    def refusal(self, code: int, status: str, text: str) -> SmtpError:
+        """One in the gateway's language; `text` is one of the catalogue."""
+        return SmtpError(code, status, ascii_only(self._translate(text)))
+
+    async def decision(self, sender: int, target: Target) -> tuple[Decision, Language]:
+        """What the matrix says, and in which language. Raises SmtpError when it refuses."""
+        decision = await self._database.read(lambda tx: may_write(tx, sender, target))
+        # Apart: on PostgreSQL a unit of one statement needs no transaction around it.
+        school_id = None if decision.verdict is Verdict.ALLOW else decision.school_id
+        school = await self._database.read(lambda tx: settings_of(tx, school_id)) if school_id else SchoolSettings()
+        language = school.language or self.language
+        if decision.verdict is Verdict.REFUSE:
+            raise SmtpError(550, "5.7.1", ascii_only(words.refusal(decision, default_cells(), translator(language))))
+        return decision, language
+
+    async def admit(
+        self, sender: int, recipient: Recipient, found: PersonRecipient | ListRecipient, stop: Stop | None
+    ) -> None:
+        """Refuse what the policy refuses, and note in `recipient` what somebody must approve, be it for `stop`."""
+        decision, language = await self.decision(sender, found.target)
+        writer = Writer(language)
+        if decision.verdict is Verdict.MODERATE:
+            await self._moderate(sender, recipient, found, decision.school_id, "policy", writer)
+        elif stop is not None:
+            await self._moderate(sender, recipient, found, decision.school_id, "stop", writer)
+            if reason := stop.reason(language):
+                recipient.text = f"{ascii_only(reason)} {recipient.text}"
+        elif isinstance(found, ListRecipient) and found.hold_minutes:
+            recipient.text = ascii_only(Writer(self.language).at_the_door(minutes=found.hold_minutes))
+
+    async def _moderate(
+        self,
+        sender: int,
+        recipient: Recipient,
+        found: PersonRecipient | ListRecipient,
+        school_id: int | None,
+        reason: str,
+        writer: Writer,
+    ) -> None:
+        """Have somebody approve this recipient's copy. Raises SmtpError when there is nobody who could."""
+        if not await self._database.read(
+            lambda tx: moderators_of(tx, sender, found.target, recipients.number_of(found), school_id)
+        ):
+            raise self.nobody_approves(writer)
+        recipient.resolved = Moderated(found, recipients.fold(recipient.address), school_id, reason)
+        recipient.text = ascii_only(writer.at_the_door())
+
+    def nobody_approves(self, writer: Writer) -> SmtpError:
+        """For a message that somebody would have to approve."""
+        text = _("This message would have to be approved first, and nobody can do so at the moment.")
+        return SmtpError(550, "5.7.1", ascii_only(writer.translate(text)))
+
+    def check_open(self, person: PersonRecipient) -> None:
+        """Refuse what is for somebody who has left."""
+        if not person.open:
+            raise self.refusal(550, "5.2.1", _("This mailbox is closed: the person has left."))
+
+    async def check_quota(self, person: PersonRecipient, address: str, octets: int) -> None:
+        """Refuse for now what does not fit into a mailbox."""
+        quota = await self._store.account(person.account_id, address).quota()
+        if quota.limit and quota.used + octets > quota.limit:
+            raise self.refusal(452, "4.2.2", _("This mailbox is full. Please try again later."))
+
+    async def unknown(self, address: str) -> SmtpError:
+        """The refusal for an address that is in a domain of ours, and stands for nobody: a closed list says so."""
+        closed = await self._database.read(lambda tx: recipients.closed_list(tx, address))
+        if closed is not None:
+            translate = await self._words_of(closed.school_id)
+            return SmtpError(550, "5.7.1", ascii_only(translate(_("This list is closed: it takes no more messages."))))
+        return self.refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
+
+    async def check_size(self, lists: Sequence[ListRecipient], octets: int) -> None:
+        """Refuse what is larger than one of the lists takes."""
+        limits = await self._database.read(lambda tx: recipients.size_limits(tx, [one.list_id for one in lists]))
+        for one in lists:
+            limit = limits.get(one.list_id, 0)
+            if limit and octets > limit:
+                translate = await self._words_of(one.target.school_id)
+                text = translate(_("Messages to {address} may have {limit} KB, attachments included."))
+                raise SmtpError(552, "5.3.4", ascii_only(text.format(address=one.address, limit=limit // 1024)))
+
+    def check_posting(self, header: bytes, to: Moderated | ListRecipient) -> None:
+        """Refuse what a list has had before, and what a program answered by itself."""
+        found = to.found if isinstance(to, Moderated) else to
+        if not isinstance(found, ListRecipient):
+            return
+        if posting.has_passed(header, found.address):
+            raise self.refusal(554, "5.4.6", _("This message has been through this list before."))
+        if posting.is_automatic_reply(header):
+            raise self.refusal(550, "5.7.1", _("Lists take no automatic answers."))
+
+    async def _words_of(self, school_id: int | None) -> Callable[[str], str]:
+        """The translator of a school's language."""
+        school = await self._database.read(lambda tx: settings_of(tx, school_id))
+        return translator(school.language or self.language)
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues; it is translated when it is sent."""
+    return text
