@@ -223,8 +223,11 @@ def test_a_purge_cancels_what_waits_and_says_so(school: School) -> None:
     message_id = named(school, WRITER)
     rehearsed = school.serving.command.good("purge", message_id, "--dry-run", "--json").json
     assert [(one["to"], one["state"]) for one in rehearsed["held"]] == [(PARENTS, "held")]
+    idle = Idle(school.serving, address=TEACHER)
     found = school.serving.command.good("purge", message_id, "--yes", "--json").json
     assert [(one["to"], one["state"]) for one in found["held"]] == [(PARENTS, "cancelled")]
+    idle.wait_for(b"EXPUNGE")
+    idle.close()
     assert school.has(TEACHER, "A purger partout") == 0
     with pytest.raises(Refused, match="a repris ce message"):
         school.write(DIRECTION[0], *mail_to(school.notice(DIRECTION[0], "A purger partout"), "approve"))
