@@ -21,6 +21,7 @@ from mailgate.accounts import Accounts
 from mailgate.accounts.imap_sign_in import ImapSignIn
 from mailgate.config import ConfigError, Settings
 from mailgate.database import open_database
+from mailgate.delivery.incoming import Incoming
 from mailgate.delivery.notices import Notices
 from mailgate.delivery.submission import Submission
 from mailgate.delivery.welcoming import Welcoming
@@ -33,6 +34,7 @@ from mailgate.store import MailStore
 from mailgate.store.search.indexer import Indexer
 from mailgate.web.pages import application
 from mailgate.web.server import WebServer
+from smtp.mx import MxServer
 from smtp.submission import SubmissionServer
 
 log = structlog.stdlib.get_logger("mailgate")
@@ -50,6 +52,7 @@ class Sockets:
     imap_starttls: list[socket.socket] = field(default_factory=list)
     smtp: list[socket.socket] = field(default_factory=list)
     smtp_starttls: list[socket.socket] = field(default_factory=list)
+    mx: list[socket.socket] = field(default_factory=list)
     web: list[socket.socket] = field(default_factory=list)
 
     @classmethod
@@ -64,7 +67,7 @@ class Sockets:
         return Sockets(*([rebind(sock) for sock in kind] for kind in self._kinds()))
 
     def _kinds(self) -> tuple[list[socket.socket], ...]:
-        return self.imap, self.imap_starttls, self.smtp, self.smtp_starttls, self.web
+        return self.imap, self.imap_starttls, self.smtp, self.smtp_starttls, self.mx, self.web
 
 
 def _endpoints(key: str, texts: Sequence[str]) -> list[Endpoint]:
@@ -139,6 +142,13 @@ class Gateway:
                 message_size=settings.smtp.max_message_size, recipients=settings.smtp.max_recipients
             ),
         )
+        mx = MxServer(
+            Incoming(database, store, settings, moderation),
+            self._tls.context,
+            hostname=settings.gateway.hostname,
+            limits=mx_limits(settings),
+            trusted=settings.mx.networks(),
+        )
         web = WebServer(application(moderation, settings.gateway.language), self._tls.context)
         outbound = Outbound(database, store, settings) if settings.queue.route != "none" else None
         # All at once: none takes new clients while the others let their own finish.
@@ -146,6 +156,7 @@ class Gateway:
             lambda: asyncio.gather(
                 imap_server.stop(grace),
                 submission.stop(grace),
+                mx.stop(grace),
                 web.stop(grace),
                 *([] if outbound is None else [outbound.close(grace)]),
             )
@@ -153,6 +164,7 @@ class Gateway:
         await imap_server.start(sockets.imap, starttls=sockets.imap_starttls)
         await submission.start(sockets.smtp)
         await submission.start(sockets.smtp_starttls, starttls=True)
+        await mx.start(sockets.mx, starttls=True)
         await web.start(sockets.web)
 
         self._background = [
@@ -173,6 +185,7 @@ class Gateway:
             "serving",
             imap=names(sockets.imap + sockets.imap_starttls),
             smtp=names(sockets.smtp + sockets.smtp_starttls),
+            mx=names(sockets.mx),
             web=names(sockets.web),
         )
 
@@ -194,6 +207,24 @@ class Gateway:
 def imap_limits(settings: Settings) -> imap.limits.Limits:
     """What one IMAP connection may cost."""
     return imap.limits.Limits(message=settings.imap.max_message_size, **msgspec.structs.asdict(settings.imap.limits))
+
+
+def mx_limits(settings: Settings) -> smtp.limits.Limits:
+    """What other servers may cost."""
+    mx = settings.mx
+    return smtp.limits.Limits(
+        message_size=settings.smtp.max_message_size,
+        recipients=mx.recipients,
+        recipients_per_connection=mx.recipients_per_connection,
+        messages=mx.messages_per_connection,
+        connections=mx.connections,
+        connections_per_peer=mx.connections_per_address,
+        connections_per_network=mx.connections_per_network,
+        connection_rate=mx.connections_per_minute,
+        message_rate=mx.messages_per_minute,
+        recipient_rate=mx.recipients_per_minute,
+        bad_commands=mx.errors,
+    )
 
 
 def names(sockets: Sequence[socket.socket]) -> list[str]:

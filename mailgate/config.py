@@ -7,6 +7,7 @@ in TOML, a text or a number as it is.
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import os
 import re
 import tomllib
@@ -127,6 +128,31 @@ class Smtp(Section, frozen=True):
     sent_history_days: Positive = 400
 
 
+class Mx(Section, frozen=True):
+    """Limits are for each worker process; those of `smtp.limits.Limits` that have no name here are as it has them."""
+
+    listen: tuple[str, ...] = ()
+    recipients: Positive = 100
+    recipients_per_connection: Positive = 1_000
+    messages_per_connection: Positive = 100
+    connections: Positive = 1_000
+    connections_per_address: Positive = 20
+    connections_per_network: Positive = 100
+    connections_per_minute: Positive = 120
+    messages_per_minute: Positive = 300
+    recipients_per_minute: Positive = 1_000
+    errors: Positive = 20
+    trusted: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what is no network."""
+        self.networks()
+
+    def networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """Those for which limits are lifted."""
+        return [ipaddress.ip_network(text) for text in self.trusted]
+
+
 class Dns(Section, frozen=True):
     servers: tuple[str, ...] = ()
     timeout: Seconds = 15.0
@@ -225,6 +251,7 @@ class Settings(Section, frozen=True):
     tls: Tls = Tls()
     imap: Imap = Imap()
     smtp: Smtp = Smtp()
+    mx: Mx = Mx()
     queue: Queue = Queue()
     dns: Dns = Dns()
     accounts: Accounts = Accounts()
@@ -241,6 +268,7 @@ class Settings(Section, frozen=True):
             "imap.listen_starttls": self.imap.listen_starttls,
             "smtp.listen": self.smtp.listen,
             "smtp.listen_starttls": self.smtp.listen_starttls,
+            "mx.listen": self.mx.listen,
             "web.listen": self.web.listen,
         }
 

@@ -140,9 +140,10 @@ class Session(Connection, Generic[T]):
         envelope = self._under_way()
         if self._chunks is not None:
             raise SmtpError(503, "5.5.1", "The message has begun")
-        command = self._recipient(parse_rcpt(arg or "", utf8=envelope.smtputf8))
+        command = parse_rcpt(arg or "", utf8=envelope.smtputf8)
         if len(envelope.recipients) >= self._limits.recipients:
             raise SmtpError(452, "4.5.3", "Too many recipients, send to the others in another message")
+        self._check_recipient(command)
         recipient = Recipient(command.address, command.notify, command.original)
         try:
             await self._to.rcpt_to(envelope, recipient)
@@ -251,9 +252,8 @@ class Session(Connection, Generic[T]):
         """The transaction that MAIL begins, or SmtpError."""
         raise NotImplementedError
 
-    def _recipient(self, command: RcptCommand) -> RcptCommand:
-        """A recipient that may be named now, or SmtpError."""
-        return command
+    def _check_recipient(self, command: RcptCommand) -> None:
+        """Refuse a recipient that may not be named now, before the application is asked."""
 
     def _under_way(self) -> T:
         self._check_turn()

@@ -160,7 +160,7 @@ def parse_path(path: str, status: str, *, utf8: bool, non_ascii: int = 553) -> s
         local = plain if _DOT_STRING.fullmatch(plain) else '"' + re.sub(r'(["\\])', r"\\\1", plain) + '"'
     if len(local.encode()) > LOCAL_LIMIT or len(domain.encode()) > DOMAIN_LIMIT:
         raise _fault("Address is too long", status=status)
-    if not _is_domain(domain):
+    if not is_domain(domain):
         raise _fault("Malformed domain in address", status=status)
     return f"{local}@{domain}"
 
@@ -219,7 +219,7 @@ def _refuse_unknown(parameters: dict[str, str | None]) -> None:
         raise _fault(f"Parameter {next(iter(parameters))[:40]} is not supported", 555)
 
 
-def _is_domain(domain: str) -> bool:
+def is_domain(domain: str) -> bool:
     """Domain = sub-domain *( "." sub-domain ), or an address literal with an IPv4 or IPv6 address."""
     if domain.startswith("[") and domain.endswith("]"):
         inner = domain[1:-1]

@@ -68,8 +68,13 @@ class Notices:
     database: Database
     settings: Settings
 
-    async def parcels(self, delivered: Sequence[Parcel], author_id: int, now: int) -> list[Parcel]:
-        """The word about these parcels, to be delivered with them: nobody's copy, but an entry of the queue."""
+    async def parcels(
+        self, delivered: Sequence[Parcel], author_id: int, now: int, *, address: str = ""
+    ) -> list[Parcel]:
+        """The word about these parcels, to be delivered with them: nobody's copy, but an entry of the queue.
+
+        `address` is the writer's, for one who is nobody here.
+        """
         accounts = sorted(frozenset().union(*(one.account_ids for one in delivered if one.list_id is not None)))
         if self.settings.queue.route == "none" or not accounts:
             return []
@@ -78,7 +83,7 @@ class Notices:
             if await tx.one(_ANY, accounts=accounts, before=now - HOUR) is None:
                 return None
             row = await tx.one(_NAME, author=author_id)
-            return "" if row is None else str(row[0])
+            return address if row is None else str(row[0])
 
         name = await self.database.read(look)
         if name is None:

@@ -30,7 +30,8 @@ from mailgate.moderation.tokens import SENDER, Action, is_genuine, load_key, par
 from mailgate.moderation.wording import Writer
 from mailgate.policy.audit import record_in
 from mailgate.policy.matrix import Verdict
-from mailgate.policy.stops import keep_out, stop_of
+from mailgate.policy.stops import keep_out, schools_stopped_for, stop_of
+from mailgate.policy.targets import OUTSIDE_WRITER
 from mailgate.policy.writing import may_write
 from mailgate.store import Dispatch, MailStore, Parcel
 from mailgate.store.schema import account
@@ -252,7 +253,8 @@ class Moderation:
                 try:
                     parcels = await self._parcels(found, after, siblings, by, stack)
                     if after.state in DELIVERED and self._notices is not None:
-                        parcels += await self._notices.parcels(parcels, after.author_id or after.sender_id, now)
+                        author = after.author_id or after.sender_id
+                        parcels += await self._notices.parcels(parcels, author, now, address=after.writer)
                     first = _writing(found, after, siblings, by)
                     await self._store.deliver_all(parcels, first=first, dispatch=_dispatch(after))
                 except _ChangedError:
@@ -351,7 +353,9 @@ async def _check_stops(tx: Tx, held: HeldMessage) -> None:
     await keep_out(tx)
     is_list = held.kind == "list"
     row = await tx.one(_SCHOOL, list_id=held.target_id) if is_list else None
-    schools = [row[0]] if row is not None and row[0] is not None else []
+    schools = frozenset([row[0]] if row is not None and row[0] is not None else [])
+    if held.sender_id == OUTSIDE_WRITER and not is_list:
+        schools = await schools_stopped_for(tx, held.target_id)
     stop = await stop_of(tx, held.sender_id, lists=[held.target_id] if is_list else [], list_schools=schools)
     if stop is not None and (stop.verdict is Verdict.REFUSE or held.state is State.WAITING):
         raise UndeliverableError(stopped=True)

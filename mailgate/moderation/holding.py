@@ -26,6 +26,7 @@ from mailgate.moderation.moderators import Moderator, moderators_of
 from mailgate.moderation.tokens import SENDER, Action, load_key
 from mailgate.moderation.wording import Writer
 from mailgate.policy.schools import settings_of
+from mailgate.policy.targets import OUTSIDE_WRITER
 from mailgate.store import Parcel
 from mailgate.store.dispatches import Dispatch
 from smtp.message import Prepared
@@ -176,6 +177,7 @@ class Holding:
                 for action in (Action.APPROVE, Action.REFUSE)
             )
             parcel(writer.notice(held, approve, refuse, attached=attached), one.account_id, one.address, original)
-        cancel = link(self._service, key, held, SENDER, held.sender_id, Action.CANCEL)
-        parcel(writer.confirmation(held, cancel), held.sender_id, held.writer)
+        if held.sender_id != OUTSIDE_WRITER:
+            cancel = link(self._service, key, held, SENDER, held.sender_id, Action.CANCEL)
+            parcel(writer.confirmation(held, cancel), held.sender_id, held.writer)
         return parcels

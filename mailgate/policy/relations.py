@@ -12,11 +12,11 @@ from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, func, s
 from directory.list_schema import list_setting
 from directory.list_settings import Posting
 from directory.schema import person, school
-from directory.ties import CHILD, CITE, CLASS, GROUP, SCHOOL, Fact, Tie, facts, ties
+from directory.ties import CHILD, CITE, CLASS, GROUP, SCHOOL, Fact, Tie, facts, schools_of, ties
 from mailgate.database import Row, Statement, Tx
-from mailgate.policy.matrix import Relation, Scope, Verdict
+from mailgate.policy.matrix import OUTSIDE, Relation, Scope, Verdict
 from mailgate.policy.schema import policy_cell
-from mailgate.policy.targets import ListTarget
+from mailgate.policy.targets import ListTarget, PersonTarget
 
 _sender = bindparam("sender", type_=BigInteger)
 _school = bindparam("school", type_=BigInteger)
@@ -61,6 +61,25 @@ def _statement(*others: ColumnElement[int], of_list: bool = False) -> Statement:
 TO_PERSON: Final = _statement(bindparam("recipient", type_=BigInteger))
 TO_LIST: Final = _statement(of_list=True)
 OUTWARD: Final = _statement()
+_from_outside = and_(
+    policy_cell.c.writer == OUTSIDE,
+    policy_cell.c.recipient == bindparam("to", type_=Text),
+    policy_cell.c.scope == Scope.ANYONE,
+)
+_its = schools_of(bindparam("recipient", type_=BigInteger)).subquery("its_school")
+INWARD_TO_PERSON: Final = Statement(
+    select(_its.c.school_id, policy_cell.c.verdict).outerjoin(
+        policy_cell, and_(_from_outside, policy_cell.c.school_id == _its.c.school_id)
+    )
+)
+INWARD_TO_LIST: Final = Statement(
+    select(
+        select(policy_cell.c.verdict).where(_from_outside, policy_cell.c.school_id == _school).scalar_subquery(),
+        select(list_setting.c.posting)
+        .where(list_setting.c.list_id == bindparam("list", type_=BigInteger))
+        .scalar_subquery(),
+    )
+)
 _FIRST: Final = 4
 """Where the columns of a `Fact` begin; `_AFTER` is where they end."""
 _AFTER: Final = _FIRST + len(Fact._fields)
@@ -108,6 +127,19 @@ async def outward(tx: Tx, sender: int, to: str) -> Common:
     rows = await tx.all(OUTWARD, sender=sender, to=to)
     mine = ties(_facts(rows, sender), _WRITER)
     return Common(rows[0][0], _relations(rows, _anyone(mine)))
+
+
+async def inward(tx: Tx, to: PersonTarget | ListTarget) -> Common:
+    """What decides about mail from outside: the schools of the recipient, or what the list says."""
+    if isinstance(to, PersonTarget):
+        rows = await tx.all(INWARD_TO_PERSON, recipient=to.person_id, to=to.key)
+        cells = {row[0]: row[1] and Verdict(row[1]) for row in rows}
+        known = {school_id: cells.get(school_id) for school_id in (None, *sorted(cells))}
+        return Common(OUTSIDE, [Relation(Scope.ANYONE, school_id, cell) for school_id, cell in known.items()])
+    row = await tx.one(INWARD_TO_LIST, school=to.school_id, to=to.key, list=to.list_id)
+    cell, posting = row or (None, None)
+    relation = Relation(Scope.ANYONE, to.school_id, Verdict(cell) if cell else None)
+    return Common(OUTSIDE, [relation], Posting(posting or Posting.POLICY))
 
 
 def _anyone(known: frozenset[Tie]) -> set[tuple[Scope, int | None]]:

@@ -47,6 +47,7 @@ _HOLDING: Final = Statement(
         ),
     )
 )
+_SCHOOLS: Final = Statement(select(schools_of(bindparam("person", type_=BigInteger)).subquery().c.school_id))
 _SHARE: Final = Statement(select(func.pg_advisory_xact_lock_shared(_LOCK)))
 
 
@@ -111,6 +112,11 @@ async def stop_of(
     rows = await tx.all(_HOLDING, sender=sender, now=now(), lists=lists, list_schools=list_schools)
     found = [Stop(row[0], Verdict(row[1]), *row[2:]) for row in rows]
     return min(found, key=lambda one: (EFFECTS.index(one.verdict), -one.ends_at), default=None)
+
+
+async def schools_stopped_for(tx: Tx, person_id: int) -> frozenset[int]:
+    """The schools whose stops hold what comes in for a person: `list_schools` of `stop_of`, for a writer outside."""
+    return frozenset(row[0] for row in await tx.all(_SCHOOLS, person=person_id))
 
 
 async def keep_out(tx: Tx) -> None:

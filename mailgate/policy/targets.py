@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from mailgate.policy.matrix import OUTSIDE
+
+OUTSIDE_WRITER: Final = 0
+"""In the place of an account: a writer whose mail is not here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from directory.schema import list_member
 from mailgate.database import Statement, Tx
 from mailgate.policy.matrix import Decision, Relation, Scope, Verdict, decide, default_cells
 from mailgate.policy.profiles import STAFF
-from mailgate.policy.relations import outward, to_list, to_person
-from mailgate.policy.targets import ListTarget, OutsideTarget, PersonTarget, Target
+from mailgate.policy.relations import Common, inward, outward, to_list, to_person
+from mailgate.policy.targets import OUTSIDE_WRITER, ListTarget, OutsideTarget, PersonTarget, Target
 
 _sender = bindparam("sender", type_=BigInteger)
 _list = bindparam("list", type_=BigInteger)
@@ -29,11 +29,13 @@ _HAS_ROLE: Final = Statement(HAS_ROLE)
 
 
 async def may_write(tx: Tx, sender: int, target: Target) -> Decision:
-    """What the policy says of a message from this person. Everybody may write to oneself.
+    """What the policy says of a message from this person, or from `OUTSIDE_WRITER`. Everybody may write to oneself.
 
     A list that says who may post (`directory.list_settings.Posting`) is not subject to the matrix. Raises LookupError
     when there is no such sender.
     """
+    if sender == OUTSIDE_WRITER and not isinstance(target, OutsideTarget):
+        return _from_outside(await inward(tx, target), target)
     match target:
         case PersonTarget(person_id, key):
             common = await to_person(tx, sender, person_id, key)
@@ -45,6 +47,15 @@ async def may_write(tx: Tx, sender: int, target: Target) -> Decision:
                 return await _by_list(tx, sender, target, common.posting, common.writer, common.relations)
         case OutsideTarget(key):
             common = await outward(tx, sender, key)
+    return decide(default_cells(), common.writer, target.key, common.relations)
+
+
+def _from_outside(common: Common, target: PersonTarget | ListTarget) -> Decision:
+    """Nobody outside is a member of a list, or manages one."""
+    if isinstance(target, ListTarget) and common.posting is not Posting.POLICY:
+        return Decision(
+            Verdict.REFUSE, common.writer, target.key, None, target.school_id, overridden=False, posting=common.posting
+        )
     return decide(default_cells(), common.writer, target.key, common.relations)
 
 

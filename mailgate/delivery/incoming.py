@@ -1,0 +1,246 @@
+"""Mail from other servers: for whom it is taken, in whose name it may not come, and the transaction that delivers it.
+
+What is refused is refused in SMTP, so that the server that has the message tells its writer: nothing is bounced later.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import secrets
+import time
+import unicodedata
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import IO, Final
+
+import structlog
+
+from directory.reserved import ROLES
+from mailgate.config import Settings
+from mailgate.database import Database, Tx
+from mailgate.database.contract import Work
+from mailgate.delivery import recipients
+from mailgate.delivery.admission import Admission
+from mailgate.delivery.brakes import FRESH
+from mailgate.delivery.copies import Copies
+from mailgate.delivery.notices import Notices
+from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
+from mailgate.delivery.sorting import SortedOut, sorted_out
+from mailgate.i18n import ascii_only, translator
+from mailgate.moderation.deciding import Moderation
+from mailgate.moderation.holding import Holding, Message
+from mailgate.moderation.wording import Writer
+from mailgate.policy.matrix import Verdict
+from mailgate.policy.schools import settings_of
+from mailgate.policy.stops import Stop, keep_out, schools_stopped_for, stop_of
+from mailgate.policy.targets import OUTSIDE_WRITER
+from mailgate.store import Dispatch, MailStore
+from smtp.arrival import arrived
+from smtp.handler import Recipient, SmtpError, Transaction
+from smtp.message import Prepared
+from smtp.trace import received
+
+log = structlog.stdlib.get_logger("mailgate.delivery")
+
+_POSTMASTER: Final = "postmaster"
+
+
+@dataclass(slots=True)
+class _Course:
+    """What is known of a message under way."""
+
+    schools: dict[int, frozenset[int]] = field(default_factory=dict)
+    """Whose stops concern it, by list or account."""
+    offices: set[int] = field(default_factory=set)
+    """The recipients to whom everybody may write."""
+    begun: float = field(default_factory=time.monotonic)
+
+
+class Incoming:
+    """`smtp.handler.Handler` over the directory and the store, for a mail exchanger."""
+
+    def __init__(self, database: Database, store: MailStore, settings: Settings, moderation: Moderation) -> None:
+        language, service = settings.gateway.language, moderation.service
+        self._database = database
+        self._store = store
+        self._directory = settings.directory
+        self._hostname = settings.gateway.hostname
+        self._imap_url = service.imap_url
+        self._admission = Admission(database, store, language)
+        self._holding = Holding(database, service, language=language, expiry=settings.moderation.expiry)
+        self._notices = Notices(database, settings)
+
+    async def mail_from(self, envelope: Transaction) -> None:
+        """The null reverse path, or one that is not here: people of the school sign in to write."""
+        self._check_name(envelope.mail_from)
+        envelope.application = _Course()
+
+    async def rcpt_to(self, envelope: Transaction, recipient: Recipient) -> None:
+        """The recipient is here, can take mail, and may have it from outside."""
+        address = recipient.address if "@" in recipient.address else f"{recipient.address}@{self._directory.domain}"
+        if not self._directory.holds(address):
+            raise self._admission.refusal(550, "5.7.1", _("Only messages for addresses of the school are taken here."))
+        found = await self._resolved(address)
+        recipient.resolved = found
+        if found is None:
+            raise await self._admission.unknown(address)
+        if isinstance(found, PersonRecipient):
+            self._admission.check_open(found)
+        course = _course(envelope)
+        if recipients.fold(address).partition("@")[0] in ROLES:
+            course.offices.add(recipients.number_of(found))
+        else:
+            await self._check_policy(course, recipient, found)
+        match found:
+            case PersonRecipient():
+                await self._admission.check_quota(found, address, envelope.declared_size)
+            case ListRecipient():
+                await self._admission.check_size([found], envelope.declared_size)
+
+    async def _resolved(self, address: str) -> PersonRecipient | ListRecipient | None:
+        """What an address stands for; the offices of mail itself (RFC 5321 section 4.5.1) are those of the gateway's
+        domain, where another domain has none of its own.
+        """
+
+        async def work(tx: Tx) -> PersonRecipient | ListRecipient | None:
+            found = await recipients.resolve(tx, address)
+            local = recipients.fold(address).partition("@")[0]
+            if found is None and local in ROLES:
+                return await recipients.resolve(tx, f"{local}@{self._directory.domain}")
+            return found
+
+        return await self._database.read(work)
+
+    async def _check_policy(
+        self, course: _Course, recipient: Recipient, found: PersonRecipient | ListRecipient
+    ) -> None:
+        number = recipients.number_of(found)
+
+        async def look(tx: Tx) -> tuple[frozenset[int], Stop | None]:
+            if isinstance(found, PersonRecipient):
+                schools = await schools_stopped_for(tx, number)
+            else:
+                schools = frozenset() if found.target.school_id is None else frozenset({found.target.school_id})
+            lists = [number] if isinstance(found, ListRecipient) else []
+            stop = await stop_of(tx, OUTSIDE_WRITER, lists=lists, list_schools=schools)
+            if stop is not None and stop.verdict is Verdict.REFUSE:
+                raise await self._stopped(tx, stop)
+            return schools, stop
+
+        course.schools[number], stop = await self._database.read(look)
+        await self._admission.admit(OUTSIDE_WRITER, recipient, found, stop)
+
+    async def deliver(self, envelope: Transaction, content: IO[bytes]) -> str:
+        """Store the message once and one row for each person it reaches; committed when this returns."""
+        identity = secrets.token_hex(8)
+        now = datetime.datetime.now(datetime.UTC)
+        trace = received(envelope, hostname=self._hostname, identity=identity, when=now, disclose=True)
+        return_path = b"Return-Path: <%s>\r\n" % envelope.mail_from.encode()
+        message = arrived(content, return_path + trace, is_ours=self._is_our_name)
+        self._check_names(message)
+        await self._look_again(envelope)
+        return await self._deliver(envelope, message, content, identity, int(now.timestamp()))
+
+    def _check_names(self, message: Prepared) -> None:
+        for address in (*message.authors, message.sender or ""):
+            self._check_name(address)
+
+    async def _deliver(
+        self, envelope: Transaction, message: Prepared, content: IO[bytes], identity: str, now: int
+    ) -> str:
+        to = sorted_out(envelope)
+        await self._admission.check_size(to.all_lists, content.seek(0, os.SEEK_END))
+        for one in (*to.lists, *to.held):
+            self._admission.check_posting(message.header, one)
+        dispatch = Dispatch(
+            identity, OUTSIDE_WRITER, OUTSIDE_WRITER,
+            author=message.authors[0], internet_id=message.message_id, at=now,
+        )  # fmt: skip
+        with ExitStack() as stack:
+            copies = Copies(message, content, stack, self._imap_url)
+            parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, None))
+            reached = sum(len(parcel.account_ids) for parcel in parcels)
+            if not reached and not to.held:
+                raise self._admission.refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
+            first = self._guard(_course(envelope), to)
+            if to.held:
+                whole = Message(message, *copies.whole())
+                held = await self._holding.hold(dispatch, whole, to.held, (to.people, to.lists), stack, {})
+                parcels += held.parcels
+                first = _both(first, held.write)
+            parcels += await self._notices.parcels(parcels, OUTSIDE_WRITER, now, address=dispatch.author)
+            await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
+        log.info(
+            "received", id=identity, peer=envelope.peer.host, recipients=len(envelope.recipients), mailboxes=reached,
+            held=len(to.held), octets=len(message.header) + content.seek(0, os.SEEK_END) - message.body_offset,
+        )  # fmt: skip
+        return f"Accepted as {identity}" if to.held else f"Delivered as {identity}"
+
+    def _guard(self, course: _Course, to: SortedOut) -> Work[None]:
+        """What the delivering transaction does first: look for a stop once more; none begins before the commit."""
+        lists = [one.list_id for one in to.lists]
+        at_once = {*to.people, *lists} & course.schools.keys()
+
+        async def stop_for(tx: Tx, concerned: Iterable[int], lists: list[int]) -> Stop | None:
+            schools = frozenset[int]().union(*(course.schools[number] for number in concerned))
+            return await stop_of(tx, OUTSIDE_WRITER, lists=lists, list_schools=schools)
+
+        async def work(tx: Tx) -> None:
+            await keep_out(tx)
+            if not course.schools:
+                return
+            stop = await stop_for(tx, course.schools, [one.list_id for one in to.all_lists])
+            if stop is not None and stop.verdict is Verdict.MODERATE:
+                stop = await stop_for(tx, at_once, lists) if at_once else None
+            if stop is not None:
+                raise await self._stopped(tx, stop)
+
+        return work
+
+    async def _look_again(self, envelope: Transaction) -> None:
+        """Refuse, at the end of the data, what the matrix refuses by now: a session can be kept open."""
+        course = _course(envelope)
+        if time.monotonic() - course.begun <= FRESH:
+            return
+        for recipient in envelope.recipients:
+            waits = isinstance(recipient.resolved, Moderated)
+            found = recipient.resolved.found if waits else recipient.resolved
+            if recipients.number_of(found) not in course.offices:
+                decision, language = await self._admission.decision(OUTSIDE_WRITER, found.target)
+                if decision.verdict is Verdict.MODERATE and not waits:
+                    raise self._admission.nobody_approves(Writer(language))
+
+    def _check_name(self, address: str) -> None:
+        """Refuse an address of ours, in whatever letters a program may show it."""
+        if self._directory.holds(unicodedata.normalize("NFKC", address)):
+            text = _("Who writes from an address of the school must sign in to send.")
+            raise self._admission.refusal(550, "5.7.1", text)
+
+    def _is_our_name(self, name: str) -> bool:
+        return name.lower() == self._hostname.lower() or self._directory.holds(f"@{name}")
+
+    async def _stopped(self, tx: Tx, stop: Stop) -> SmtpError:
+        """For now: the other server keeps the message and tries again, so that it comes when the stop has ended."""
+        language = (await settings_of(tx, stop.school_id)).language or self._admission.language
+        otherwise = translator(language)(_("Messages are suspended for the moment. Please try again later."))
+        return SmtpError(451, "4.7.1", ascii_only(stop.reason(language) or otherwise))
+
+
+def _course(envelope: Transaction) -> _Course:
+    course: _Course = envelope.application
+    return course
+
+
+def _both(one: Work[None], other: Work[None]) -> Work[None]:
+    async def work(tx: Tx) -> None:
+        await one(tx)
+        await other(tx)
+
+    return work
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues; it is translated when it is sent."""
+    return text

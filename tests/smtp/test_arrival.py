@@ -1,0 +1,89 @@
+"""The header of a message from another server: what goes, what stays to the octet, and who wrote it."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtp.arrival import arrived, claims_our_name
+from smtp.handler import SmtpError
+
+TRACE = b"Return-Path: <ami@elsewhere.example>\r\nReceived: from a by b; now\r\n"
+
+
+def ours(name: str) -> bool:
+    return name.lower() in {"mx.ecole.example", "ecole.example"}
+
+
+def made(text: bytes) -> bytes:
+    content = io.BytesIO(text)
+    return b"".join(arrived(content, TRACE, is_ours=ours).blocks(content))
+
+
+def test_the_trace_comes_on_top_and_nothing_else_changes() -> None:
+    text = b"DKIM-Signature: v=1;\r\n b=AAAA\r\nfrom :  Ami <ami@elsewhere.example>\r\nBcc: x@y.example\r\n\r\nBody\r\n"
+    assert made(text) == TRACE + text
+
+
+def test_return_path_and_results_in_our_name_go() -> None:
+    text = (
+        b"Return-Path: <mallory@x.example>\r\nAuthentication-Results: mx.ecole.example; spf=pass\r\n"
+        b"Authentication-Results: relay.elsewhere.example; dkim=pass\r\nFrom: a@x.example\r\n\r\nBody\r\n"
+    )
+    kept = b"Authentication-Results: relay.elsewhere.example; dkim=pass\r\nFrom: a@x.example\r\n\r\nBody\r\n"
+    assert made(text) == TRACE + kept
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b" mx.ecole.example; spf=pass", b" MX.Ecole.Example 1; none", b"\r\n\tmx.ecole.example;\r\n\tspf=pass",
+        b" (a (nested) one) mx.ecole.example (more); spf=pass", b' "mx.ecole.example"; spf=pass',
+        b" ecole.example;none", b"", b" ;", b" two words; spf=pass", b" (never ends mx.ecole.example; spf=pass",
+        b" mx.ecole.example",
+    ],
+)  # fmt: skip
+def test_our_name_is_found_however_it_is_written(value: bytes) -> None:
+    assert claims_our_name(value, ours)
+
+
+@pytest.mark.parametrize("value", [b" mx.elsewhere.example; spf=pass", b" (mx.ecole.example) other.example 1; none"])
+def test_others_keep_theirs(value: bytes) -> None:
+    assert not claims_our_name(value, ours)
+
+
+@given(st.binary(max_size=200))
+def test_any_value_is_judged(value: bytes) -> None:
+    claims_our_name(value, ours)
+
+
+def test_authors_sender_and_message_id_are_read() -> None:
+    text = b"From: A <a@x.example>, b@y.example\r\nSender: c@z.example\r\nMessage-ID:\r\n <1@x.example>\r\n\r\n"
+    found = arrived(io.BytesIO(text), TRACE, is_ours=ours)
+    assert (found.authors, found.sender, found.message_id) == (
+        ("a@x.example", "b@y.example"), "c@z.example", "<1@x.example>"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Subject: x\r\n", b"From: \r\n", b"From: a@x.example\r\nFrom: b@x.example\r\n", b"From: nobody\r\n",
+        b"From: a@x.example\r\nSender: a@x.example\r\nSender: b@x.example\r\n",
+        b"From: a@x.example\r\nSender: <a@x.example\r\n", b" folded\r\nFrom: a@x.example\r\n",
+        b"garbage\r\nFrom: a@x.example\r\n",
+    ],
+)  # fmt: skip
+def test_a_header_without_one_clear_author_is_refused(header: bytes) -> None:
+    with pytest.raises(SmtpError) as refused:
+        made(header + b"\r\nBody\r\n")
+    assert (refused.value.code, refused.value.status) == (554, "5.6.0")
+
+
+def test_what_is_no_field_begins_the_body_for_everybody() -> None:
+    """A second author behind it is text: an empty line says so to every program."""
+    text = b"From: a@x.example\r\ngarbage\r\nFrom: head@ecole.example\r\n\r\nBody\r\n"
+    assert made(text) == TRACE + b"From: a@x.example\r\n\r\ngarbage\r\nFrom: head@ecole.example\r\n\r\nBody\r\n"
