@@ -8,13 +8,14 @@ import re
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.utils import parseaddr
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smtp.addresses import parse_addresses
-from smtp.handler import Envelope, Peer, Sender, SmtpError
+from smtp.handler import Envelope, Peer, Sender, SmtpError, Transaction
 from smtp.message import Prepared, from_addresses, prepare, read_header
 from smtp.trace import received
 
@@ -221,3 +222,21 @@ def test_the_trace_tells_all_where_it_may_and_is_never_injected(helo: str, host:
     assert field.count("\r\n") == 4
     with pytest.raises(ValueError, match="identity"):
         received(seen, hostname="mail", identity="a\r\nb", when=NOW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "protocol"),
+    [
+        ({"extended": False}, "SMTP"),
+        ({}, "ESMTP"),
+        ({"tls": "TLSv1.3 TLS_AES_256_GCM_SHA384"}, "ESMTPS"),
+        ({"tls": "TLSv1.3 TLS_AES_256_GCM_SHA384", "smtputf8": True}, "UTF8SMTPS"),
+    ],
+)
+def test_trace_of_what_another_server_sent(changes: dict[str, Any], protocol: str) -> None:
+    tls = changes.pop("tls", "")
+    seen = Transaction(Peer("192.0.2.7", 1, tls), "relay.example", "a@x.example", **changes)
+    field = received(seen, hostname="mx.ecole.example", identity="4f2a", when=NOW, disclose=True).decode()
+    assert field.startswith(
+        "Received: from relay.example ([192.0.2.7])\r\n\tby mx.ecole.example with " + protocol + " id"
+    )
