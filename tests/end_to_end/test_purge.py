@@ -109,7 +109,11 @@ def test_every_copy_goes_with_proof(
     reader, copier, mover, deleter = (pupil.address for pupil in pupils[:4])
     rehearsed = report(command("purge", message_id, "--dry-run", "--json"))
     assert rehearsed["summary"] == {"copies": 0, "withdrawn": 0, "kept": 25, "gone": 1, "opened": 1}
-    found = report(command("purge", message_id, "--yes", "--json", "--reason", "essai", "--report", tmp_path / "r.csv"))
+    with ExitStack() as stack:
+        idle = Idle(opened(stack, gateway, pupils[4]))
+        flags = ("--yes", "--json", "--reason", "essai", "--report", tmp_path / "r.csv")
+        found = report(command("purge", message_id, *flags))
+        assert b"EXPUNGE" in idle.next()
     assert found["summary"] == {"copies": 26, "withdrawn": 25, "kept": 0, "gone": 1, "opened": 1}
     states = {(row["address"], row["mailbox"], row["how"], row["state"], row["opened"]) for row in found["copies"]}
     assert (reader, "INBOX", "received", "purged", True) in states
