@@ -114,6 +114,7 @@ def test_every_copy_goes_with_proof(
         flags = ("--yes", "--json", "--reason", "essai", "--report", tmp_path / "r.csv")
         found = report(command("purge", message_id, *flags))
         assert b"EXPUNGE" in idle.next()
+        idle.done()
     assert found["summary"] == {"copies": 26, "withdrawn": 25, "kept": 0, "gone": 1, "opened": 1}
     states = {(row["address"], row["mailbox"], row["how"], row["state"], row["opened"]) for row in found["copies"]}
     assert (reader, "INBOX", "received", "purged", True) in states
