@@ -36,8 +36,8 @@ from mailgate.policy.audit import record
 from mailgate.policy.explaining import sentence, stop_sentence
 from mailgate.policy.matrix import Cell, Cells, Decision, Scope, Verdict, default_cells, describe
 from mailgate.policy.schools import school_id_of
-from mailgate.policy.stops import Stop, stop_of
-from mailgate.policy.targets import OutsideTarget, Target
+from mailgate.policy.stops import Stop, schools_stopped_for, stop_of
+from mailgate.policy.targets import OUTSIDE_WRITER, OutsideTarget, Target
 from mailgate.policy.writing import may_write
 
 app = typer.Typer(help="Who may write to whom.", no_args_is_help=True)
@@ -136,7 +136,7 @@ def export(context: typer.Context, uai: School) -> None:
 @app.command(epilog="Example: mailgate policy explain lea.martin@ent.example.org 6eme-a.profs@clg-x.ent.example.org")
 def explain(
     context: typer.Context,
-    sender: Annotated[str, typer.Argument(metavar="FROM", help="Address of the writer.")],
+    sender: Annotated[str, typer.Argument(metavar="FROM", help="Address of the writer, who may be outside.")],
     to: Annotated[str, typer.Argument(metavar="TO", help="Address of a person or a list, or one outside.")],
     *,
     json: Json = False,
@@ -167,12 +167,13 @@ def _exclusions(connection: Connection, *addresses: str) -> list[Exclusion]:
 
 async def _explain(settings: Settings, sender: str, to: str) -> tuple[Decision, str | None, Stop | None]:
     async def work(tx: Tx) -> tuple[Decision, str | None, Stop | None]:
-        writer = await recipients.resolve(tx, sender)
-        if not isinstance(writer, PersonRecipient):
-            raise CommandFailed(f"nobody has the address {sender}")
-        decision = await may_write(tx, writer.account_id, await _target(tx, settings, to))
+        writer = await _writer(tx, settings, sender)
+        target = await _target(tx, settings, to)
+        if writer == OUTSIDE_WRITER and isinstance(target, OutsideTarget):
+            raise CommandFailed(f"neither {sender} nor {to} is here")
+        decision = await may_write(tx, writer, target)
         row = None if decision.school_id is None else await tx.one(_UAI, school=decision.school_id)
-        return decision, row[0] if row else None, await _stop(tx, writer.account_id, to)
+        return decision, row[0] if row else None, await _stop(tx, writer, to)
 
     async with database(settings) as opened:
         return await opened.read(work)
@@ -180,10 +181,21 @@ async def _explain(settings: Settings, sender: str, to: str) -> tuple[Decision, 
 
 async def _stop(tx: Tx, sender: int, to: str) -> Stop | None:
     found = await recipients.resolve(tx, to)
+    if isinstance(found, PersonRecipient) and sender == OUTSIDE_WRITER:
+        return await stop_of(tx, sender, list_schools=await schools_stopped_for(tx, found.account_id))
     if not isinstance(found, ListRecipient):
         return await stop_of(tx, sender)
     schools = [] if found.target.school_id is None else [found.target.school_id]
     return await stop_of(tx, sender, lists=[found.list_id], list_schools=schools)
+
+
+async def _writer(tx: Tx, settings: Settings, sender: str) -> int:
+    found = await recipients.resolve(tx, sender)
+    if isinstance(found, PersonRecipient):
+        return found.account_id
+    if found is not None or "@" not in sender or settings.directory.holds(sender):
+        raise CommandFailed(f"nobody has the address {sender}")
+    return OUTSIDE_WRITER
 
 
 async def _target(tx: Tx, settings: Settings, to: str) -> Target:

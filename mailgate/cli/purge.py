@@ -188,7 +188,7 @@ async def _sought(tx: Tx, asked: _Asked, message: str) -> list[Sought]:
         found = [one for one in found if account_id in {one.sender_id, one.author_id}]
     if not found:
         raise CommandFailed(f"no message {message} was sent, or it was too long ago to be known")
-    if len({one.author_id for one in found}) > 1:
+    if len({one.author_id or one.author for one in found}) > 1:
         several = ", ".join(f"{one.dispatch_id} from {one.author}" for one in found)
         raise CommandFailed(f"several people sent a message with this Message-ID; name one by its id: {several}")
     list_id = None

@@ -23,6 +23,7 @@ from mailgate.delivery.recipients import ListRecipient, PersonRecipient
 from mailgate.delivery.reports import Reported, Reporter
 from mailgate.delivery.success import Wish
 from mailgate.moderation import held as table
+from mailgate.moderation import outward
 from mailgate.moderation.held import DELIVERED, OPEN, RETENTION, Direct, HeldMessage, State
 from mailgate.moderation.letters import Letter, write
 from mailgate.moderation.links import Service
@@ -281,8 +282,13 @@ class Moderation:
         others = frozenset(one.account_id for one in asked) - {by.account_id}
         if others:
             letter(writer.told(after), frozenset(one for one in others if one is not None), "")
-        if after.state in {State.REFUSED, State.EXPIRED} and await self._is_open(after.sender_id):
-            letter(writer.outcome(after), frozenset([after.sender_id]), after.writer)
+        if after.state in {State.REFUSED, State.EXPIRED}:
+            if after.sender_id == OUTSIDE_WRITER and self._notices is not None:
+                content = stack.enter_context(write(writer.outcome(after), self.service, after, after.writer))
+                told = await outward.parcel(self._database, self._notices.settings.queue, before, content)
+                parcels += [told] if told is not None else []
+            elif await self._is_open(after.sender_id):
+                letter(writer.outcome(after), frozenset([after.sender_id]), after.writer)
         return parcels
 
     async def _report(self, held: HeldMessage, wish: Wish, copies: Sequence[Parcel]) -> list[Parcel]:

@@ -45,6 +45,7 @@ class Site:
     mx: tuple[str, int]
     imaps: tuple[str, int]
     ca: Path
+    settings: config.Settings
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def connect(self) -> Wire:
@@ -113,11 +114,12 @@ async def site(academy_url: str, tmp_path: Path) -> AsyncIterator[Site]:
         imap=config.Imap(listen=("127.0.0.1:0",)),
         smtp=config.Smtp(listen=()),
         mx=config.Mx(listen=("127.0.0.1:0",)),
+        queue=config.Queue(route="smarthost", smarthost="127.0.0.1:9", pauses=(86_400,)),
     )
     sockets = Sockets.bound(settings)
     running = Gateway(settings, indexes=False)
     await running.start(sockets)
-    made = Site(academy_url, sockets.mx[0].getsockname(), sockets.imap[0].getsockname(), files.ca)
+    made = Site(academy_url, sockets.mx[0].getsockname(), sockets.imap[0].getsockname(), files.ca, settings)
     yield made
     for writer in made.writers:
         writer.transport.abort()

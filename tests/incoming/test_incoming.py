@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from mailgate import shared_mailboxes
+from mailgate.database import open_database
+from mailgate.delivery.notices import Notices
+from mailgate.moderation.deciding import Decider, Moderation
+from mailgate.moderation.links import Service
+from mailgate.moderation.schema import held_message
 from mailgate.policy import schools
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.schools import school_id_of
 from mailgate.policy.stops import Wanted, add, lift
+from mailgate.queue.schema import queued_message, queued_recipient
+from mailgate.store import MailStore
+from tests.cli.command import Command, describe
 from tests.incoming.conftest import SENDER, Site, note
 from tests.policy.academy import Account, accounts, lists
 
@@ -173,6 +184,47 @@ async def test_what_is_to_be_approved_waits(site: Site) -> None:
     assert not [one for one in await site.inbox(PUPIL) if b"Attente" in one]
     head = person("management").address
     assert [one for one in await site.inbox(head) if b"Attente" in one]
+    [held_id] = await site.batch(lambda connection: connection.scalars(select(held_message.c.held_id)).all())
+    await refuse(site, held_id)
+    [queued] = await site.batch(
+        lambda connection: connection.execute(
+            select(queued_message.c.mail_from, queued_recipient.c.address).join(
+                queued_recipient, queued_recipient.c.queue_id == queued_message.c.queue_id
+            )
+        ).all()
+    )
+    assert tuple(queued) == ("", SENDER)
+
+
+async def refuse(site: Site, held_id: int) -> None:
+    """As a moderator does."""
+    database = await open_database(site.url)
+    service = Service("ent.example.org", "mx.ent.example.org", "")
+    desk = Moderation(database, MailStore(database), service, notices=Notices(database, site.settings))
+    await desk.refuse(held_id, Decider("Le principal", "principal"), "Pas maintenant.")
+    await database.close()
+
+
+async def test_a_message_from_outside_is_found_and_purged(site: Site, tmp_path: Path) -> None:
+    answer = await site.send(TEACHER, content=note("Hameçon", extra="Message-ID: <bait@x.example>\r\n"))
+    command = Command(tmp_path)
+    command.use(describe({"database": {"url": site.url}}))
+    told = await asyncio.to_thread(command.good, "purge", "<bait@x.example>", "--yes", "--json")
+    assert TEACHER in told.out
+    assert not [one for one in await site.inbox(TEACHER) if b"bait@x.example" in one]
+    sent = await asyncio.to_thread(command.good, "sent", "show", answer.rpartition(" ")[2])
+    assert SENDER in sent.out
+
+
+async def test_explain_says_who_receives_from_outside(site: Site, tmp_path: Path) -> None:
+    command = Command(tmp_path)
+    command.use(describe({"database": {"url": site.url}}))
+    told = await asyncio.to_thread(command.good, "policy", "explain", SENDER, TEACHER)
+    assert told.out.strip() == ("outside may write to teacher wherever they are, by the shipped matrix (scope anyone).")
+    told = await asyncio.to_thread(command.good, "policy", "explain", SENDER, PUPIL)
+    assert "outside may not write to pupil" in told.out
+    for neither in ("nobody.here@ent.example.org", "outside.too@elsewhere.example"):
+        assert (await asyncio.to_thread(command, "policy", "explain", SENDER, neither)).code != 0
 
 
 @pytest.mark.parametrize("wanted", [{}, {"school": COLLEGE}])
