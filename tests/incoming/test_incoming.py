@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from mailgate import shared_mailboxes
 from mailgate.database import open_database
+from mailgate.delivery import incoming
 from mailgate.delivery.notices import Notices
 from mailgate.moderation.deciding import Decider, Moderation
 from mailgate.moderation.links import Service
@@ -225,6 +226,19 @@ async def test_explain_says_who_receives_from_outside(site: Site, tmp_path: Path
     assert "outside may not write to pupil" in told.out
     for neither in ("nobody.here@ent.example.org", "outside.too@elsewhere.example"):
         assert (await asyncio.to_thread(command, "policy", "explain", SENDER, neither)).code != 0
+
+
+@pytest.mark.parametrize("verdict", [Verdict.REFUSE, Verdict.MODERATE])
+async def test_a_session_that_is_kept_open_is_looked_at_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch, verdict: Verdict
+) -> None:
+    monkeypatch.setattr(incoming, "FRESH", -1.0)
+    wire = await site.connect()
+    await wire.ask(f"MAIL FROM:<{SENDER}>")
+    assert (await wire.ask(f"RCPT TO:<{TEACHER}>")).startswith("250")
+    await site.cell(COLLEGE, "teacher", verdict)
+    assert (await wire.data(note("Retard") + b".\r\n")).startswith("550 5.7.1 ")
+    assert not [one for one in await site.inbox(TEACHER) if b"Retard" in one]
 
 
 @pytest.mark.parametrize("wanted", [{}, {"school": COLLEGE}])
