@@ -14,6 +14,8 @@ MODERATION: Final = "moderation"
 """Where messages that wait are decided about; with a token behind a plus."""
 RECALL: Final = ("recall", "rappel")
 """Where one takes one's own message back."""
+BOUNCES: Final = "bounces"
+"""Where what the gateway sends outside for people comes back, with a token behind a plus."""
 LEAVE: Final = "leave+"
 """Before the address of a list: where its members leave it."""
 HELP: Final = "help+"
@@ -25,8 +27,8 @@ ROLES: Final = frozenset({"postmaster", "abuse"})
 SILENT: Final = frozenset({"mailer-daemon", "noreply", "no-reply"})
 """Names in which programs write and nobody reads."""
 
-ACTING: Final = frozenset({MODERATION, *RECALL})
-PREFIXES: Final = (LEAVE, HELP, MANAGE, f"{MODERATION}+")
+ACTING: Final = frozenset({MODERATION, *RECALL, BOUNCES})
+PREFIXES: Final = (LEAVE, HELP, MANAGE, f"{MODERATION}+", f"{BOUNCES}+")
 NAMES: Final = ACTING | ROLES | SILENT
 
 

@@ -177,6 +177,8 @@ class Queue(Section, frozen=True):
     answer_timeout: Seconds = 300.0
     final_timeout: Seconds = 600.0
     history_days: NonNegative = 30
+    suspend_after: Positive = 3
+    suspend_days: Positive = 30
 
     def __post_init__(self) -> None:
         """Raises ValueError for a way out that is not complete."""

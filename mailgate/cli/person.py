@@ -33,7 +33,7 @@ from mailgate.cli.lists.common import Reason, print_changes
 from mailgate.cli.mail import show
 from mailgate.families import Outcome
 from mailgate.policy.audit import operator, record
-from mailgate.queue.wishes import WishView, choose, chosen
+from mailgate.queue.wishes import Mode, WishView, change_mode, choose, chosen, resume
 
 app = typer.Typer(help="Parents: entered twice, excluded by a school.", no_args_is_help=True)
 
@@ -207,31 +207,46 @@ def _change(
         console.print("This was a rehearsal: nothing was changed.")
 
 
-@app.command(epilog="Example: mailgate person outside lea.martin@ent.example.org --to lea@example.net")
+@app.command(epilog="Example: mailgate person outside lea.martin@ent.example.org --to lea@example.net --as copy")
 def outside(
     context: typer.Context,
     guardian: Guardian,
     *,
     to: Annotated[str | None, typer.Option(help="Where this person wants to be told that a message came.")] = None,
+    mode: Annotated[Mode | None, typer.Option("--as", help="What goes there: a word, or the messages.")] = None,
     none: Annotated[bool, typer.Option("--none", help="Nowhere.")] = False,
+    again: Annotated[bool, typer.Option("--resume", help="Send again where it ended as too much came back.")] = False,
     json: Json = False,
 ) -> None:
-    """Show or change where a relative is told, outside, that a message came: as the relative asked for.
+    """Show or change where a relative is told outside that a message came, or gets copies: as the relative asked for.
 
-    It takes effect where a school of the children wants it too: `mailgate school set UAI outside notify`.
+    It takes effect where a school of the children wants it too: `mailgate school set UAI outside notify`; copies go
+    where all their schools allow it: `mailgate school set UAI outside copy`.
     """
+    settings = settings_of(context)
 
     def work(connection: Connection) -> WishView:
-        found = choose(connection, guardian, to)
-        record(connection, "person outside", guardian, "to an address outside" if to else "nowhere")
+        if to is not None or none:
+            found = choose(connection, guardian, to, mode or Mode.NOTIFICATION, settings.directory.holds)
+        elif mode is not None:
+            found = change_mode(connection, guardian, mode)
+        else:
+            found = resume(connection, guardian)
+        what = "nowhere" if found.to is None else f"{found.mode} to an address outside"
+        record(connection, "person outside", guardian, f"{what}, again" if again else what)
         return found
 
-    settings = settings_of(context)
-    if to is not None or none:
+    if to is not None or none or mode is not None or again:
         shown = apply(settings, work)
     else:
         shown = run(in_transaction(settings, lambda connection: chosen(connection, guardian)))
     if json:
         print_json(shown)
     else:
-        print_table("Person", "To", rows=[(shown.person, shown.to or "nowhere")])
+        state = f"suspended since {_day(shown.suspended_at)}: too much came back" if shown.suspended_at else "open"
+        row = (shown.person, shown.to, shown.mode, state) if shown.to else (shown.person, "nowhere", "", "")
+        print_table("Person", "To", "As", "State", rows=[row])
+
+
+def _day(at: int) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(at))

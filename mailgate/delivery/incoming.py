@@ -170,7 +170,7 @@ class Incoming:
                 held = await self._holding.hold(dispatch, whole, to.held, (to.people, to.lists), stack, {})
                 parcels += held.parcels
                 first = _both(first, held.write)
-            parcels += await self._notices.parcels(parcels, OUTSIDE_WRITER, now, address=dispatch.author)
+            parcels = await self._notices.joined(parcels, dispatch, now)
             await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
         log.info(
             "received", id=identity, peer=envelope.peer.host, recipients=len(envelope.recipients), mailboxes=reached,

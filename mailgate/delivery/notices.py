@@ -1,114 +1,128 @@
-"""A word to a relative's address outside that a message came: who wrote, never what. Once an hour at the most.
+"""What of a message goes to relatives' addresses outside: a copy of it, or a word that it came.
 
 The school and the person must both want it (``outside`` of `mailgate school set`, `mailgate person outside`). It is put
-into the queue in the transaction that delivers, so for a message that waits for approval not before that.
+into the queue in the transaction that delivers, so for a message that waits for approval not before that. A word says
+who wrote, never what, once an hour at the most. A copy is the content that people inside have: what is different
+outside is worked out while it is sent (`mailgate.queue.leaving`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
+from io import BytesIO
 from typing import Final
 
-from sqlalchemy import BigInteger, and_, bindparam, exists, select, update
+from sqlalchemy import BigInteger, bindparam, select
 
-from directory.nomenclature import LEGAL_GUARDIAN
-from directory.schema import enrolment, guardian, person
+from directory.schema import person
 from mailgate.config import Settings
 from mailgate.database import Database, Statement, Tx
-from mailgate.database.statement import member
+from mailgate.delivery import wished
+from mailgate.delivery.posting import has_passed, is_automatic_reply
 from mailgate.i18n import translator
-from mailgate.policy.schema import school_setting
 from mailgate.queue.enqueue import Outgoing, OutsideRecipient, enqueue
+from mailgate.queue.leaving import outward_of
 from mailgate.queue.outbound import schedule_of
-from mailgate.queue.schedule import Priority
-from mailgate.queue.wishes import outside_wish
-from mailgate.store import Parcel
+from mailgate.queue.schedule import Priority, priority_of
+from mailgate.store import Dispatch, Parcel
+from mailgate.store.contents import opened
 from mailgate.store.retained import let_go, retain
+from mailgate.store.schema import CHUNK
+from smtp.message import HEADER_LIMIT, read_header
 
-HOUR: Final = 3_600
-"""Seconds between two words to one person."""
-NEVER: Final = frozenset({"NEVER"})
 _NOBODY: Final = 1
+_HEADER: Final = 2 * HEADER_LIMIT
+"""Octets of a header: what was sent, and what was put on top of it."""
 
-_w = outside_wish.c
-_wanted = and_(
-    member(_w.person_id, "accounts"),
-    _w.notified_at <= bindparam("before", type_=BigInteger),
-    exists()
-    .where(
-        guardian.c.person_id == _w.person_id,
-        guardian.c.legal == LEGAL_GUARDIAN,
-        enrolment.c.person_id == guardian.c.pupil_id,
-        school_setting.c.school_id == enrolment.c.school_id,
-        school_setting.c.name == "outside",
-        school_setting.c.value == "notify",
-    )
-    .correlate(outside_wish),
-)
-_ANY: Final = Statement(select(_w.person_id).where(_wanted).limit(1))
-_TAKE: Final = Statement(
-    update(outside_wish)
-    .where(_wanted)
-    .values(notified_at=bindparam("now", type_=BigInteger))
-    .returning(_w.person_id, _w.address)
-)
 _NAME: Final = Statement(select(person.c.display).where(person.c.person_id == bindparam("author", type_=BigInteger)))
 
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """Tells relatives outside of messages that are delivered to them here, where the settings name a way out."""
+    """Sends relatives outside what they want of messages that are delivered here, where there is a way out."""
 
     database: Database
     settings: Settings
 
-    async def parcels(
-        self, delivered: Sequence[Parcel], author_id: int, now: int, *, address: str = ""
-    ) -> list[Parcel]:
-        """The word about these parcels, to be delivered with them: nobody's copy, but an entry of the queue.
+    async def joined(self, parcels: Sequence[Parcel], sent: Dispatch, now: int) -> list[Parcel]:
+        """These parcels as they are to be delivered: with entries of the queue for copies outside, and for a word.
 
-        `address` is the writer's, for one who is nobody here.
+        Parcels that are notices, and what programs answered by themselves (RFC 3834 section 2), stay inside; so does
+        what has been outside as a copy. An id of `sent` that is empty is none.
         """
-        accounts = sorted(frozenset().union(*(one.account_ids for one in delivered if one.list_id is not None)))
+        found = list(parcels)
+        accounts = sorted(frozenset().union(*(one.account_ids for one in parcels if one.list_id is not None)))
         if self.settings.queue.route == "none" or not accounts:
-            return []
+            return found
+        wishes = await self.database.read(lambda tx: wished.find(tx, accounts, now))
+        told = set[int]()
+        for at, parcel in enumerate(parcels):
+            if parcel.list_id is None or parcel.account_ids.isdisjoint(wishes.copies | wishes.words):
+                continue
+            header = _header(parcel)
+            if is_automatic_reply(header) or has_passed(header, outward_of(self.settings).mark):
+                continue
+            told |= parcel.account_ids & wishes.words
+            if readers := sorted(parcel.account_ids & wishes.copies):
+                found[at] = self._copied(parcel, readers, sent, header, now)
+        if told:
+            found.append(await self._word(sorted(told), sent, now))
+        return found
 
-        async def look(tx: Tx) -> str | None:
-            if await tx.one(_ANY, accounts=accounts, before=now - HOUR) is None:
-                return None
-            row = await tx.one(_NAME, author=author_id)
-            return address if row is None else str(row[0])
-
-        name = await self.database.read(look)
-        if name is None:
-            return []
+    def _copied(self, parcel: Parcel, readers: Sequence[int], sent: Dispatch, header: bytes, now: int) -> Parcel:
+        with opened(parcel.content) as octets:
+            eightbit = not all(octets[at : at + CHUNK].isascii() for at in range(0, len(octets), CHUNK))
+        utf8, before = not header.isascii(), parcel.stored
 
         async def stored(tx: Tx, content_id: bytes, size: int) -> None:
-            rows = await tx.all(_TAKE, accounts=accounts, before=now - HOUR, now=now)
-            if not rows:  # another message was quicker
+            if before is not None:
+                await before(tx, content_id, size)
+            if to := self._outside(await wished.copies(tx, readers)):
+                priority = priority_of(len(to), of_list=bool(parcel.list_id))
+                out = self._outgoing(to, priority, sent, eightbit=eightbit, utf8=utf8)
+                out = replace(out, sender_id=sent.sender_id)
+                await enqueue(tx, out, content_id, size, schedule_of(self.settings.queue), now=now)
+
+        return replace(parcel, stored=stored)
+
+    async def _word(self, readers: Sequence[int], sent: Dispatch, now: int) -> Parcel:
+        row = await self.database.read(lambda tx: tx.one(_NAME, author=sent.author_id))
+
+        async def stored(tx: Tx, content_id: bytes, size: int) -> None:
+            to = self._outside(await wished.take_words(tx, readers, now))
+            if not to:  # another message was quicker
                 await retain(tx, content_id, _NOBODY)
                 await let_go(tx, content_id, _NOBODY, now)
                 return
-            to = [OutsideRecipient(row[1], NEVER) for row in sorted(map(tuple, rows))]
-            out = Outgoing(None, self._sender, to, Priority.NORMAL, eightbit=False)
+            out = self._outgoing(to, Priority.NORMAL, sent, eightbit=False, utf8=False)
             await enqueue(tx, out, content_id, size, schedule_of(self.settings.queue), now=now)
 
-        return [Parcel(self._letter(name), frozenset(), list_id=None, stored=stored)]
+        letter = self._letter(sent.author if row is None else str(row[0]))
+        return Parcel(letter, frozenset(), list_id=None, stored=stored)
 
-    @property
-    def _sender(self) -> str:
-        return f"postmaster@{self.settings.directory.domain}"
+    def _outside(self, to: Sequence[OutsideRecipient]) -> list[OutsideRecipient]:
+        """Without addresses that have become ours since they were chosen."""
+        return [one for one in to if not self.settings.directory.holds(one.address)]
+
+    def _outgoing(
+        self, to: Sequence[OutsideRecipient], priority: Priority, sent: Dispatch, *, eightbit: bool, utf8: bool
+    ) -> Outgoing:
+        mark = outward_of(self.settings).mark
+        return Outgoing(
+            None, mark, to, priority, sent.dispatch_id or None, eightbit=eightbit, utf8=utf8, ret="HDRS", verp=True
+        )  # fmt: skip
 
     def _letter(self, name: str) -> bytes:
         translate = translator(self.settings.gateway.language)
         message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
-        message["From"] = Address(translate(_("The school’s mail")), addr_spec=self._sender)
+        sender = f"postmaster@{self.settings.directory.domain}"
+        message["From"] = Address(translate(_("The school’s mail")), addr_spec=sender)
         message["To"] = "undisclosed-recipients:;"
         message["Subject"] = translate(_("You have a message in the school’s mail"))
         message["Date"] = format_datetime(datetime.now(UTC))
@@ -120,6 +134,11 @@ class Notices:
         ]
         message.set_content("\n\n".join(words) + "\n", charset="utf-8")
         return message.as_bytes()
+
+
+def _header(parcel: Parcel) -> bytes:
+    with opened(parcel.content) as octets:
+        return read_header(BytesIO(octets[:_HEADER]), _HEADER).block
 
 
 def _(text: str) -> str:

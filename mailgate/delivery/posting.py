@@ -64,12 +64,16 @@ def wants_no_answer(header: bytes) -> bool:
 
 def subject_of(header: bytes) -> str:
     """The Subject in letters that can be shown, on one line; empty when there is none."""
-    raw = next((value for name, value, _ in fields(header) if name == b"subject"), b"")
+    return shown(next((value for name, value, _ in fields(header) if name == b"subject"), b""))
+
+
+def shown(raw: bytes) -> str:
+    """The value of a field in letters that can be shown, on one line."""
     text = raw.decode("utf-8", "replace")
     with suppress(HeaderParseError, LookupError, ValueError):
         text = str(make_header(decode_header(text)))
-    shown = "".join(" " if unicodedata.category(one)[0] in {"C", "Z"} else one for one in text)
-    return " ".join(shown.split())
+    found = "".join(" " if unicodedata.category(one)[0] in {"C", "Z"} else one for one in text)
+    return " ".join(found.split())
 
 
 def as_posted(message: Prepared, to: PostedTo) -> Prepared:

@@ -202,7 +202,7 @@ class Submission(SmtpSignIn):
                 parcels.append(await self._report_success(envelope, wanted, prepared, parcels))
             if to.outside:
                 self._outside.add(parcels, envelope, to.outside, copies, dispatch_id=identity)
-            parcels += await self._notices.parcels(parcels, dispatch.author_id, dispatch.at)
+            parcels = await self._notices.joined(parcels, dispatch, dispatch.at)
             await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),

@@ -67,6 +67,9 @@ async def take_back(
     await end(moderation, waits, Decider(order.name, order.actor, order.account_id))
     if sought.list_id is None:
         await database.write(partial(queue.take_back, dispatch_id=sent.dispatch_id, now=int(time.time())))
+    else:
+        copies = partial(queue.take_back_copies, dispatch_id=sent.dispatch_id, contents=sought.contents)
+        await database.write(partial(copies, now=int(time.time())))
     now = await database.read(partial(seek, dispatch=sent, list_id=sought.list_id, sent=sought.sent))
     await withdraw(database, now, order, progress)
     return now

@@ -116,7 +116,7 @@ class Moderation:
         *,
         notices: Notices | None = None,
     ) -> None:
-        """`notices` tells relatives outside of what is approved; None: nobody is told."""
+        """`notices` sends relatives outside what they want of what is approved; None: nothing leaves."""
         self._database = database
         self._store = store
         self.service = service
@@ -254,8 +254,7 @@ class Moderation:
                 try:
                     parcels = await self._parcels(found, after, siblings, by, stack)
                     if after.state in DELIVERED and self._notices is not None:
-                        author = after.author_id or after.sender_id
-                        parcels += await self._notices.parcels(parcels, author, now, address=after.writer)
+                        parcels = await self._notices.joined(parcels, _as_dispatch(after), now)
                     first = _writing(found, after, siblings, by)
                     await self._store.deliver_all(parcels, first=first, dispatch=_dispatch(after))
                 except _ChangedError:
@@ -371,8 +370,13 @@ def _dispatch(held: HeldMessage) -> Dispatch | None:
     """Under which copies that go out now are noted."""
     if held.state not in DELIVERED or held.dispatch_id is None:
         return None
+    return _as_dispatch(held)
+
+
+def _as_dispatch(held: HeldMessage) -> Dispatch:
+    """A message as it was sent; its id is empty where it is not known."""
     author_id = held.author_id or held.sender_id
-    return Dispatch(held.dispatch_id, held.sender_id, author_id, held.writer, held.message_ref, held.created_at)
+    return Dispatch(held.dispatch_id or "", held.sender_id, author_id, held.writer, held.message_ref, held.created_at)
 
 
 def _as_prepared(held: HeldMessage, content: IO[bytes]) -> Prepared:

@@ -26,8 +26,10 @@ class SchoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """In which refusals and notices are written; None: the gateway's."""
     opened_shown: bool = False
     """Whether who writes to this school's people and lists may know who opened a message."""
-    outside: Literal["none", "notify"] = "none"
-    """Whether relatives of its pupils who want it are told at an address outside that a message came."""
+    outside: Literal["none", "notify", "copy"] = "none"
+    """Whether relatives of its pupils who want it are told at an address outside that a message came, or may
+    have a copy of it there.
+    """
     recall_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] = 10
     """For how long a sender may take back a message where it is unread; 0: not at all."""
 

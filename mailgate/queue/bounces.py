@@ -15,6 +15,7 @@ from io import BytesIO
 from typing import Final
 
 from imap.backend import Rendering
+from imap.errors import MessageGone
 from mailgate.database import Database, Tx
 from mailgate.delivery import recipients
 from mailgate.delivery.recipients import PersonRecipient
@@ -93,8 +94,10 @@ class Bounces:
 
 
 async def _reported(tx: Tx, entry: Entry, *, whole: bool) -> Reported:
-    rendered = await read_rendered(tx, [entry.content_id], Rendering.HEADER)
-    header = rendered[entry.content_id].header if entry.content_id in rendered else b""
+    try:
+        header = await read_header(tx, entry.content_id)
+    except MessageGone:
+        header = b""
     kept = [(name, value, line) for name, value, line in fields(header) if name != b"return-path"]
     message_id = next(
         (value.strip().decode("ascii", "replace") for name, value, _ in kept if name == b"message-id"), ""
@@ -105,6 +108,14 @@ async def _reported(tx: Tx, entry: Entry, *, whole: bool) -> Reported:
         content = without_return_path(joined(chunks).get(entry.content_id, b""))
     block = b"".join(line for _, _, line in kept) + b"\r\n"
     return Reported(block, message_id, entry.envelope_id, entry.created_at, content)
+
+
+async def read_header(tx: Tx, content_id: bytes) -> bytes:
+    """The header block of a content, with its empty line. Raises MessageGone."""
+    rendered = await read_rendered(tx, [content_id], Rendering.HEADER)
+    if content_id not in rendered:
+        raise MessageGone("This message is gone")
+    return rendered[content_id].header
 
 
 def without_return_path(beginning: bytes) -> bytes:

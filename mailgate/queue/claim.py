@@ -55,22 +55,23 @@ _some = (
     select(_r.number)
     .where(_due, _r.queue_id == number("of"))
     .order_by(_r.number)
-    .limit(MOST)
+    .limit(number("most"))
     .with_for_update(skip_locked=True)
+    .cte("some")  # as a subquery PostgreSQL may run it more than once, each time past what it locked before
 )
 _LEASE: Final = Statement(
     update(queued_recipient)
-    .where(_r.queue_id == number("of"), _r.number.in_(_some))
+    .where(_r.queue_id == number("of"), _r.number.in_(select(_some.c.number)))
     .values(
         lease_owner=bindparam("owner", type_=Text),
         due_at=number("until"),
         doubts=_r.doubts + case((_r.lease_owner.is_not(None), 1), else_=0),
     )
-    .returning(_r.number, _r.address, _r.notify, _r.original, _r.attempts, _r.doubts)
+    .returning(_r.number, _r.address, _r.notify, _r.original, _r.attempts, _r.doubts, _r.person_id)
 )
 _MESSAGE_COLUMNS = (
     "queue_id", "content_id", "size", "sender_id", "mail_from", "dispatch_id", "eightbit", "utf8", "require_tls", "ret",
-    "envelope_id", "created_at", "expires_at",
+    "envelope_id", "created_at", "expires_at", "verp",
 )  # fmt: skip
 _one_message = select(*(queued_message.c[name] for name in _MESSAGE_COLUMNS)).where(
     queued_message.c.queue_id == number("of")
@@ -168,6 +169,7 @@ class Entry:
     envelope_id: str | None
     created_at: int
     expires_at: int
+    verp: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,7 @@ class Waiting:
     original: str | None
     attempts: int
     doubts: int
+    person_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +214,13 @@ class Result:
 def entry_of(row: Row) -> Entry:
     """From the columns of a message."""
     values = dict(zip(_MESSAGE_COLUMNS, row, strict=True))
-    flags = {name: bool(values[name]) for name in ("eightbit", "utf8", "require_tls")}
+    flags = {name: bool(values[name]) for name in ("eightbit", "utf8", "require_tls", "verp")}
     return Entry(**{**values, **flags})
 
 
 async def claim(tx: Tx, domain: str, lane: str, owner: str, now: int, until: int) -> Claim | bool:
-    """Take up what is due for a domain, the most urgent first: all recipients of one message, or `MOST` of them.
+    """Take up what is due for a domain, the most urgent first: all recipients of one message, or `MOST` of them, or one
+    where each has a reverse path of its own.
 
     False when nothing is due; True when what was found has to wait, as its sender is stopped: ask again.
     """
@@ -230,11 +234,13 @@ async def claim(tx: Tx, domain: str, lane: str, owner: str, now: int, until: int
     else:
         return False
     queue_id = row[0]
-    taken = await tx.all(_LEASE, of=queue_id, domain=domain, now=now, owner=owner, until=until)
-    found = await tx.one(_MESSAGE, of=queue_id)
-    if not taken or found is None:
+    entry = await find(tx, queue_id)
+    if entry is None:
         return False
-    entry = entry_of(found)
+    most = 1 if entry.verp else MOST
+    taken = await tx.all(_LEASE, of=queue_id, domain=domain, now=now, most=most, owner=owner, until=until)
+    if not taken:
+        return False
     waiting = [Waiting(n, to, tuple(notify.split(",")) if notify else (), *rest) for n, to, notify, *rest in taken]
     if entry.sender_id is not None:
         await keep_out(tx)

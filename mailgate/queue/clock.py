@@ -22,6 +22,7 @@ from mailgate.queue import claim as entries
 from mailgate.queue.bounces import Bounces, Kind, Told
 from mailgate.queue.outcome import State
 from mailgate.queue.schema import IS_WAITING, queue_destination, queued_message, queued_recipient
+from mailgate.queue.suspending import Failure, SuspendedMeanwhile, Suspensions
 from mailgate.store import MailStore
 from mailgate.store.schema import number
 
@@ -35,7 +36,7 @@ _QUEUE_ID: Final = itemgetter(0)
 _r = queued_recipient.c
 _m = queued_message.c
 _quiet: Final = and_(_r.state == IS_WAITING, _r.lease_owner.is_(None), _r.notice_at <= number("now"))
-_TOLD: Final = ("number", "address", "notify", "original", "status", "code", "answer", "remote", "domain")
+_TOLD: Final = ("number", "address", "notify", "original", "status", "code", "answer", "remote", "person_id", "domain")
 _DUE: Final = Statement(
     select(_r.queue_id, *(_r[name] for name in _TOLD))
     .where(_quiet)
@@ -76,6 +77,7 @@ class Clock:
     database: Database
     store: MailStore
     bounces: Bounces
+    suspensions: Suspensions
     history: int
     """Seconds that it is known what became of a message."""
     time: Callable[[], float] = time.time
@@ -101,16 +103,20 @@ class Clock:
         told = [
             Told(to, notify.split(",") if notify else (), original, status, code, answer or hosts.get(domain, ""),
                  remote, given_up=kind is Kind.FAILED)
-            for _, to, notify, original, status, code, answer, remote, domain in rows
+            for _, to, notify, original, status, code, answer, remote, _, domain in rows
         ]  # fmt: skip
         numbers = [row[0] for row in rows]
         parcel = await self.bounces.parcel(entry, kind, told)
+        given_up = [Failure(row[-2], row[1]) for row in rows if kind is Kind.FAILED and row[-2] is not None]
+        counted = await self.suspensions.count(queue_id, given_up, now)
+        parcels = [*([] if parcel is None else [parcel]), *counted.letters]
 
         async def work(tx: Tx) -> None:
             await entries.lock(tx, queue_id)
             if kind is Kind.FAILED:
                 changed = await tx.run(_GIVE_UP, of=queue_id, numbers=numbers, now=now)
                 await entries.end_if_done(tx, entry, now)
+                await counted.write(tx)
             else:
                 changed = await tx.run(
                     _NEXT_NOTICE, of=queue_id, numbers=numbers, now=now, expires_at=entry.expires_at
@@ -119,11 +125,11 @@ class Clock:
                 raise _ChangedError
 
         try:
-            if parcel is None:
-                await self.database.write(work)
+            if parcels:
+                await self.store.deliver_all(parcels, first=work)
             else:
-                await self.store.deliver_all([parcel], first=work)
-        except _ChangedError:
+                await self.database.write(work)
+        except (_ChangedError, SuspendedMeanwhile):
             return False
         event = "given up" if kind is Kind.FAILED else "still waiting"
         log.info(event, queue_id=f"{queue_id:x}", recipients=len(numbers))
@@ -134,6 +140,7 @@ class Clock:
         now = int(self.time())
         while ids := [row[0] for row in await self.database.read(lambda tx: tx.all(_OLD, before=now - self.history))]:
             await self.database.write(partial(_forget, ids=ids))
+        await self.suspensions.forget(now)
         await self.database.write(partial(entries.forget_destinations, before=now - _DAY))
 
 

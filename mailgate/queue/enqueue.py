@@ -24,25 +24,28 @@ _PAYLOAD: Final = 7_000
 
 _MESSAGE: Final = (
     "queue_id", "content_id", "size", "sender_id", "mail_from", "dispatch_id", "eightbit", "utf8", "require_tls", "ret",
-    "envelope_id", "created_at", "expires_at",
+    "envelope_id", "created_at", "expires_at", "verp",
 )  # fmt: skip
 _INSERT_MESSAGE: Final = Statement(
     insert(queued_message).values(
         {name: bindparam(name, type_=queued_message.c[name].type) for name in _MESSAGE} | {"done_at": 0}
     )
 )
-_fresh = rows("recipients", number=BigInteger, address=Text, domain=Text, notify=Text, original=Text)
+_fresh = rows(
+    "recipients", number=BigInteger, address=Text, domain=Text, notify=Text, original=Text, person_id=BigInteger
+)
 _INSERT_RECIPIENTS: Final = Statement(
     insert(queued_recipient).from_select(
         [
             "queue_id", "number", "address", "domain", "priority", "state", "created_at", "due_at", "notice_at",
             "attempts", "doubts", "code", "status", "answer", "remote", "notify", "original", "done_at",
+            "person_id",
         ],
         select(
             number("queue_id"), _fresh.c.number, _fresh.c.address, _fresh.c.domain, number("priority"),
             bindparam("state", WAITING, type_=Text), number("now"), number("due_at"), number("notice_at"),
             *(literal(0, BigInteger) for _ in range(3)), *(literal("", Text) for _ in range(3)),
-            _fresh.c.notify, _fresh.c.original, literal(0, BigInteger),
+            _fresh.c.notify, _fresh.c.original, literal(0, BigInteger), _fresh.c.person_id,
         ),
     )
 )  # fmt: skip
@@ -71,6 +74,8 @@ class OutsideRecipient:
     address: str
     notify: frozenset[str] = frozenset()
     original: str | None = None
+    person_id: int | None = None
+    """Who wished it to be sent there (`mailgate.queue.wishes`)."""
 
     @property
     def domain(self) -> str:
@@ -99,6 +104,10 @@ class Outgoing:
     envelope_id: str | None = None
     not_before: int = 0
     """When the first attempt may be made (RFC 4865); its life is counted from there."""
+    verp: bool = False
+    """Each recipient, who has a `person_id`, gets it from a reverse path of its own, with the header of a copy outside
+    (`mailgate.queue.leaving`).
+    """
 
 
 def enqueuing(
@@ -124,12 +133,12 @@ async def enqueue(tx: Tx, out: Outgoing, content_id: bytes, size: int, schedule:
         _INSERT_MESSAGE, queue_id=queue_id, content_id=content_id, size=size, sender_id=out.sender_id,
         mail_from=out.mail_from, dispatch_id=out.dispatch_id, eightbit=int(out.eightbit), utf8=int(out.utf8),
         require_tls=int(out.require_tls), ret=out.ret, envelope_id=out.envelope_id, created_at=now,
-        expires_at=expires_at,
+        expires_at=expires_at, verp=int(out.verp),
     )  # fmt: skip
     domains = sorted({one.domain for one in out.recipients})
     await add_destinations(tx, domains)
     recipients = [
-        (at, one.address, one.domain, ",".join(sorted(one.notify)), one.original)
+        (at, one.address, one.domain, ",".join(sorted(one.notify)), one.original, one.person_id)
         for at, one in enumerate(out.recipients)
     ]
     await tx.run(

@@ -11,8 +11,10 @@ from mailgate.delivery.reports import Reporter
 from mailgate.listeners import parse_endpoint
 from mailgate.queue.bounces import Bounces
 from mailgate.queue.clock import Clock
+from mailgate.queue.leaving import Leaving
 from mailgate.queue.schedule import Schedule
 from mailgate.queue.sending import Sending
+from mailgate.queue.suspending import Suspensions
 from mailgate.queue.worker import Limits, Worker
 from mailgate.store import MailStore
 from smtp.client.connection import Security, Timeouts
@@ -56,14 +58,16 @@ class Outbound:
         queue, gateway = settings.queue, settings.gateway
         reporter = Reporter(f"postmaster@{settings.directory.domain}", gateway.hostname)
         bounces = Bounces(database, reporter, gateway.language)
+        suspensions = Suspensions(database, settings)
         make = partial(
-            Sending, database, store, route_of(queue, settings.dns, gateway.hostname), schedule_of(queue), bounces
-        )
+            Sending, database, store, route_of(queue, settings.dns, gateway.hostname), schedule_of(queue), bounces,
+            Leaving(database, settings), suspensions,
+        )  # fmt: skip
         limits = Limits(
             queue.connections, queue.connections_per_destination, queue.messages_per_connection, queue.lease
         )
         self._worker = Worker(database, make, limits)
-        self.clock = Clock(database, store, bounces, queue.history_days * 86_400)
+        self.clock = Clock(database, store, bounces, suspensions, queue.history_days * 86_400)
 
     async def start(self) -> None:
         """Begin with what waits already."""

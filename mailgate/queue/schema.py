@@ -12,8 +12,8 @@ from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Table, 
 metadata: Final = MetaData(naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"})
 
 
-def _number(name: str, *, key: bool = False, nullable: bool = False) -> Column[int]:
-    return Column(name, BigInteger, primary_key=key, autoincrement=False, nullable=nullable)
+def _number(name: str, *, key: bool = False, nullable: bool = False, default: str | None = None) -> Column[int]:
+    return Column(name, BigInteger, primary_key=key, autoincrement=False, nullable=nullable, server_default=default)
 
 
 def _text(name: str, *, key: bool = False, nullable: bool = False) -> Column[str]:
@@ -34,11 +34,13 @@ queued_message: Final = Table(
     *(_number(name) for name in ("eightbit", "utf8", "require_tls")),
     *(_text(name, nullable=True) for name in ("ret", "envelope_id")),
     *(_number(name) for name in ("created_at", "expires_at", "done_at")),
+    _number("verp", default="0"),
     Index(None, "dispatch_id"),
     Index(None, "sender_id"),
     Index(None, "done_at"),
     comment="A message that leaves; sender_id: the account that sent it, none for the service; ret and envelope_id: "
-    "RFC 3461; done_at: when nothing of it waited any more, 0 before",
+    "RFC 3461; verp: 1 where each recipient has a reverse path of its own; done_at: when nothing of it waited "
+    "any more, 0 before",
     **_CLUSTERED,
 )
 
@@ -70,6 +72,7 @@ queued_recipient: Final = Table(
     *(_text(name) for name in ("status", "answer", "remote", "notify")),
     _text("original", nullable=True),
     _number("done_at"),
+    _number("person_id", nullable=True),
     _index(_waiting, "domain", "priority", "due_at", name="ix_queued_recipient_claim"),
     _index(_waiting, "domain", "due_at", name="ix_queued_recipient_due"),
     _index(_waiting, "state", "notice_at", name="ix_queued_recipient_notice"),
@@ -77,9 +80,10 @@ queued_recipient: Final = Table(
     _index(_doubtful, "doubts", name="ix_queued_recipient_doubts"),
     Index(None, "state", "created_at", "queue_id", "number"),
     Index(None, "domain", "created_at", "queue_id", "number"),
-    comment="One recipient of it. due_at: when it is tried next, or, while lease_owner is at it, when that lease ends; "
-    "notice_at: when its sender is told that it waits, then when it expires; doubts: how often nobody knows whether "
-    "the other side took it; code, status, answer, remote: what was answered last",
+    comment="One recipient of it. person_id: who wished it to be sent there; due_at: when it is tried next, or, while "
+    "lease_owner is at it, when that lease ends; notice_at: when its sender is told that it waits, then when it "
+    "expires; doubts: how often nobody knows whether the other side took it; code, status, answer, remote: what "
+    "was answered last",
     **_CLUSTERED,
 )
 

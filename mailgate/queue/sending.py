@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -14,10 +14,12 @@ import structlog
 from imap.errors import MessageGone
 from mailgate.database import Database, DatabaseError, Tx
 from mailgate.queue import claim as entries
-from mailgate.queue.bounces import Bounces, Kind, Told, read_block, without_return_path
-from mailgate.queue.claim import Claim, Result
+from mailgate.queue.bounces import Bounces, Kind, Told, read_block, read_header, without_return_path
+from mailgate.queue.claim import Claim, Entry, Result
+from mailgate.queue.leaving import Leaving
 from mailgate.queue.outcome import State, results_of
 from mailgate.queue.schedule import Schedule
+from mailgate.queue.suspending import Failure, SuspendedMeanwhile, Suspensions, counts
 from mailgate.store import MailStore
 from mailgate.store.schema import CHUNK
 from smtp.client.answers import Answer, SendingError
@@ -35,6 +37,15 @@ class LeaseLost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class _Form:
+    """How a message leaves: what is sent in place of its first octets."""
+
+    mail: Mail
+    beginning: bytes = b""
+    replaced: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Sending:
     """Hands messages over by a route and settles them for `owner`."""
 
@@ -43,6 +54,8 @@ class Sending:
     route: Route
     schedule: Schedule
     bounces: Bounces
+    leaving: Leaving
+    suspensions: Suspensions
     owner: str
     clock: Callable[[], float] = time.time
 
@@ -66,10 +79,6 @@ class Sending:
     async def _answers(
         self, claim: Claim, domain: str, connection: Connection | None, go_ahead: Callable[[], bool]
     ) -> tuple[list[Answer], Connection | None]:
-        entry = claim.entry
-        mail = Mail(
-            entry.mail_from, entry.size, entry.eightbit, entry.utf8, entry.ret, entry.envelope_id, entry.require_tls
-        )
         to = [To(one.address, one.notify, one.original) for one in claim.recipients]
         while True:
             fresh = connection is None
@@ -78,7 +87,8 @@ class Sending:
             except SendingError as error:
                 return [error.answer] * len(to), None
             try:
-                answers = await connection.send(mail, to, self._content(claim), go_ahead)
+                form = await self._form(claim)
+                answers = await connection.send(form.mail, to, self._content(claim.entry, form), go_ahead)
             except MessageGone:
                 return [Answer(554, "5.3.0", "The message is there no more")] * len(to), None
             if connection.usable:
@@ -88,10 +98,26 @@ class Sending:
                 return answers, None
             connection = None  # one that was kept open was closed by the other side: that says nothing of the message
 
-    async def _content(self, claim: Claim) -> AsyncIterator[bytes]:
-        """The message as it leaves, in pieces. Raises MessageGone."""
+    async def _form(self, claim: Claim) -> _Form:
+        """Raises MessageGone."""
         entry = claim.entry
-        for start in range(0, entry.size, CHUNK):
+        mail = Mail(
+            entry.mail_from, entry.size, entry.eightbit, entry.utf8, entry.ret, entry.envelope_id, entry.require_tls
+        )
+        [person_id] = {one.person_id for one in claim.recipients} if entry.verp else {None}
+        if person_id is None:
+            return _Form(mail)
+        header = await self.database.read(partial(read_header, content_id=entry.content_id))
+        beginning = self.leaving.outward.header(header)
+        reverse_path = await self.leaving.reverse_path(person_id, entry.queue_id)
+        size = entry.size - len(header) + len(beginning)
+        return _Form(replace(mail, mail_from=reverse_path, size=size), beginning, len(header))
+
+    async def _content(self, entry: Entry, form: _Form) -> AsyncIterator[bytes]:
+        """The message as it leaves, in pieces. Raises MessageGone."""
+        if form.beginning:
+            yield form.beginning
+        for start in range(form.replaced, entry.size, CHUNK):
             read = partial(read_block, content_id=entry.content_id, start=start, stop=min(start + CHUNK, entry.size))
             block = await self.database.read(read)
             yield block if start else without_return_path(block)
@@ -103,6 +129,8 @@ class Sending:
         while True:
             try:
                 return await self._settle_once(claim, domain, answers, results, now)
+            except SuspendedMeanwhile:
+                continue
             except LeaseLost:
                 log.warning("lease lost while sending", queue_id=f"{claim.entry.queue_id:x}", domain=domain)
                 return None
@@ -122,10 +150,17 @@ class Sending:
         relayed = [one for one, _, answer in told if answer.positive and answer.relayed]
         found = [await self.bounces.parcel(entry, Kind.FAILED, failed)]
         found.append(await self.bounces.parcel(entry, Kind.RELAYED, relayed))
-        parcels = [one for one in found if one is not None]
+        refused = [
+            Failure(to.person_id, to.address)
+            for to, one in zip(claim.recipients, results, strict=True)
+            if to.person_id is not None and one.state == State.FAILED and counts(one.status)
+        ]
+        counted = await self.suspensions.count(entry.queue_id, refused, now)
+        parcels = [*(one for one in found if one is not None), *counted.letters]
 
         async def work(tx: Tx) -> None:
             settled = await entries.settle(tx, entry, self.owner, results, now)
+            await counted.write(tx)
             if parcels and settled < len(results):
                 raise LeaseLost
             await self._note_host(tx, claim, domain, answers, now)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Text, and_, bindparam, select, update
 
 from mailgate.database import Statement, Tx
+from mailgate.database.statement import member
 from mailgate.queue import claim as entries
 from mailgate.queue.outcome import State
 from mailgate.queue.schema import queued_message, queued_recipient
@@ -19,8 +21,13 @@ _of_dispatch: Final = _m.dispatch_id == bindparam("dispatch", type_=Text)
 _OUTSIDE: Final = Statement(
     select(_r.address, _r.state, _r.code, _r.status, _r.answer, _r.done_at, _r.due_at)
     .join_from(queued_message, queued_recipient, _r.queue_id == _m.queue_id)
-    .where(_of_dispatch)
+    .where(_of_dispatch, _m.verp == 0)
     .order_by(_r.queue_id, _r.number)
+)
+_COPIES: Final = Statement(
+    select(_m.queue_id)
+    .where(_of_dispatch, _m.done_at == 0, _m.verp == 1, member(_m.content_id, "contents"))
+    .order_by(_m.queue_id)
 )
 _QUEUED: Final = Statement(select(_m.queue_id).where(_of_dispatch, _m.done_at == 0).order_by(_m.queue_id))
 _DELETE: Final = Statement(
@@ -44,7 +51,10 @@ class OutsideState:
 
 
 async def outside_of(tx: Tx, dispatch_id: str) -> list[OutsideState]:
-    """The addresses outside that a message goes or went to, as long as the queue knows."""
+    """The addresses outside that a message was sent to, as long as the queue knows.
+
+    Those where its recipients wish to have a copy are nobody's to know.
+    """
     return [
         OutsideState(to, State(state), f"{code} {status} {answer}" if code else answer, done_at or due_at)
         for to, state, code, status, answer, done_at, due_at in await tx.all(_OUTSIDE, dispatch=dispatch_id)
@@ -56,8 +66,18 @@ async def take_back(tx: Tx, dispatch_id: str, now: int) -> int:
 
     What a process is sending at this moment is not taken back.
     """
+    return await _take(tx, [row[0] for row in await tx.all(_QUEUED, dispatch=dispatch_id)], now)
+
+
+async def take_back_copies(tx: Tx, dispatch_id: str, contents: Collection[bytes], now: int) -> int:
+    """The same for copies outside of these contents alone, as those of one list are."""
+    found = await tx.all(_COPIES, dispatch=dispatch_id, contents=contents)
+    return await _take(tx, [row[0] for row in found], now)
+
+
+async def _take(tx: Tx, queue_ids: Sequence[int], now: int) -> int:
     taken = 0
-    for (queue_id,) in await tx.all(_QUEUED, dispatch=dispatch_id):
+    for queue_id in queue_ids:
         await entries.lock(tx, queue_id)
         entry = await entries.find(tx, queue_id)
         taken += await tx.run(_DELETE, of=queue_id, now=now)

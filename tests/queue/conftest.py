@@ -15,15 +15,18 @@ from sqlalchemy import Connection, delete, insert, select
 from directory.nomenclature import Profile
 from directory.schema import address, person
 from mailgate import migrations
+from mailgate.config import Queue, Settings
 from mailgate.database import Database, Statement, Tx, open_database
 from mailgate.database.batch import batch_engine
 from mailgate.delivery.reports import Reporter
 from mailgate.queue.bounces import Bounces
 from mailgate.queue.clock import Clock
 from mailgate.queue.enqueue import Outgoing, OutsideRecipient, enqueuing
+from mailgate.queue.leaving import Leaving
 from mailgate.queue.schedule import Priority, Schedule
 from mailgate.queue.schema import queue_destination, queued_message, queued_recipient
 from mailgate.queue.sending import Sending
+from mailgate.queue.suspending import Suspensions
 from mailgate.queue.worker import Limits, Worker
 from mailgate.store import MailStore, Parcel
 from mailgate.store.messages import joined, read_chunks
@@ -31,10 +34,12 @@ from mailgate.store.provisioning import INBOX_ID
 from mailgate.store.schema import account, body_chunk, entry, mailbox, message, number, retained
 from smtp.client.connection import Security, Timeouts
 from smtp.client.routes import Route, Smarthost
+from tests.queue import family as relatives
 from tests.support.postgresql import PostgresqlServer
 
 PEOPLE = {1: "alice@ent.example.org", 2: "bob@ent.example.org"}
 MESSAGE = b"From: alice@ent.example.org\r\nSubject: Voyage\r\nMessage-ID: <one@client.example>\r\n\r\nBonjour\r\n.\r\n"
+SETTINGS = Settings(queue=Queue(route="smarthost", smarthost="127.0.0.1:1"))
 SCHEDULE = Schedule((300, 900), 4 * 86_400, 4 * 3_600)
 _INBOX = Statement(
     select(entry.c.message_id)
@@ -88,9 +93,11 @@ class Desk:
     now: float = 1_000_000.0
     schedule: Schedule = SCHEDULE
     bounces: Bounces = field(init=False)
+    suspensions: Suspensions = field(init=False)
 
     def __post_init__(self) -> None:
         self.bounces = Bounces(self.database, Reporter("postmaster@ent.example.org", "gate.example.org"), "fr")
+        self.suspensions = Suspensions(self.database, SETTINGS)
 
     async def put(self, *to: str | OutsideRecipient, content: bytes = MESSAGE, **changes: object) -> None:
         """Queue a message from alice."""
@@ -113,11 +120,12 @@ class Desk:
 
     def making(self, route: Route) -> Callable[[str], Sending]:
         return lambda owner: Sending(
-            self.database, self.store, route, self.schedule, self.bounces, owner, lambda: self.now
-        )
+            self.database, self.store, route, self.schedule, self.bounces, Leaving(self.database, SETTINGS),
+            self.suspensions, owner, lambda: self.now,
+        )  # fmt: skip
 
     def clock(self) -> Clock:
-        return Clock(self.database, self.store, self.bounces, 30 * 86_400, lambda: self.now)
+        return Clock(self.database, self.store, self.bounces, self.suspensions, 30 * 86_400, lambda: self.now)
 
     async def inbox(self, number: int = 1) -> list[bytes]:
         """The messages of somebody's INBOX."""
@@ -178,3 +186,11 @@ async def desk(queue_url: str) -> AsyncIterator[Desk]:
         yield Desk(database, store, stack)
     await store.close()
     await database.close()
+
+
+@pytest.fixture
+async def family(desk: Desk, queue_url: str) -> AsyncIterator[Desk]:
+    """The same with relatives (`tests.queue.family`)."""
+    await relatives.batch(queue_url, relatives.found)
+    yield desk
+    await relatives.batch(queue_url, relatives.gone)

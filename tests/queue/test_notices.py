@@ -3,68 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from email import message_from_bytes
 from email.policy import default
 
 import pytest
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, update
 
-from directory.nomenclature import LEGAL_GUARDIAN, Profile
-from directory.schema import enrolment, guardian, person, school
+from directory.nomenclature import Profile
+from directory.schema import person
 from mailgate.config import Directory, Queue, Settings
-from mailgate.database.batch import batch_engine
 from mailgate.delivery.notices import Notices
 from mailgate.policy import schools
 from mailgate.queue.listing import QueueError
-from mailgate.queue.wishes import choose, chosen, outside_wish
-from mailgate.store import Parcel
+from mailgate.queue.wishes import choose, chosen
+from mailgate.store import Dispatch, Parcel
 from tests.queue.conftest import MESSAGE, PEOPLE, Desk, addresses
+from tests.queue.family import SCHOOL, batch
 from tests.support.sink import Sink
 
 SETTINGS = Settings(queue=Queue(route="smarthost", smarthost="127.0.0.1:1"), directory=Directory())
-SCHOOL = 77
-
-
-def _family(connection: Connection) -> None:
-    """Bob is a relative of a pupil, alice, of one school."""
-    row = {
-        "school_id": SCHOOL, "source": "test", "academy": "", "uai": "0000077A", "siren": "", "name": "Collège",
-        "kind": "COLLEGE", "school_year": 2026, "active": True,
-    }  # fmt: skip
-    connection.execute(insert(school).values(row))
-    connection.execute(
-        update(person).where(person.c.person_id == 2).values(profile=Profile.RELATIVE, display="Bob Roux")
-    )
-    connection.execute(insert(guardian).values(pupil_id=1, person_id=2, link=1, legal=LEGAL_GUARDIAN))
-    connection.execute(insert(enrolment).values(person_id=1, school_id=SCHOOL, mef="", level=""))
-
-
-def _nobody(connection: Connection) -> None:
-    for table in (outside_wish, enrolment, guardian):
-        connection.execute(delete(table))
-    schools.change(connection, SCHOOL, "outside", None)
-    connection.execute(delete(school))
-    connection.execute(update(person).where(person.c.person_id == 2).values(profile=Profile.TEACHER))
-
-
-async def batch(url: str, work: object) -> None:
-    async with batch_engine(url) as engine, engine.begin() as connection:
-        await connection.run_sync(work)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-async def family(desk: Desk, queue_url: str) -> AsyncIterator[Desk]:
-    await batch(queue_url, _family)
-    yield desk
-    await batch(queue_url, _nobody)
+SENT = Dispatch("abc", 1, 1, PEOPLE[1], "<one@client.example>", 0)
 
 
 async def deliver(desk: Desk, *to: int) -> None:
     """A message from alice, as submission delivers it."""
     parcels = [Parcel(MESSAGE, frozenset(to))]
-    notices = await Notices(desk.database, SETTINGS).parcels(parcels, 1, int(desk.now))
-    await desk.store.deliver_all([*parcels, *notices])
+    found = await Notices(desk.database, SETTINGS).joined(parcels, SENT, int(desk.now))
+    await desk.store.deliver_all(found)
 
 
 async def test_a_word_an_hour_and_not_what_was_written(family: Desk, queue_url: str) -> None:
@@ -77,7 +42,7 @@ async def test_a_word_an_hour_and_not_what_was_written(family: Desk, queue_url: 
         await deliver(family, 2)
         [taken] = await sink.wait(1)
         assert addresses(taken.rcpt) == ["bob@example.net"]
-        assert "NOTIFY=NEVER" in taken.rcpt[0]
+        assert "NOTIFY=FAILURE" in taken.rcpt[0]
         letter = message_from_bytes(taken.data, policy=default)
         assert letter["Subject"] == "Vous avez un message dans la messagerie de l’établissement"
         assert letter["To"] == "undisclosed-recipients:;"
@@ -105,13 +70,14 @@ async def test_where_nothing_leaves_nobody_is_told(family: Desk, queue_url: str)
     await batch(queue_url, lambda connection: choose(connection, PEOPLE[2], "bob@example.net"))
     await batch(queue_url, lambda connection: schools.change(connection, SCHOOL, "outside", "notify"))
     parcels = [Parcel(MESSAGE, frozenset({2}))]
-    assert await Notices(family.database, Settings()).parcels(parcels, 1, 0) == []
+    assert await Notices(family.database, Settings()).joined(parcels, SENT, 0) == parcels
     notice = [Parcel(MESSAGE, frozenset({2}), list_id=None)]
-    assert await Notices(family.database, SETTINGS).parcels(notice, 1, int(family.now)) == []
+    assert await Notices(family.database, SETTINGS).joined(notice, SENT, int(family.now)) == notice
 
 
 async def test_only_relatives_choose(family: Desk, queue_url: str) -> None:
     def work(connection: Connection) -> None:
+        connection.execute(update(person).where(person.c.person_id == 1).values(profile=Profile.TEACHER))
         with pytest.raises(QueueError, match="no relative"):
             choose(connection, PEOPLE[1], "a@example.net")
         with pytest.raises(QueueError, match="nobody has"):

@@ -100,7 +100,7 @@ def test_only_the_field_of_final_delivery_is_taken_off() -> None:
 
 
 def test_a_refusal_of_too_many_is_no_failed_attempt() -> None:
-    to = Waiting(0, "a@b.example", (), None, 3, 0)
+    to = Waiting(0, "a@b.example", (), None, 3, 0, None)
     answer = Answer(452, "4.5.3", "too many")
     at_once = result_of(to, answer, SCHEDULE, 1_000, 0.5, others=True)
     assert (at_once.state, at_once.due_at, at_once.attempts) == (State.WAITING, 1_000, 0)

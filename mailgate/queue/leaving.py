@@ -1,0 +1,116 @@
+"""What changes of a message when it leaves as somebody's copy: its header and its reverse path, never its body.
+
+Only fields on top are touched, so that signed parts stay as they were signed. The content is the one of the people
+inside: what is changed is worked out while it is sent. No Resent- fields are added: they are for people who send a
+message on by hand (RFC 5322 section 3.6.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import parseaddr
+from typing import Final
+
+from directory.reserved import BOUNCES
+from mailgate.config import Settings
+from mailgate.database import Database
+from mailgate.delivery.posting import shown
+from mailgate.i18n import translator
+from mailgate.moderation.tokens import load_key
+from mailgate.queue.reverse_paths import reverse_path
+from smtp.addresses import parse_addresses
+from smtp.message import fields
+
+_INSIDE: Final = frozenset({b"return-path", b"list-unsubscribe", b"list-unsubscribe-post"})
+"""The last two lead to an address that takes orders only from people who sign in."""
+_NOREPLY: Final = "noreply"
+_LONGEST: Final = 80
+"""Letters of a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outward:
+    """How copies leave this installation."""
+
+    domain: str
+    holds: Callable[[str], bool]
+    """Whether an address is in a domain of this installation, which may sign for it."""
+    service: str
+    """The name of the school's mail, for people."""
+
+    @property
+    def mark(self) -> str:
+        """What X-Loop says of a message that left as a copy: one that comes back with it is not sent out again."""
+        return f"{BOUNCES}@{self.domain}"
+
+    def header(self, header: bytes) -> bytes:
+        """The header block (with its empty line) of a copy that leaves.
+
+        From stays where it is of this installation; otherwise no server outside could tell such a message from a forged
+        one (RFC 7489), and it says ``Name via List``, with the author in Reply-To.
+        """
+        kept = [(name, value, line) for name, value, line in fields(header)]
+        rest = header[sum(len(line) for _, _, line in kept) :]
+        author = next((value for name, value, _ in kept if name == b"from"), b"")
+        ours = not author.strip() or all(map(self.holds, _addresses(author)))
+        lines = [b"X-Loop: %s\r\n" % self.mark.encode()]
+        if not ours:
+            lines.append(self._via(author, self._list(kept)))
+            if all(name != b"reply-to" for name, _, _ in kept):
+                lines.append(b"Reply-To:%s\r\n" % author)
+        lines += [line for name, _, line in kept if name not in _INSIDE and (ours or name != b"from")]
+        return b"".join(lines) + rest
+
+    def _via(self, author: bytes, label: str) -> bytes:
+        name, address = parseaddr(author.decode("utf-8", "replace"))
+        name = shown(name.encode()) or address.partition("@")[0]
+        made = EmailMessage(policy=SMTP)
+        made["From"] = Address(
+            f"{name[:_LONGEST]} via {label[:_LONGEST] or self.service}".strip(), _NOREPLY, self.domain
+        )
+        return made.as_bytes().removesuffix(b"\r\n")
+
+    def _list(self, kept: Sequence[tuple[bytes, bytes, bytes]]) -> str:
+        """The name of the list of ours that posted it; empty for none."""
+        value = next((value for name, value, _ in kept if name == b"list-id"), b"")
+        label, _, identity = value.rpartition(b"<")
+        parts = identity.decode("ascii", "replace").rstrip("> ").split(".")
+        ours = any(self.holds("@" + ".".join(parts[at:])) for at in range(1, len(parts)))
+        return shown(label).strip(' "') if ours else ""
+
+
+class Leaving:
+    """`Outward` with the installation's key."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._key: bytes | None = None
+        self.outward = outward_of(settings)
+
+    async def reverse_path(self, person_id: int, queue_id: int) -> str:
+        """Where reports about this person's copy of a message of the queue come back."""
+        if self._key is None:
+            self._key = await load_key(self._database)
+        return reverse_path(self._key, self.outward.domain, person_id, queue_id)
+
+
+def outward_of(settings: Settings) -> Outward:
+    """That of this installation."""
+    name = translator(settings.gateway.language)(_("The school’s mail"))
+    return Outward(settings.directory.domain, settings.directory.holds, name)
+
+
+def _addresses(value: bytes) -> list[str]:
+    try:
+        return parse_addresses(value.decode("utf-8", "surrogateescape"))
+    except ValueError:
+        return [""]
+
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text
