@@ -75,6 +75,8 @@ class PostgresqlDatabase:
             "statement_timeout": milliseconds,
             "idle_in_transaction_session_timeout": milliseconds,
             "jit": "off",  # compiling costs more than any statement of ours
+            # Each connection would plan a statement anew for its first five uses: longer than most of them run.
+            "plan_cache_mode": "force_generic_plan",
         }
         connect = partial(
             asyncpg.connect,
@@ -87,9 +89,7 @@ class PostgresqlDatabase:
         )
         # Read only, so that a lone statement of read() cannot write.
         many = partial(connect, server_settings={**settings, "default_transaction_read_only": "on"})
-        # Few statements, each by one key: planning them anew each time takes as long as running them.
-        lone_durable = {**settings, "plan_cache_mode": "force_generic_plan"}
-        lone = {**lone_durable, "synchronous_commit": "off"}
+        lone = {**settings, "synchronous_commit": "off"}
         database = cls(
             url,
             Pool(many, size=pool_size, patience=statement_timeout),
@@ -99,7 +99,7 @@ class PostgresqlDatabase:
                     size=min(_LONE_WRITERS, pool_size),
                     patience=statement_timeout,
                 )
-                for own in (lone, lone_durable)
+                for own in (lone, settings)
             ),
         )
         try:
