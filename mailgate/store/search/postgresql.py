@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, BindParameter, Integer, bindparam, cast, delete, func, or_, select, text
+from sqlalchemy import BigInteger, BindParameter, Integer, Select, bindparam, cast, delete, func, or_, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from imap.search.words import Piece, stems
@@ -20,6 +20,12 @@ def _integers(name: str) -> BindParameter[Sequence[int]]:
     return bindparam(name, type_=ARRAY(Integer))
 
 
+def _first(found: Select[Any]) -> Select[Any]:
+    """Some of what is found, by the index: a planner that sees the limit hopes to meet them soon without it."""
+    some = found.cte("found").prefix_with("MATERIALIZED")
+    return select(some).limit(bindparam("limit"))
+
+
 _ADD: Final = Statement(insert(posting).values(message_id=bindparam("message_id"), tokens=_integers("tokens")))
 _REMOVE: Final = Statement(delete(posting).where(member(posting.c.message_id, "message_ids")))
 _TOKENS: Final = Statement(
@@ -31,15 +37,9 @@ _LEARN: Final = Statement(
     .values(word=bindparam("word"), stem=bindparam("stem"), bare=bindparam("bare"), grams=_integers("grams"))
     .on_conflict_do_nothing()
 )
-_WORDS: Final = Statement(
-    select(word.c.word).where(word.c.grams.contains(_integers("grams"))).limit(bindparam("limit"))
-)
-_RELATIVES: Final = Statement(
-    select(word.c.word)
-    .where(or_(member(word.c.stem, "stems"), member(word.c.bare, "stems")))
-    .order_by(word.c.word)
-    .limit(bindparam("limit"))
-)
+_WORDS: Final = Statement(_first(select(word.c.word).where(word.c.grams.contains(_integers("grams")))))
+_related = select(word.c.word).where(or_(member(word.c.stem, "stems"), member(word.c.bare, "stems")))
+_RELATIVES: Final = Statement(_first(_related).order_by("word"))
 _CLEAR: Final = Statement(text("TRUNCATE search_posting, search_word"))
 _COUNT: Final = Statement(select(cast(func.count(), BigInteger)).select_from(word))
 _FIND: dict[int, Statement] = {}
@@ -68,9 +68,7 @@ class PostgresqlIndex:
         statement = _FIND.get(len(groups))
         if statement is None:
             conditions = [posting.c.tokens.overlap(_integers(f"group{n}")) for n in range(len(groups))]
-            statement = _FIND[len(groups)] = Statement(
-                select(posting.c.message_id).where(*conditions).limit(bindparam("limit"))
-            )
+            statement = _FIND[len(groups)] = Statement(_first(select(posting.c.message_id).where(*conditions)))
         parameters: dict[str, object] = {f"group{n}": list(group) for n, group in enumerate(groups)}
         return [row[0] for row in await tx.all(statement, limit=limit, **parameters)]
 
