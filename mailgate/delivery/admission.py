@@ -5,8 +5,9 @@ says, who is to approve it, and what a mailbox or a list does not take.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from mailgate.database import Database
+from mailgate.database import Database, Tx
 from mailgate.delivery import posting, recipients
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
 from mailgate.i18n import Language, ascii_only, translator
@@ -14,9 +15,9 @@ from mailgate.moderation.moderators import moderators_of
 from mailgate.moderation.wording import Writer
 from mailgate.policy import words
 from mailgate.policy.matrix import Decision, Verdict, default_cells
-from mailgate.policy.schools import SchoolSettings, settings_of
+from mailgate.policy.schools import language_of_person, settings_of
 from mailgate.policy.stops import Stop
-from mailgate.policy.targets import Target
+from mailgate.policy.targets import ListTarget, PersonTarget, Target
 from mailgate.policy.writing import may_write
 from mailgate.store import MailStore
 from smtp.handler import Recipient, SmtpError
@@ -39,9 +40,10 @@ class Admission:
         """What the matrix says, and in which language. Raises SmtpError when it refuses."""
         decision = await self._database.read(lambda tx: may_write(tx, sender, target))
         # Apart: on PostgreSQL a unit of one statement needs no transaction around it.
-        school_id = None if decision.verdict is Verdict.ALLOW else decision.school_id
-        school = await self._database.read(lambda tx: settings_of(tx, school_id)) if school_id else SchoolSettings()
-        language = school.language or self.language
+        language = self.language
+        if decision.verdict is not Verdict.ALLOW:
+            found = await self._database.read(partial(_language, decision=decision, sender=sender, target=target))
+            language = found or language
         if decision.verdict is Verdict.REFUSE:
             raise SmtpError(550, "5.7.1", ascii_only(words.refusal(decision, default_cells(), translator(language))))
         return decision, language
@@ -126,6 +128,18 @@ class Admission:
         """The translator of a school's language."""
         school = await self._database.read(lambda tx: settings_of(tx, school_id))
         return translator(school.language or self.language)
+
+
+async def _language(tx: Tx, decision: Decision, sender: int, target: Target) -> Language | None:
+    """That of the school whose rule decides; where none does, of the recipient's, or of the writer's who writes out."""
+    if decision.school_id is not None:
+        return (await settings_of(tx, decision.school_id)).language
+    match target:
+        case ListTarget(school_id=school_id):
+            return (await settings_of(tx, school_id)).language
+        case PersonTarget(person_id=person_id):
+            return await language_of_person(tx, person_id)
+    return await language_of_person(tx, sender)
 
 
 def _(text: str) -> str:

@@ -27,6 +27,7 @@ from mailgate.delivery.brakes import FRESH
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.notices import Notices
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
+from mailgate.delivery.returns import Returned, Returns
 from mailgate.delivery.sorting import SortedOut, sorted_out
 from mailgate.i18n import ascii_only, translator
 from mailgate.moderation.deciding import Moderation
@@ -71,6 +72,7 @@ class Incoming:
         self._admission = Admission(database, store, language)
         self._holding = Holding(database, service, language=language, expiry=settings.moderation.expiry)
         self._notices = Notices(database, settings)
+        self._returns = Returns(database, store, settings, self._admission)
 
     async def mail_from(self, envelope: Transaction) -> None:
         """The null reverse path, or one that is not here: people of the school sign in to write."""
@@ -82,6 +84,11 @@ class Incoming:
         address = recipient.address if "@" in recipient.address else f"{recipient.address}@{self._directory.domain}"
         if not self._directory.holds(address):
             raise self._admission.refusal(550, "5.7.1", _("Only messages for addresses of the school are taken here."))
+        if self._returns.is_for(address):
+            recipient.resolved = await self._returns.rcpt_to(envelope, address)
+        self._returns.check_alone(envelope, recipient)
+        if isinstance(recipient.resolved, Returned):
+            return
         found = await self._resolved(address)
         recipient.resolved = found
         if found is None:
@@ -134,6 +141,8 @@ class Incoming:
 
     async def deliver(self, envelope: Transaction, content: IO[bytes]) -> str:
         """Store the message once and one row for each person it reaches; committed when this returns."""
+        if isinstance(returned := envelope.recipients[0].resolved, Returned):
+            return await self._returns.deliver(returned, content)
         identity = secrets.token_hex(8)
         now = datetime.datetime.now(datetime.UTC)
         trace = received(envelope, hostname=self._hostname, identity=identity, when=now, disclose=True)

@@ -34,6 +34,7 @@ class SchoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """For how long a sender may take back a message where it is unread; 0: not at all."""
 
 
+_LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
 NAMES: Final = tuple(field.name for field in msgspec.structs.fields(SchoolSettings))
 _SETTINGS: Final = Statement(
     select(school_setting.c.name, school_setting.c.value).where(
@@ -62,6 +63,12 @@ async def settings_of_person(tx: Tx, person_id: int) -> list[SchoolSettings]:
     for school_id, name, value in await tx.all(_SETTINGS_OF_PERSON, person=person_id):
         values[school_id].update({name: value} if name is not None else {})
     return [_decoded(found) for found in values.values()]
+
+
+async def language_of_person(tx: Tx, person_id: int) -> Language | None:
+    """The language of a person's schools: French where one of them says so; None where none says anything."""
+    said = {one.language for one in await settings_of_person(tx, person_id)}
+    return next((one for one in _LANGUAGES if one in said), None)
 
 
 def read(connection: Connection, school_id: int) -> SchoolSettings:

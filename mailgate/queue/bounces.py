@@ -21,7 +21,7 @@ from mailgate.delivery import recipients
 from mailgate.delivery.recipients import PersonRecipient
 from mailgate.delivery.reports import Reported, Reporter, printable, report
 from mailgate.i18n import Language, translator
-from mailgate.policy.schools import settings_of_person
+from mailgate.policy.schools import language_of_person
 from mailgate.queue.claim import Entry
 from mailgate.store import Parcel
 from mailgate.store.messages import cut, joined, read_chunks, read_range, read_rendered
@@ -77,8 +77,7 @@ class Bounces:
             to = await recipients.resolve(tx, entry.mail_from)
             if not isinstance(to, PersonRecipient) or not to.open:
                 return None
-            languages = {one.language for one in await settings_of_person(tx, to.account_id)}
-            language = next((one for one in ("fr", "en") if one in languages), self._language)
+            language = await language_of_person(tx, to.account_id) or self._language
             return to.account_id, language, await _reported(tx, entry, whole=kind is Kind.FAILED)
 
         found = await self._database.read(work)

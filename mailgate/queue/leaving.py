@@ -21,7 +21,7 @@ from mailgate.database import Database
 from mailgate.delivery.posting import shown
 from mailgate.i18n import translator
 from mailgate.moderation.tokens import load_key
-from mailgate.queue.reverse_paths import reverse_path
+from mailgate.queue.reverse_paths import named_in, reverse_path
 from smtp.addresses import parse_addresses
 from smtp.message import fields
 
@@ -93,9 +93,16 @@ class Leaving:
 
     async def reverse_path(self, person_id: int, queue_id: int) -> str:
         """Where reports about this person's copy of a message of the queue come back."""
+        return reverse_path(await self._load_key(), self.outward.domain, person_id, queue_id)
+
+    async def named(self, address: str) -> tuple[int, int] | None:
+        """The person and the message of the queue that a reverse path names; None for a forged one."""
+        return named_in(await self._load_key(), self.outward.domain, address)
+
+    async def _load_key(self) -> bytes:
         if self._key is None:
             self._key = await load_key(self._database)
-        return reverse_path(self._key, self.outward.domain, person_id, queue_id)
+        return self._key
 
 
 def outward_of(settings: Settings) -> Outward:

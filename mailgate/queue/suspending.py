@@ -23,7 +23,7 @@ from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import insert, member, rows
 from mailgate.delivery import recipients
 from mailgate.i18n import Language, translator
-from mailgate.policy.schools import settings_of_person
+from mailgate.policy.schools import language_of_person
 from mailgate.queue.wishes import outside_failure, outside_wish
 from mailgate.store import Parcel
 from mailgate.store.schema import number
@@ -140,8 +140,7 @@ class Suspensions:
     async def _owner(self, tx: Tx, person_id: int) -> tuple[str, Language]:
         """Address and language."""
         row = await tx.one(_ADDRESS, person=person_id)
-        languages = {one.language for one in await settings_of_person(tx, person_id)}
-        language = next((one for one in ("fr", "en") if one in languages), self._language)
+        language = await language_of_person(tx, person_id) or self._language
         return "" if row is None else row[0], language
 
     def _letter(self, to: str, language: Language, outside: str) -> bytes:
