@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from mailgate.cli.context import ExitCode
+from mailgate.queue.wishes import outside_wish
 from mailgate.store.collector import collect
 from tests.cli.command import Command, describe
 from tests.queue.conftest import PEOPLE, Desk
+from tests.queue.family import batch
 from tests.support.sink import Sink
 
 
@@ -115,3 +118,22 @@ async def test_what_is_refused(desk: Desk, command: Command) -> None:
 
     words = ["say which", "say which", "no message 12", "nothing of message 12", "is no number", "go on", "no school"]
     assert [word in text for word, text in zip(words, await asyncio.to_thread(look), strict=True)] == [True] * 7
+
+
+async def test_where_a_relative_has_copies_is_chosen_shown_and_resumed(
+    family: Desk, command: Command, queue_url: str
+) -> None:
+    async def outside(*words: str) -> Any:  # noqa: ANN401 - what a command says
+        return (await asyncio.to_thread(command.good, "person", "outside", PEOPLE[2], *words, "--json")).json
+
+    assert (await outside())["to"] is None
+    chosen = await outside("--to", "home@example.net", "--as", "copy")
+    assert (chosen["to"], chosen["mode"], chosen["suspended_at"]) == ("home@example.net", "copy", 0)
+    await batch(queue_url, lambda connection: connection.execute(update(outside_wish).values(suspended_at=86_400)))
+    shown = await asyncio.to_thread(command.good, "person", "outside", PEOPLE[2])
+    assert "suspended since 1970-01-02" in " ".join(shown.out.split())
+    assert (await outside("--resume"))["suspended_at"] == 0
+    assert (await outside("--as", "notification"))["mode"] == "notification"
+    ours = ("person", "outside", PEOPLE[2], "--to", "x@ent.example.org")
+    assert "of ours" in await asyncio.to_thread(command.refused, ExitCode.FAILED, *ours)
+    assert (await outside("--none"))["to"] is None
