@@ -63,6 +63,8 @@ class School:
     """A gateway, and what its people do."""
 
     serving: Serving
+    message_id: str = ""
+    """Of what `write` sent last."""
 
     async def _make(self, people: list[str]) -> dict[str, str]:
         async with batch_engine(self.serving.url, create=True) as engine, engine.begin() as connection:
@@ -94,7 +96,7 @@ class School:
         message["From"] = sender
         message["To"] = to if isinstance(to, str) else ", ".join(to)
         message["Subject"] = subject
-        message["Message-ID"] = make_msgid(domain="client.example")
+        message["Message-ID"] = self.message_id = make_msgid(domain="client.example")
         for name, value in fields.items():
             message[name.replace("_", "-")] = value
         message.set_content(body)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
+from email.utils import make_msgid
 from pathlib import Path
 from typing import Any, cast
 
@@ -213,14 +214,9 @@ def test_the_writer_takes_a_message_back(school: School) -> None:
     assert school.has(READER, "Tout compte fait") == 0
 
 
-def named(school: School, writer: str) -> str:
-    """The Message-ID of what somebody sent last."""
-    return str(school.serving.command.good("purge", "--from", writer, "--json").json[-1]["message_id"])
-
-
 def test_a_purge_cancels_what_waits_and_says_so(school: School) -> None:
     school.write(WRITER, [TEACHER, PARENTS], "A purger partout")
-    message_id = named(school, WRITER)
+    message_id = school.message_id
     rehearsed = school.serving.command.good("purge", message_id, "--dry-run", "--json").json
     assert [(one["to"], one["state"]) for one in rehearsed["held"]] == [(PARENTS, "held")]
     idle = Idle(school.serving, address=TEACHER)
@@ -243,7 +239,7 @@ def test_a_recall_takes_back_what_waits(school: School) -> None:
         client.mail(WRITER)
         client.rcpt("rappel@ent.example.org")
         code, text = client.data(
-            f"From: {WRITER}\r\nTo: rappel@ent.example.org\r\nIn-Reply-To: {named(school, WRITER)}\r\n\r\n".encode()
+            f"From: {WRITER}\r\nTo: rappel@ent.example.org\r\nIn-Reply-To: {school.message_id}\r\n\r\n".encode()
         )
     assert (code, text.decode()) == (250, "2.0.0 En attente, ne partira pas : 1.")
     with pytest.raises(Refused, match="a repris ce message"):
@@ -259,14 +255,16 @@ def test_the_direct_recipients_have_it_at_once_and_nobody_twice(school: School) 
     assert [school.has(one, "Aux deux") for one in (READER, *REST)] == [1] * (1 + len(REST))
 
 
-def ask_for_report(school: School, writer: str, subject: str) -> None:
-    """Send to the parents' list as a program does that asks for a delivery report."""
-    message = f"From: {writer}\r\nTo: {PARENTS}\r\nSubject: {subject}\r\n\r\nBonjour.\r\n"
+def ask_for_report(school: School, writer: str, subject: str) -> str:
+    """Send to the parents' list as a program does that asks for a delivery report; give the Message-ID."""
+    message_id = make_msgid(domain="client.example")
+    message = f"From: {writer}\r\nTo: {PARENTS}\r\nMessage-ID: {message_id}\r\nSubject: {subject}\r\n\r\nBonjour.\r\n"
     with school.serving.smtp(writer) as client:
         client.ehlo()
         client.mail(writer, ["ENVID=e-1"])
         assert client.rcpt(PARENTS, ["NOTIFY=SUCCESS", f"ORCPT=rfc822;{PARENTS}"])[0] == 250
         assert client.data(message.encode())[0] == 250
+    return message_id
 
 
 def actions(report: EmailMessage) -> list[tuple[str, str]]:
@@ -277,26 +275,26 @@ def actions(report: EmailMessage) -> list[tuple[str, str]]:
 
 
 def test_the_report_of_what_waits_and_that_of_its_delivery(school: School) -> None:
-    ask_for_report(school, WRITER, "Avec accusé")
+    message_id = ask_for_report(school, WRITER, "Avec accusé")
     [waits] = [one for one in school.letters(WRITER, "Avec accusé") if one.get_content_type() == "multipart/report"]
     assert waits["Subject"] == "En attente : Avec accusé"
     assert f"{PARENTS} : attend l’accord d’un modérateur" in text_of(waits)
     assert actions(waits) == [(f"rfc822; {PARENTS}", "delayed")]
-    [sent] = school.serving.command.good("sent", "show", named(school, WRITER), "--json").json
+    [sent] = school.serving.command.good("sent", "show", message_id, "--json").json
     assert [(one["to"], one["state"]) for one in sent["waiting"]] == [(PARENTS, "held")]
     school.write(DIRECTION[0], *mail_to(school.notice(DIRECTION[0], "Avec accusé"), "approve"))
     reports = [one for one in school.letters(WRITER, "Avec accusé") if one.get_content_type() == "multipart/report"]
     assert [one["Subject"] for one in reports] == ["En attente : Avec accusé", "Remis : Avec accusé"]
     assert actions(reports[1]) == [(f"rfc822; {PARENTS}", "delivered")]
     assert text_of(reports[1]).splitlines()[-1] == f"{PARENTS} : remis"
-    [sent] = school.serving.command.good("sent", "show", named(school, WRITER), "--json").json
+    [sent] = school.serving.command.good("sent", "show", message_id, "--json").json
     assert (sent["waiting"], sent["to"][0]["delivered"] > 1) == ([], True)
 
 
 @pytest.mark.usefixtures("patient")
 def test_the_report_of_a_list_that_waits_tells_staff_how_many_got_it(school: School) -> None:
-    ask_for_report(school, TEACHER, "Accusé patient")
-    shown = school.serving.command.good("sent", "show", named(school, TEACHER)).out
+    message_id = ask_for_report(school, TEACHER, "Accusé patient")
+    shown = school.serving.command.good("sent", "show", message_id).out
     assert ", unless it is taken back" in shown
     wait_until_decided(school, "Accusé patient")
     *_, last = [
