@@ -44,6 +44,7 @@ async def select(session: Session, _tag: str, command: Select) -> Completion:
     tell_selected(session)
     if not session.rev2:
         await _claim_recent(view)
+        view.begin()  # others may have changed the mailbox meanwhile
     _put_state(session, view)
     if session.rev2:
         await _put_list(session, command)

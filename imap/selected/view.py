@@ -82,16 +82,7 @@ class View:
     def __init__(self, mailbox: SharedMailbox, *, readonly: bool) -> None:
         self.mailbox = mailbox
         self.readonly = readonly
-        self.uids = mailbox.uids
-        self.count = len(mailbox.uids)
-        self.changed = _NO_UIDS
-        """UIDs whose new flags the client does not know."""
-        self.vanished: list[int] = []
-        """Announced UIDs that are expunged, which the client does not know."""
-        self.floor = 0
-        """While ``vanished`` waits: a modification sequence below all of it."""
-        self.keywords_told = len(mailbox.keywords)
-        self.rights_told = mailbox.rights
+        self.begin()
         self.recent: list[range] = []
         """UIDs that are ``\\Recent`` in this session."""
         self.saved: Sequence[int] = ()
@@ -102,6 +93,20 @@ class View:
         """In what order it reads bodies, from the first one on."""
         self.notify: Callable[[], None] | None = None
         mailbox.views.append(self)
+
+    def begin(self) -> None:
+        """Nothing was told yet: what the client is about to be told is the mailbox as it is now."""
+        mailbox = self.mailbox
+        self.uids = mailbox.uids
+        self.count = len(mailbox.uids)
+        self.changed = _NO_UIDS
+        """UIDs whose new flags the client does not know."""
+        self.vanished: list[int] = []
+        """Announced UIDs that are expunged, which the client does not know."""
+        self.floor = 0
+        """While ``vanished`` waits: a modification sequence below all of it."""
+        self.keywords_told = len(mailbox.keywords)
+        self.rights_told = mailbox.rights
 
     @property
     def in_step(self) -> bool:

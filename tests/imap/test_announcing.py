@@ -160,6 +160,34 @@ async def test_an_answer_that_was_overtaken_brings_nothing_back(
     await talk("B: b3 NOOP\nB* b3 OK …\nB: b4 UID SEARCH ALL\nB< * SEARCH 1\nB< b4 OK …")
 
 
+async def test_a_mailbox_that_changes_while_it_is_selected_is_told_as_it_is_then(
+    gateway: Gateway, account: MemoryAccount
+) -> None:
+    """A client that goes before any news would else keep a message that HIGHESTMODSEQ says is gone (RFC 7162 3.1)."""
+    fill(account, 3)
+    other = await gateway.client()
+    await other.ok("EXAMINE INBOX")
+    claim, claiming, release = account.claim_recent, asyncio.Event(), asyncio.Event()
+
+    async def slow(mailbox: MailboxRef, uidnext: int) -> int:
+        claiming.set()
+        await release.wait()
+        return await claim(mailbox, uidnext)
+
+    account.claim_recent = slow  # type: ignore[method-assign]
+    client = await gateway.client()
+    selecting = asyncio.create_task(client.ok("SELECT INBOX (CONDSTORE)"))
+    await claiming.wait()
+    account.find("INBOX").remove([2])
+    await other.ok("NOOP")
+    release.set()
+    told = await selecting
+    assert b"* 2 EXISTS" in told
+    assert not any(b"EXPUNGE" in line for line in told)
+    assert await client.ok("NOOP") == []
+    assert await client.ok("UID SEARCH ALL") == [b"* SEARCH 1 3"]
+
+
 async def test_a_fetch_up_to_the_last_message_sees_new_ones(talk: Talk, account: MemoryAccount) -> None:
     fill(account, 1)
     await talk(
