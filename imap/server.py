@@ -147,7 +147,8 @@ class ImapServer:
             connection.end("Server shutting down")
         context.check_empty()
         try:
-            await asyncio.wait_for(context.empty.wait(), grace)
+            async with asyncio.timeout(grace):
+                await context.empty.wait()
         except TimeoutError:
             await asyncio.gather(*(connection.cancel() for connection in tuple(context.connections)))
         await context.registry.drain()

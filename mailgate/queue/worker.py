@@ -142,7 +142,8 @@ class Worker:
             except Exception:
                 log.exception("looking at the queue failed")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._look.wait()
 
     async def _look_around(self) -> float:
         """Have all domains looked at for which something is due; give the seconds until something will be."""

@@ -198,7 +198,8 @@ class Connection:
         """Write, and wait while the other side does not read."""
         protocol = self._protocol()
         protocol.write(block)
-        await asyncio.wait_for(protocol._drain_helper(), self._timeouts.block)  # noqa: SLF001 - there is no public way
+        async with asyncio.timeout(self._timeouts.block):
+            await protocol._drain_helper()  # noqa: SLF001 - there is no public way
 
     def _protocol(self) -> SMTPProtocol:
         if self._client.protocol is None:

@@ -93,3 +93,17 @@ async def test_a_stop_holds_what_its_sender_has_queued(desk: Desk, queue_url: st
         desk.now += 60
         worker.look()
         await sink.wait(1)
+
+
+async def test_a_worker_that_is_woken_while_it_closes_ends(desk: Desk) -> None:
+    for ticks in range(8):
+        worker = Worker(desk.database, desk.making(desk.smarthost(9)), Limits())
+        await worker.start()
+        async with asyncio.timeout(20):
+            while not worker._look._waiters:  # noqa: ASYNC110 - nobody is told of it
+                await asyncio.sleep(0.001)
+        worker.look()
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await worker.close()

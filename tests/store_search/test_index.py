@@ -221,3 +221,17 @@ async def test_deliveries_that_never_pause_are_indexed(
             await asyncio.sleep(0.01)
     await indexer.close()
     assert await indexed(alice, [key("avant")]) == [{1}]
+
+
+async def test_an_indexer_that_is_woken_while_it_closes_ends(database: Database) -> None:
+    for ticks in range(8):
+        indexer = Indexer(database)
+        await indexer.start()
+        async with asyncio.timeout(20):
+            while not indexer._wanted._waiters:  # noqa: ASYNC110 - nobody is told of it
+                await asyncio.sleep(0.001)
+        indexer._hear(None)
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await indexer.close()

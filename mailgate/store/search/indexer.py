@@ -130,7 +130,8 @@ class Indexer:
     async def _keep(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), _LOOK)
+                async with asyncio.timeout(_LOOK):
+                    await self._wanted.wait()
             await self._quiet()
             self._wanted.clear()
             try:
