@@ -66,8 +66,10 @@ class ClientModel:
     # The client acts
 
     def select(self, box: str) -> Cache | None:
-        """A mailbox is being opened; give what is cached of it."""
+        """A mailbox is being opened; give what is cached of it, unless it is not known up to when that holds."""
         self.box = box
+        if box in self.caches and not self.caches[box].modseq:
+            del self.caches[box]
         self.messages, self.contexts = [], {}
         self.modseq = self.uidvalidity = self._heard = self._code = 0
         return self.caches.get(box)
@@ -77,7 +79,7 @@ class ClientModel:
         if not self.qresync:
             return
         cache = self.caches.get(self.box)
-        if cache is None or cache.uidvalidity != self.uidvalidity or not cache.modseq:
+        if cache is None or cache.uidvalidity != self.uidvalidity:
             self.caches[self.box] = Cache(self.uidvalidity, 0)
         self.completed()
 

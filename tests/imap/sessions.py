@@ -170,7 +170,7 @@ class Actor:
         if self.model.expunges_any_time:
             await self.run("UNSELECT")  # what is told of the mailbox before is not of the next
         cache = self.model.select(box)
-        parameter = f" (QRESYNC ({cache.uidvalidity} {cache.modseq}))" if cache and cache.modseq else ""
+        parameter = f" (QRESYNC ({cache.uidvalidity} {cache.modseq}))" if cache else ""
         assert await self.run(f"SELECT {self.world.names[box]}{parameter}", expunges=True) == "OK"
         self.model.selected()
 
