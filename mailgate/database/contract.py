@@ -62,7 +62,7 @@ class Database(Protocol):
         """
         ...
 
-    async def write_alone(self, work: Work[T], *, durable: bool = False, brief: bool = True) -> T:
+    async def write_alone(self, work: Work[T], *, durable: bool = False) -> T:
         """As `write`, for a unit that on PostgreSQL makes a single statement, which commits by itself: one round trip.
         One that is not `durable` must stand to be run again after it has committed, as happens when the connection is
         lost; DatabaseUnavailable tells of a durable one that it may or may not have committed.

@@ -122,7 +122,7 @@ class PostgresqlDatabase:
     async def write(self, work: Work[T], *, durable: bool = True, brief: bool = True) -> T:
         return await self._insist(self._write if durable else self._write_unsynced, work, self._pool)
 
-    async def write_alone(self, work: Work[T], *, durable: bool = False, brief: bool = True) -> T:
+    async def write_alone(self, work: Work[T], *, durable: bool = False) -> T:
         if durable:
             return await self._insist(self._write_once, work, self._lone_durable)
         return await self._insist(self._write_alone, work, self._lone)

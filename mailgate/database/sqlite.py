@@ -103,8 +103,8 @@ class SqliteDatabase:
         result: T = await self._writer.run(work, durable=durable, brief=brief)
         return result
 
-    async def write_alone(self, work: Work[T], *, durable: bool = False, brief: bool = True) -> T:
-        result: T = await self._writer.run(work, durable=durable, brief=brief)
+    async def write_alone(self, work: Work[T], *, durable: bool = False) -> T:
+        result: T = await self._writer.run(work, durable=durable)
         return result
 
     def listen(self, receive: Receive) -> Callable[[], None]:

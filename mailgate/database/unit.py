@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from types import CodeType
 from typing import Any, TypeVar
 
+from mailgate.database.contract import Tx, Work
+
 T = TypeVar("T")
 
 PAYLOAD_LIMIT = 8000
@@ -18,6 +20,16 @@ def code_of(work: Callable[..., Any]) -> CodeType | None:
         work = inner
     code = getattr(work, "__code__", None)
     return code if isinstance(code, CodeType) else None
+
+
+def in_turn(*works: Work[None]) -> Work[None]:
+    """One unit of work out of several."""
+
+    async def work(tx: Tx) -> None:
+        for one in works:
+            await one(tx)
+
+    return work
 
 
 def run_without_waiting(unit: Coroutine[Any, Any, T]) -> T:

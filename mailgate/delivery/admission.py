@@ -17,8 +17,9 @@ from mailgate.policy import words
 from mailgate.policy.matrix import Decision, Verdict, default_cells
 from mailgate.policy.schools import language_of_person, settings_of
 from mailgate.policy.stops import Stop
-from mailgate.policy.targets import ListTarget, PersonTarget, Target
+from mailgate.policy.targets import ListTarget, OutsideTarget, PersonTarget, Target
 from mailgate.policy.writing import may_write
+from mailgate.queue.enqueue import OutsideRecipient
 from mailgate.store import MailStore
 from smtp.handler import Recipient, SmtpError
 
@@ -47,6 +48,16 @@ class Admission:
         if decision.verdict is Verdict.REFUSE:
             raise SmtpError(550, "5.7.1", ascii_only(words.refusal(decision, default_cells(), translator(language))))
         return decision, language
+
+    async def look_again(self, sender: int, recipient: Recipient) -> None:
+        """Refuse, at the end of the data, what the matrix refuses by now: a session can be kept open."""
+        found = recipient.resolved
+        waits = isinstance(found, Moderated)
+        found = found.found if isinstance(found, Moderated) else found
+        target = OutsideTarget() if isinstance(found, OutsideRecipient) else found.target
+        decision, language = await self.decision(sender, target)
+        if decision.verdict is Verdict.MODERATE and not waits:
+            raise self.nobody_approves(Writer(language))
 
     async def admit(
         self, sender: int, recipient: Recipient, found: PersonRecipient | ListRecipient, stop: Stop | None
@@ -114,15 +125,14 @@ class Admission:
                 text = translate(_("Messages to {address} may have {limit} KB, attachments included."))
                 raise SmtpError(552, "5.3.4", ascii_only(text.format(address=one.address, limit=limit // 1024)))
 
-    def check_posting(self, header: bytes, to: Moderated | ListRecipient) -> None:
-        """Refuse what a list has had before, and what a program answered by itself."""
-        found = to.found if isinstance(to, Moderated) else to
-        if not isinstance(found, ListRecipient):
-            return
-        if posting.has_passed(header, found.address):
-            raise self.refusal(554, "5.4.6", _("This message has been through this list before."))
-        if posting.is_automatic_reply(header):
-            raise self.refusal(550, "5.7.1", _("Lists take no automatic answers."))
+    async def check_posting(self, lists: Sequence[ListRecipient], header: bytes, octets: int) -> None:
+        """Refuse what is larger than one of the lists takes, what it has had before, and automatic answers."""
+        await self.check_size(lists, octets)
+        for one in lists:
+            if posting.has_passed(header, one.address):
+                raise self.refusal(554, "5.4.6", _("This message has been through this list before."))
+            if posting.is_automatic_reply(header):
+                raise self.refusal(550, "5.7.1", _("Lists take no automatic answers."))
 
     async def _words_of(self, school_id: int | None) -> Callable[[str], str]:
         """The translator of a school's language."""

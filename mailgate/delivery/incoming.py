@@ -21,18 +21,18 @@ from directory.reserved import ROLES
 from mailgate.config import Settings
 from mailgate.database import Database, Tx
 from mailgate.database.contract import Work
+from mailgate.database.unit import in_turn
 from mailgate.delivery import recipients
 from mailgate.delivery.admission import Admission
 from mailgate.delivery.brakes import FRESH
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.notices import Notices
-from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
+from mailgate.delivery.recipients import ListRecipient, PersonRecipient
 from mailgate.delivery.returns import Returned, Returns
 from mailgate.delivery.sorting import SortedOut, sorted_out
 from mailgate.i18n import ascii_only, translator
 from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.holding import Holding, Message
-from mailgate.moderation.wording import Writer
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.schools import settings_of
 from mailgate.policy.stops import Stop, keep_out, schools_stopped_for, stop_of
@@ -160,9 +160,7 @@ class Incoming:
         self, envelope: Transaction, message: Prepared, content: IO[bytes], identity: str, now: int
     ) -> str:
         to = sorted_out(envelope)
-        await self._admission.check_size(to.all_lists, content.seek(0, os.SEEK_END))
-        for one in (*to.lists, *to.held):
-            self._admission.check_posting(message.header, one)
+        await self._admission.check_posting(to.all_lists, message.header, content.seek(0, os.SEEK_END))
         dispatch = Dispatch(
             identity, OUTSIDE_WRITER, OUTSIDE_WRITER,
             author=message.authors[0], internet_id=message.message_id, at=now,
@@ -178,7 +176,7 @@ class Incoming:
                 whole = Message(message, *copies.whole())
                 held = await self._holding.hold(dispatch, whole, to.held, (to.people, to.lists), stack, {})
                 parcels += held.parcels
-                first = _both(first, held.write)
+                first = in_turn(first, held.write)
             parcels = await self._notices.joined(parcels, dispatch, now)
             await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
         log.info(
@@ -209,17 +207,13 @@ class Incoming:
         return work
 
     async def _look_again(self, envelope: Transaction) -> None:
-        """Refuse, at the end of the data, what the matrix refuses by now: a session can be kept open."""
+        """Ask the policy once more about a message that took its time."""
         course = _course(envelope)
         if time.monotonic() - course.begun <= FRESH:
             return
         for recipient in envelope.recipients:
-            waits = isinstance(recipient.resolved, Moderated)
-            found = recipient.resolved.found if waits else recipient.resolved
-            if recipients.number_of(found) not in course.offices:
-                decision, language = await self._admission.decision(OUTSIDE_WRITER, found.target)
-                if decision.verdict is Verdict.MODERATE and not waits:
-                    raise self._admission.nobody_approves(Writer(language))
+            if recipients.number_of(recipient.resolved) not in course.offices:
+                await self._admission.look_again(OUTSIDE_WRITER, recipient)
 
     def _check_name(self, address: str) -> None:
         """Refuse an address of ours, in whatever letters a program may show it."""
@@ -240,14 +234,6 @@ class Incoming:
 def _course(envelope: Transaction) -> _Course:
     course: _Course = envelope.application
     return course
-
-
-def _both(one: Work[None], other: Work[None]) -> Work[None]:
-    async def work(tx: Tx) -> None:
-        await one(tx)
-        await other(tx)
-
-    return work
 
 
 def _(text: str) -> str:

@@ -18,7 +18,7 @@ from mailgate.accounts import Accounts
 from mailgate.accounts.smtp_sign_in import SmtpSignIn
 from mailgate.config import Settings
 from mailgate.database import Database, Tx
-from mailgate.database.contract import Work
+from mailgate.database.unit import in_turn
 from mailgate.delivery import recipients, success
 from mailgate.delivery.admission import Admission
 from mailgate.delivery.brakes import Brakes
@@ -27,7 +27,7 @@ from mailgate.delivery.list_commands import ListCommands, Wish
 from mailgate.delivery.notices import Notices
 from mailgate.delivery.outside import Outside
 from mailgate.delivery.recall import RecallByMail
-from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
+from mailgate.delivery.recipients import ListRecipient, PersonRecipient
 from mailgate.delivery.reports import Reporter
 from mailgate.delivery.sorting import sorted_out
 from mailgate.moderation.by_mail import DecisionsByMail
@@ -37,7 +37,6 @@ from mailgate.moderation.wording import Writer
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.profiles import STAFF
 from mailgate.policy.targets import OutsideTarget
-from mailgate.queue.enqueue import OutsideRecipient
 from mailgate.store import Dispatch, MailStore, Parcel, archives
 from smtp.handler import Envelope, Recipient
 from smtp.message import Prepared, prepare
@@ -140,18 +139,10 @@ class Submission(SmtpSignIn):
             raise self._admission.nobody_approves(Writer(language))
 
     async def _look_again(self, envelope: Envelope) -> None:
-        """Refuse, at the end of the data, what the matrix refuses by now: somebody may have been excluded meanwhile."""
-        if not self._brakes.is_late(envelope):
-            return
-        for recipient in envelope.recipients:
-            found = recipient.resolved
-            waits = isinstance(found, Moderated)
-            found = found.found if isinstance(found, Moderated) else found
-            if isinstance(found, PersonRecipient | ListRecipient | OutsideRecipient):
-                target = OutsideTarget() if isinstance(found, OutsideRecipient) else found.target
-                decision, language = await self._admission.decision(envelope.sender.account_id, target)
-                if decision.verdict is Verdict.MODERATE and not waits:
-                    raise self._admission.nobody_approves(Writer(language))
+        """Ask the policy once more about a message that took its time: somebody may have been excluded meanwhile."""
+        if self._brakes.is_late(envelope):
+            for recipient in envelope.recipients:
+                await self._admission.look_again(envelope.sender.account_id, recipient)
 
     async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
         """Store the message once and one row for each person it reaches; committed when this returns.
@@ -182,9 +173,7 @@ class Submission(SmtpSignIn):
             author=prepared.authors[0], internet_id=prepared.message_id, at=int(now.timestamp()),
         )  # fmt: skip
         to = sorted_out(envelope)
-        await self._admission.check_size(to.all_lists, content.seek(0, os.SEEK_END))
-        for one in (*to.lists, *to.held):
-            self._admission.check_posting(prepared.header, one)
+        await self._admission.check_posting(to.all_lists, prepared.header, content.seek(0, os.SEEK_END))
         with ExitStack() as stack:
             copies = Copies(prepared, content, stack, self._imap_url)
             parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, sent_as))
@@ -197,7 +186,7 @@ class Submission(SmtpSignIn):
                 wishes = success.wishes(await self._asker(envelope), envelope) if success.asked(envelope) else {}
                 held = await self._holding.hold(dispatch, message, to.held, (to.people, to.lists), stack, wishes)
                 parcels += held.parcels
-                first = _both(self._brakes.guard(envelope, reached + held.reach), held.write)
+                first = in_turn(self._brakes.guard(envelope, reached + held.reach), held.write)
             if wanted := success.asked(envelope):
                 parcels.append(await self._report_success(envelope, wanted, prepared, parcels))
             if to.outside:
@@ -260,14 +249,6 @@ class Submission(SmtpSignIn):
 
 def _is_recall(envelope: Envelope) -> bool:
     return any(recipient.resolved is _RECALL for recipient in envelope.recipients)
-
-
-def _both(one: Work[None], other: Work[None]) -> Work[None]:
-    async def work(tx: Tx) -> None:
-        await one(tx)
-        await other(tx)
-
-    return work
 
 
 def _(text: str) -> str:

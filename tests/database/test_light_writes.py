@@ -80,7 +80,7 @@ async def test_one_that_is_known_to_be_long_is_not_tried_in_the_event_loop_on_sq
         return threading.get_ident()
 
     assert await sqlite.write_alone(where) == threading.get_ident()
-    assert await sqlite.write_alone(where, brief=False) != threading.get_ident()
+    assert await sqlite.write(where, durable=False, brief=False) != threading.get_ident()
 
 
 async def test_one_waits_in_the_thread_while_another_process_writes(sqlite_url: str) -> None:
