@@ -239,8 +239,8 @@ class Actor:
                 await self.follow(step.text, uid=step.number % 2 == 0, ordered=step.number > 5)
             case "cancel":
                 for tag in list(self.model.contexts):
+                    del self.model.contexts[tag]  # what goes within the command may be told of it no more
                     await self.run(f'CANCELUPDATE "{tag}"')
-                    del self.model.contexts[tag]
             case _:
                 await self.command(step.text)
 
