@@ -55,6 +55,7 @@ class Connection(asyncio.BufferedProtocol):
         "_lost",
         "_octets",
         "_paused_reading",
+        "_source",
         "_stalled",
         "_task",
         "_transport",
@@ -64,8 +65,10 @@ class Connection(asyncio.BufferedProtocol):
         "session",
     )
 
-    def __init__(self, context: ServerContext) -> None:
+    def __init__(self, context: ServerContext, source: tuple[str, int] | None = None) -> None:
+        """`source`: the client's address and port, where that is not the other end of the transport."""
         self._context = context
+        self._source = source
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
@@ -92,7 +95,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=WRITE_SIZE)
-        self.peer = _peer(transport)
+        self.peer = _peer(transport, self._source)
         self._context.connections.add(self)
         self._last_activity = self._loop.time()
         self._begin_sign_in(self._last_activity)
@@ -497,7 +500,7 @@ class Connection(asyncio.BufferedProtocol):
         self.look_at = min(self._silent_until(), now + self._context.limits.literal_timeout)
 
 
-def _peer(transport: asyncio.BaseTransport) -> Peer:
-    address = transport.get_extra_info("peername")
+def _peer(transport: asyncio.BaseTransport, source: tuple[str, int] | None) -> Peer:
+    address = source or transport.get_extra_info("peername")
     host, port = (str(address[0]), int(address[1])) if isinstance(address, tuple) else ("", 0)
     return Peer(host, port, tls=transport.get_extra_info("ssl_object") is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.sslproto
+import contextlib
 import socket
 import ssl
 from collections.abc import Sequence
@@ -128,6 +129,22 @@ class ImapServer:
         for listening in starttls:
             _set_options(listening)
             self._servers.append(await loop.create_server(self._connection, sock=listening, backlog=_BACKLOG))
+
+    async def adopt(self, sock: socket.socket, peer: tuple[str, int], *, starttls: bool) -> None:
+        """Serve a connection that somebody else accepted, for the client at ``peer``, as `start` serves its own.
+
+        Returns when the client has its greeting, or no TLS handshake was made. Raises ValueError as `start` does.
+        """
+        if not starttls and self._ssl_context is None:
+            raise ValueError("implicit TLS needs a certificate")
+        _shrink_tls_buffers()
+        _set_options(sock)
+        timeouts = {} if starttls else {"ssl_handshake_timeout": self._context.limits.sign_in_timeout}
+        # Without a handshake there is nobody to serve; ssl.SSLError and TimeoutError are OSErrors.
+        with contextlib.suppress(OSError):
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: Connection(self._context, peer), sock, ssl=None if starttls else self._ssl_context, **timeouts
+            )
 
     def _connection(self) -> Connection:
         return Connection(self._context)

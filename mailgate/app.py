@@ -8,6 +8,7 @@ import itertools
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 import structlog
@@ -26,9 +27,10 @@ from mailgate.delivery.notices import Notices
 from mailgate.delivery.submission import Submission
 from mailgate.delivery.welcoming import Welcoming
 from mailgate.i18n import ImapTexts
-from mailgate.listeners import Endpoint, bind_all, parse_endpoint, rebind
+from mailgate.listeners import Listening, Place, UnixSocket, bind_all, direct, name_of, parse_place, rebind
 from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.links import service_of
+from mailgate.proxied import ProxiedListeners
 from mailgate.queue.outbound import Outbound
 from mailgate.store import MailStore
 from mailgate.store.search.indexer import Indexer
@@ -48,17 +50,19 @@ _HTTPS = 443
 class Sockets:
     """Bound sockets of each kind of listener."""
 
-    imap: list[socket.socket] = field(default_factory=list)
-    imap_starttls: list[socket.socket] = field(default_factory=list)
-    smtp: list[socket.socket] = field(default_factory=list)
-    smtp_starttls: list[socket.socket] = field(default_factory=list)
-    mx: list[socket.socket] = field(default_factory=list)
-    web: list[socket.socket] = field(default_factory=list)
+    imap: list[Listening] = field(default_factory=list)
+    imap_starttls: list[Listening] = field(default_factory=list)
+    smtp: list[Listening] = field(default_factory=list)
+    smtp_starttls: list[Listening] = field(default_factory=list)
+    mx: list[Listening] = field(default_factory=list)
+    web: list[Listening] = field(default_factory=list)
 
     @classmethod
     def bound(cls, settings: Settings) -> Sockets:
         """Bind everything that the settings name. Raises ConfigError naming the key, OSError naming the address."""
-        wanted = {key: _endpoints(key, texts) for key, texts in settings.listeners().items()}
+        wanted = {key: _places(key, texts) for key, texts in settings.listeners().items()}
+        if not settings.proxy.networks and any(place.proxied for places in wanted.values() for place in places):
+            raise ConfigError("settings", "proxy.trusted", "a listener is for proxies, and none may connect")
         bound = iter(bind_all(itertools.chain(*wanted.values())))
         return cls(*(list(itertools.islice(bound, len(endpoints))) for endpoints in wanted.values()))
 
@@ -66,15 +70,20 @@ class Sockets:
         """Sockets of one's own at the same addresses: the kernel spreads connections over those that listen."""
         return Sockets(*([rebind(sock) for sock in kind] for kind in self._kinds()))
 
-    def _kinds(self) -> tuple[list[socket.socket], ...]:
+    def _kinds(self) -> tuple[list[Listening], ...]:
         return self.imap, self.imap_starttls, self.smtp, self.smtp_starttls, self.mx, self.web
 
 
-def _endpoints(key: str, texts: Sequence[str]) -> list[Endpoint]:
+def _places(key: str, texts: Sequence[str]) -> list[Place]:
     try:
-        return list(map(parse_endpoint, texts))
+        places = list(map(parse_place, texts))
     except ValueError as error:
         raise ConfigError("settings", key, str(error)) from error
+    if key == "web.listen" and any(place.proxied for place in places):
+        raise ConfigError("settings", key, "the pages take no PROXY header")
+    if key != "lmtp.listen" and any(isinstance(place.at, UnixSocket) for place in places):
+        raise ConfigError("settings", key, "only LMTP is served on a Unix socket")
+    return places
 
 
 def load_tls(settings: Settings) -> ServerTls:
@@ -161,11 +170,19 @@ class Gateway:
                 *([] if outbound is None else [outbound.close(grace)]),
             )
         )
-        await imap_server.start(sockets.imap, starttls=sockets.imap_starttls)
-        await submission.start(sockets.smtp)
-        await submission.start(sockets.smtp_starttls, starttls=True)
-        await mx.start(sockets.mx, starttls=True)
+        proxied = ProxiedListeners(settings.proxy.networks, settings.proxy.timeout)
+        self._parts.push_async_callback(proxied.stop)
+        await imap_server.start(direct(sockets.imap), starttls=direct(sockets.imap_starttls))
+        await submission.start(direct(sockets.smtp))
+        await submission.start(direct(sockets.smtp_starttls), starttls=True)
+        await mx.start(direct(sockets.mx), starttls=True)
         await web.start(sockets.web)
+        for kind, server, starttls in (
+            (sockets.imap, imap_server, False), (sockets.imap_starttls, imap_server, True),
+            (sockets.smtp, submission, False), (sockets.smtp_starttls, submission, True),
+            (sockets.mx, mx, True),
+        ):  # fmt: skip
+            proxied.start([sock for sock in kind if sock.proxied], partial(server.adopt, starttls=starttls))
 
         self._background = [
             asyncio.create_task(repeat(settings.tls.reload_interval, self._reload_tls)),
@@ -228,8 +245,8 @@ def mx_limits(settings: Settings) -> smtp.limits.Limits:
 
 
 def names(sockets: Sequence[socket.socket]) -> list[str]:
-    """``host:port`` of each socket, for the log."""
-    return [str(Endpoint(*sock.getsockname()[:2])) for sock in sockets]
+    """Where each listens, for the log."""
+    return list(map(name_of, sockets))
 
 
 def base_url(settings: Settings, sockets: Sequence[socket.socket]) -> str:

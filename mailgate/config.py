@@ -12,7 +12,7 @@ import os
 import re
 import tomllib
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,6 +27,13 @@ Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Share = Annotated[float, Meta(gt=0, le=1)]
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _networks(texts: Iterable[str]) -> list[Network]:
+    return [ipaddress.ip_network(text) for text in texts]
 
 
 class ConfigError(Exception):
@@ -128,6 +135,20 @@ class Smtp(Section, frozen=True):
     sent_history_days: Positive = 400
 
 
+class Proxy(Section, frozen=True):
+    trusted: tuple[str, ...] = ()
+    timeout: Seconds = 5.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what is no network."""
+        _networks(self.trusted)
+
+    @property
+    def networks(self) -> list[Network]:
+        """Where proxies are."""
+        return _networks(self.trusted)
+
+
 class Mx(Section, frozen=True):
     """Limits are for each worker process; those of `smtp.limits.Limits` that have no name here are as it has them."""
 
@@ -148,9 +169,9 @@ class Mx(Section, frozen=True):
         """Raises ValueError for what is no network."""
         self.networks()
 
-    def networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    def networks(self) -> list[Network]:
         """Those for which limits are lifted."""
-        return [ipaddress.ip_network(text) for text in self.trusted]
+        return _networks(self.trusted)
 
 
 class Dns(Section, frozen=True):
@@ -254,6 +275,7 @@ class Settings(Section, frozen=True):
     imap: Imap = Imap()
     smtp: Smtp = Smtp()
     mx: Mx = Mx()
+    proxy: Proxy = Proxy()
     queue: Queue = Queue()
     dns: Dns = Dns()
     accounts: Accounts = Accounts()

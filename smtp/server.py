@@ -92,6 +92,10 @@ class Server:
             )
             self._listeners[listener] = sock
 
+    async def adopt(self, sock: socket.socket, peer: tuple[str, int], *, starttls: bool) -> None:
+        """Serve a connection that somebody else accepted, for the client at `peer`, as `start` serves its own."""
+        self._admit(sock, Peer(*peer, ""), None if starttls else self.tls_context)
+
     async def stop(self, grace: float = 10.0) -> None:
         """Accept nobody, send idle clients away with 421, and give messages under way `grace` seconds to finish.
 
@@ -127,14 +131,16 @@ class Server:
                 log.warning("accept failed", error=type(error).__name__)
                 await asyncio.sleep(ACCEPT_PAUSE)
                 continue
-            peer = Peer(str(address[0]).removeprefix("::ffff:"), int(address[1]), "")
-            refusal = self._refusal(peer.host)
-            if refusal is not None and self._refused >= REFUSALS:
-                sock.close()
-                continue
-            session = self._session(peer)
-            task = loop.create_task(self._serve(session, sock, tls, refusal))
-            self._opened(task, session, refused=refusal is not None)
+            self._admit(sock, Peer(str(address[0]).removeprefix("::ffff:"), int(address[1]), ""), tls)
+
+    def _admit(self, sock: socket.socket, peer: Peer, tls: ssl.SSLContext | None) -> None:
+        refusal = self._refusal(peer.host)
+        if refusal is not None and self._refused >= REFUSALS:
+            sock.close()
+            return
+        session = self._session(peer)
+        task = asyncio.get_running_loop().create_task(self._serve(session, sock, tls, refusal))
+        self._opened(task, session, refused=refusal is not None)
 
     async def _serve(
         self, session: Session[Any], sock: socket.socket, tls: ssl.SSLContext | None, refusal: SmtpError | None

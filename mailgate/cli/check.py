@@ -20,7 +20,7 @@ from mailgate.cli.context import ExitCode, Json, console, print_json, settings_o
 from mailgate.config import Settings
 from mailgate.database import DatabaseError, open_database
 from mailgate.database.batch import batch_engine
-from mailgate.listeners import parse_endpoint
+from mailgate.listeners import parse_place
 from mailgate.store.maintenance import check_counters
 
 OK, PROBLEM = "ok", "problem"
@@ -60,7 +60,7 @@ def listeners(settings: Settings) -> Iterator[Finding]:
     for key, endpoints in settings.listeners().items():
         for text in endpoints:
             try:
-                yield Finding(key, OK, str(parse_endpoint(text)))
+                yield Finding(key, OK, str(parse_place(text)))
             except ValueError as error:
                 yield Finding(key, PROBLEM, str(error), f"Correct {key} in the settings.")
 

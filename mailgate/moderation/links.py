@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from directory.reserved import MODERATION
 from mailgate.config import Settings
-from mailgate.listeners import parse_endpoint
+from mailgate.listeners import parse_place
 from mailgate.moderation.held import HeldMessage
 from mailgate.moderation.tokens import Action, sign
 
@@ -60,7 +60,7 @@ def service_of(settings: Settings, base_url: str = "", imap_port: int = 0) -> Se
 
 
 def _ports(settings: Settings) -> Iterator[int]:
-    return (parse_endpoint(text).port for text in (*settings.imap.listen, *settings.imap.listen_starttls))
+    return (parse_place(text).port for text in (*settings.imap.listen, *settings.imap.listen_starttls))
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,15 +43,18 @@ class Site:
 
     url: str
     mx: tuple[str, int]
+    proxied: tuple[str, int]
+    """An MX behind a proxy."""
     imaps: tuple[str, int]
     ca: Path
     settings: config.Settings
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
-    async def connect(self) -> Wire:
-        """A connection of another server, greeted."""
-        reader, writer = await asyncio.open_connection(*self.mx)
+    async def connect(self, behind: bytes = b"") -> Wire:
+        """A connection of another server, greeted; `behind` a proxy that says this of it."""
+        reader, writer = await asyncio.open_connection(*(self.proxied if behind else self.mx))
         self.writers.append(writer)
+        writer.write(behind)
         wire = Wire(reader, writer)
         assert (await wire.reply()).startswith("220 ")
         assert (await wire.ask("EHLO relay.elsewhere.example")).startswith("250")
@@ -113,13 +116,15 @@ async def site(academy_url: str, tmp_path: Path) -> AsyncIterator[Site]:
         tls=config.Tls(certificate=files.certificate, key=files.key),
         imap=config.Imap(listen=("127.0.0.1:0",)),
         smtp=config.Smtp(listen=()),
-        mx=config.Mx(listen=("127.0.0.1:0",)),
+        mx=config.Mx(listen=("127.0.0.1:0", "127.0.0.1:0 proxy")),
+        proxy=config.Proxy(trusted=("127.0.0.0/8",)),
         queue=config.Queue(route="smarthost", smarthost="127.0.0.1:9", pauses=(86_400,)),
     )
     sockets = Sockets.bound(settings)
     running = Gateway(settings, indexes=False)
     await running.start(sockets)
-    made = Site(academy_url, sockets.mx[0].getsockname(), sockets.imap[0].getsockname(), files.ca, settings)
+    mx, proxied, imaps = (sock.getsockname() for sock in (*sockets.mx, *sockets.imap))
+    made = Site(academy_url, mx, proxied, imaps, files.ca, settings)
     yield made
     for writer in made.writers:
         writer.transport.abort()

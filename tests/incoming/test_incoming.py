@@ -88,6 +88,15 @@ async def test_a_message_is_in_the_mailbox_when_the_answer_comes(site: Site) -> 
     assert lines[4:] == note("Sortie").split(b"\r\n")
 
 
+async def test_the_trace_names_the_client_of_a_proxy(site: Site) -> None:
+    wire = await site.connect(b"PROXY TCP6 2001:db8::7 2001:db8::1 56324 25\r\n")
+    await wire.ask("MAIL FROM:<>")
+    assert (await wire.ask(f"RCPT TO:<{TEACHER}>")).startswith("250 ")
+    assert (await wire.data(note("behind a proxy") + b".\r\n")).startswith("250 ")
+    [message] = [one for one in await site.inbox(TEACHER) if b"Subject: behind a proxy" in one]
+    assert b"Received: from relay.elsewhere.example ([IPv6:2001:db8::7])" in message
+
+
 async def test_the_null_reverse_path_is_taken(site: Site) -> None:
     assert (await site.send(TEACHER, content=note("Absence"), sender="")).startswith("250")
     assert [one for one in await site.inbox(TEACHER) if one.startswith(b"Return-Path: <>\r\n")]
