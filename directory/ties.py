@@ -7,7 +7,7 @@ index on people, for all who are asked about; what follows from a row is worked 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -89,6 +89,25 @@ def schools_of(person: Person) -> CompoundSelect[Any]:
         .join(group_service, group_service.c.group_id == teaching_group.c.group_id)
         .where(group_service.c.person_id == person),
         select(attachment.c.school_id).where(attachment.c.person_id == person),
+    )
+
+
+def schools_of_people(among: Callable[[ColumnElement[int]], ColumnElement[bool]]) -> CompoundSelect[Any]:
+    """The schools of many people, as rows of person and school; `among` says of a column whether it is one of them."""
+    pupil = enrolment.c
+    return union_all(
+        select(pupil.person_id, pupil.school_id).where(among(pupil.person_id)),
+        select(guardian.c.person_id, pupil.school_id)
+        .join(enrolment, pupil.person_id == guardian.c.pupil_id)
+        .where(among(guardian.c.person_id), guardian.c.legal == LEGAL_GUARDIAN),
+        select(staff_function.c.person_id, staff_function.c.school_id).where(among(staff_function.c.person_id)),
+        select(class_service.c.person_id, class_.c.school_id)
+        .join(class_, class_.c.class_id == class_service.c.class_id)
+        .where(among(class_service.c.person_id)),
+        select(group_service.c.person_id, teaching_group.c.school_id)
+        .join(teaching_group, teaching_group.c.group_id == group_service.c.group_id)
+        .where(among(group_service.c.person_id)),
+        select(attachment.c.person_id, attachment.c.school_id).where(among(attachment.c.person_id)),
     )
 
 

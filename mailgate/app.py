@@ -26,6 +26,7 @@ from mailgate.delivery.incoming import Incoming
 from mailgate.delivery.notices import Notices
 from mailgate.delivery.submission import Submission
 from mailgate.delivery.welcoming import Welcoming
+from mailgate.filtering import configured
 from mailgate.i18n import ImapTexts
 from mailgate.listeners import Listening, Place, UnixSocket, bind_all, direct, name_of, parse_place, rebind
 from mailgate.moderation.deciding import Moderation
@@ -141,7 +142,10 @@ class Gateway:
             catalogue=ImapTexts(settings.gateway.language),
             hostname=settings.gateway.hostname,
         )
-        handler = Submission(database, store, accounts, settings, moderation)
+        sent_by_people, sent_by_servers = configured.for_submission(settings), configured.for_incoming(settings)
+        self._parts.push_async_callback(sent_by_people.close)
+        self._parts.push_async_callback(sent_by_servers.close)
+        handler = Submission(database, store, accounts, settings, moderation, sent_by_people)
         welcoming = Welcoming(database, store, service, settings.gateway.language)
         submission = SubmissionServer(
             handler,
@@ -152,7 +156,7 @@ class Gateway:
             ),
         )
         mx = MxServer(
-            Incoming(database, store, settings, moderation),
+            Incoming(database, store, settings, moderation, sent_by_servers),
             self._tls.context,
             hostname=settings.gateway.hostname,
             limits=mx_limits(settings),

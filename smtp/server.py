@@ -28,6 +28,17 @@ ACCEPT_PAUSE: Final = 0.1
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+def is_among(host: str, networks: Sequence[Network]) -> bool:
+    """Whether a peer's address is in one of these networks."""
+    if not networks:
+        return False
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
+
+
 class Server:
     """SMTP on any number of sockets; what is spoken on them, its kinds say (`smtp.submission`, `smtp.mx`).
 
@@ -65,13 +76,7 @@ class Server:
 
     def trusts(self, host: str) -> bool:
         """Whether limits are lifted for a peer."""
-        if not self._trusted:
-            return False
-        try:
-            address = ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return False
-        return any(address in network for network in self._trusted)
+        return is_among(host, self._trusted)
 
     def limits_of(self, host: str) -> Limits:
         """What holds for a peer."""

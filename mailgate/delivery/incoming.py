@@ -30,6 +30,9 @@ from mailgate.delivery.notices import Notices
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
 from mailgate.delivery.returns import Returned, Returns
 from mailgate.delivery.sorting import SortedOut, sorted_out
+from mailgate.filtering.audience import Audience
+from mailgate.filtering.chain import Chain, Outcome
+from mailgate.filtering.contract import Arriving
 from mailgate.i18n import ascii_only, translator
 from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.holding import Holding, Message
@@ -38,9 +41,11 @@ from mailgate.policy.schools import settings_of
 from mailgate.policy.stops import Stop, keep_out, schools_stopped_for, stop_of
 from mailgate.policy.targets import OUTSIDE_WRITER
 from mailgate.store import Dispatch, MailStore
+from mailgate.store.contents import opened
 from smtp.arrival import arrived
 from smtp.handler import Recipient, SmtpError, Transaction
 from smtp.message import Prepared
+from smtp.server import is_among
 from smtp.trace import received
 
 log = structlog.stdlib.get_logger("mailgate.delivery")
@@ -62,7 +67,9 @@ class _Course:
 class Incoming:
     """`smtp.handler.Handler` over the directory and the store, for a mail exchanger."""
 
-    def __init__(self, database: Database, store: MailStore, settings: Settings, moderation: Moderation) -> None:
+    def __init__(
+        self, database: Database, store: MailStore, settings: Settings, moderation: Moderation, checks: Chain
+    ) -> None:
         language, service = settings.gateway.language, moderation.service
         self._database = database
         self._store = store
@@ -73,6 +80,8 @@ class Incoming:
         self._holding = Holding(database, service, language=language, expiry=settings.moderation.expiry)
         self._notices = Notices(database, settings)
         self._returns = Returns(database, store, settings, self._admission)
+        self._checks = checks
+        self._trusted = settings.mx.networks()
 
     async def mail_from(self, envelope: Transaction) -> None:
         """The null reverse path, or one that is not here: people of the school sign in to write."""
@@ -149,8 +158,19 @@ class Incoming:
         return_path = b"Return-Path: <%s>\r\n" % envelope.mail_from.encode()
         message = arrived(content, return_path + trace, is_ours=self._is_our_name)
         self._check_names(message)
+        outcome = await self._examined(envelope, message, content, identity)
         await self._look_again(envelope)
+        message = outcome.on(message, marked=bool(outcome.junk))
         return await self._deliver(envelope, message, content, identity, int(now.timestamp()))
+
+    async def _examined(self, envelope: Transaction, message: Prepared, content: IO[bytes], identity: str) -> Outcome:
+        """What the checks say. Raises SmtpError."""
+        if not self._checks:
+            return Outcome()
+        with opened(content) as octets:
+            audience = Audience(self._database, envelope.recipients, OUTSIDE_WRITER)
+            trusted = is_among(envelope.peer.host, self._trusted)
+            return await self._checks.examine(Arriving(identity, envelope, message, octets, audience, trusted=trusted))
 
     def _check_names(self, message: Prepared) -> None:
         for address in (*message.authors, message.sender or ""):

@@ -30,6 +30,9 @@ from mailgate.delivery.recall import RecallByMail
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
 from mailgate.delivery.reports import Reporter
 from mailgate.delivery.sorting import sorted_out
+from mailgate.filtering.audience import Audience
+from mailgate.filtering.chain import Chain, Outcome
+from mailgate.filtering.contract import Arriving
 from mailgate.moderation.by_mail import DecisionsByMail
 from mailgate.moderation.deciding import Moderation, Ticket
 from mailgate.moderation.holding import Holding, Message
@@ -38,6 +41,7 @@ from mailgate.policy.matrix import Verdict
 from mailgate.policy.profiles import STAFF
 from mailgate.policy.targets import OutsideTarget
 from mailgate.store import Dispatch, MailStore, Parcel, archives
+from mailgate.store.contents import opened
 from smtp.handler import Envelope, Recipient
 from smtp.message import Prepared, prepare
 from smtp.trace import received
@@ -52,7 +56,13 @@ class Submission(SmtpSignIn):
     """`smtp.handler.SubmissionHandler` over the directory and the store."""
 
     def __init__(
-        self, database: Database, store: MailStore, accounts: Accounts, settings: Settings, moderation: Moderation
+        self,
+        database: Database,
+        store: MailStore,
+        accounts: Accounts,
+        settings: Settings,
+        moderation: Moderation,
+        checks: Chain,
     ) -> None:
         super().__init__(accounts)
         language, service = settings.gateway.language, moderation.service
@@ -70,6 +80,7 @@ class Submission(SmtpSignIn):
         self._notices = Notices(database, settings)
         self._language = settings.gateway.language
         self._admission = Admission(database, store, language)
+        self._checks = checks
 
     async def mail_from(self, envelope: Envelope) -> None:
         """The reverse path is the person's own, or one that the person may send as, or null as read receipts have it
@@ -156,7 +167,6 @@ class Submission(SmtpSignIn):
         self._brakes.check_content(envelope, content)
         if _is_recall(envelope):
             return await self._recall.deliver(envelope, content, set((await self._senders(envelope)).values()))
-        await self._look_again(envelope)
         identity = secrets.token_hex(8)
         now = datetime.datetime.now(datetime.UTC)
         trace = received(envelope, hostname=self._hostname, identity=identity, when=now)
@@ -168,6 +178,9 @@ class Submission(SmtpSignIn):
             now=now,
         )
         sent_as = await self._check_authors(envelope, prepared.authors, prepared.sender)
+        outcome = await self._examined(envelope, prepared, content, identity)
+        await self._look_again(envelope)
+        prepared = outcome.on(prepared, marked=bool(outcome.junk))
         dispatch = Dispatch(
             identity, envelope.sender.account_id, sent_as or envelope.sender.account_id,
             author=prepared.authors[0], internet_id=prepared.message_id, at=int(now.timestamp()),
@@ -199,6 +212,15 @@ class Submission(SmtpSignIn):
             octets=len(prepared.header) + content.seek(0, os.SEEK_END) - prepared.body_offset,
         )  # fmt: skip
         return f"Accepted as {identity}" if to.held else f"Delivered as {identity}"
+
+    async def _examined(self, envelope: Envelope, message: Prepared, content: IO[bytes], identity: str) -> Outcome:
+        """What the checks say. Raises SmtpError."""
+        if not self._checks:
+            return Outcome()
+        with opened(content) as octets:
+            sender = envelope.sender.account_id
+            audience = Audience(self._database, envelope.recipients, sender)
+            return await self._checks.examine(Arriving(identity, envelope, message, octets, audience, sender))
 
     async def _report_success(
         self, envelope: Envelope, wanted: Sequence[Recipient], message: Prepared, parcels: Sequence[Parcel]

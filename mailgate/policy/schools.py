@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select
 from directory.schema import school
 from directory.ties import schools_of
 from mailgate.database import Statement, Tx
+from mailgate.database.statement import member
 from mailgate.i18n import Language
 from mailgate.policy.schema import school_setting
 
@@ -41,6 +43,11 @@ _SETTINGS: Final = Statement(
         school_setting.c.school_id == bindparam("school", type_=BigInteger)
     )
 )
+_SETTINGS_OF_ALL: Final = Statement(
+    select(school_setting.c.school_id, school_setting.c.name, school_setting.c.value).where(
+        member(school_setting.c.school_id, "schools")
+    )
+)
 
 _own = schools_of(bindparam("person", type_=BigInteger)).subquery("own_school")
 _SETTINGS_OF_PERSON: Final = Statement(
@@ -55,6 +62,14 @@ async def settings_of(tx: Tx, school_id: int | None) -> SchoolSettings:
     if school_id is None:
         return SchoolSettings()
     return _decoded(dict(map(tuple, await tx.all(_SETTINGS, school=school_id))))
+
+
+async def settings_of_all(tx: Tx, schools: Collection[int]) -> dict[int, SchoolSettings]:
+    """The settings of each of these schools."""
+    values: dict[int, dict[str, str]] = {school_id: {} for school_id in schools}
+    for school_id, name, value in await tx.all(_SETTINGS_OF_ALL, schools=schools):
+        values[school_id][name] = value
+    return {school_id: _decoded(found) for school_id, found in values.items()}
 
 
 async def settings_of_person(tx: Tx, person_id: int) -> list[SchoolSettings]:

@@ -13,6 +13,7 @@ from mailgate.accounts import Accounts
 from mailgate.config import Settings
 from mailgate.database import Database, Statement
 from mailgate.delivery.submission import Submission
+from mailgate.filtering.chain import Chain
 from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.links import Service
 from mailgate.store import MailStore
@@ -44,7 +45,9 @@ class Desk:
     def __post_init__(self) -> None:
         self.store = MailStore(self.database)
         self.moderation = Moderation(self.database, self.store, SERVICE, self.clock)
-        self.submission = Submission(self.database, self.store, Accounts(self.database), SETTINGS, self.moderation)
+        self.submission = Submission(
+            self.database, self.store, Accounts(self.database), SETTINGS, self.moderation, Chain([], "fr")
+        )
 
     async def start(self) -> Desk:
         """Learn who is who."""
