@@ -54,6 +54,11 @@ family_link = Table(
 with whom and from who is excluded, `guardian` is made (`directory.family`).
 """
 
+relative_mail = Table("relative_mail", metadata, *_record("source_id"), Column("mail", Text, nullable=False))
+"""The e-mail address that a source has of a legal guardian, where a school of a child wants such addresses to be used:
+for what this person wants to have there, and for nothing else.
+"""
+
 guardian_exclusion = Table(
     "guardian_exclusion",
     metadata,

@@ -128,7 +128,8 @@ class Pupil:
 class Relative:
     """A related person of pupils. `ref` is how links name this person: the id (AAF) or another handle (SDET: the DN).
 
-    Mail, mobile numbers and postal address only serve to recognise one person entered twice; they are not kept.
+    Mail, mobile numbers and postal address serve to recognise one person entered twice; mail alone may be kept, where a
+    school wants it (`ImportSettings.mail_schools`).
     """
 
     id: str

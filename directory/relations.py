@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import (
@@ -20,7 +21,7 @@ from sqlalchemy import (
 )
 
 from directory.family import guardians
-from directory.family_schema import family_link
+from directory.family_schema import family_link, relative_mail
 from directory.nomenclature import LEGAL_GUARDIAN, SELF_LINK
 from directory.people import mine, touched
 from directory.report import ImportReport, Kind
@@ -77,7 +78,9 @@ _OF_PEOPLE = (
     head_teacher,
     staff_function,
 )
-_OF_FAMILIES = (family_link, guardian)
+_OF_FAMILIES = (family_link, guardian, relative_mail)
+_LONGEST = 254
+"""Letters of an e-mail address (RFC 5321 section 4.5.3.1.3)."""
 _WANTED = {table.name: _wanted(table) for table in (*_OF_PEOPLE, *_OF_FAMILIES, class_mef, group_class)}
 
 
@@ -99,6 +102,9 @@ def sync_relations(connection: Connection, settings: ImportSettings, report: Imp
     # A person entered twice may be named twice by one pupil: the link that makes a guardian comes first.
     _fill(connection, guardian, guardians(legal=True), guardians(legal=False))
     _sync(connection, guardian, guardian.c.pupil_id.in_(own), touch=True)
+    _fill(connection, relative_mail, _mails(settings))
+    of_source = and_(relative_mail.c.source == settings.source, relative_mail.c.academy == settings.academy)
+    _sync(connection, relative_mail, of_source, touch=False)
     _sync_structure(connection, settings)
     analyse(connection, *_OF_PEOPLE, *_OF_FAMILIES, class_mef, group_class)
 
@@ -200,6 +206,42 @@ def _named_by(legal: int | None, settings: ImportSettings) -> Select[Any]:
         .where(links.c.link != SELF_LINK)
     )
     return rows if legal is None else rows.where(links.c.legal == legal)
+
+
+def _mails(settings: ImportSettings) -> Select[Any]:
+    """The address of each record of a legal guardian that a school wants to have."""
+    of_record = and_(
+        person_source.c.source == settings.source,
+        person_source.c.academy == settings.academy,
+        person_source.c.source_id == people.c.source_id,
+    )
+    return (
+        select(person_source.c.source, person_source.c.academy, person_source.c.source_id, people.c.mail)
+        .join(people, of_record)
+        .where(
+            people.c.kind == "relative",
+            people.c.mail != "",
+            func.length(people.c.mail) <= _LONGEST,
+            wanted_by(person_source, settings.mail_schools),
+        )
+    )
+
+
+def wanted_by(record: Table, schools: Collection[str]) -> ColumnElement[bool]:
+    """Whether one of these schools (by UAI) has a pupil whose legal guardian a record is."""
+    keys = ("source", "academy", "source_id")
+    rows = (
+        select(family_link.c.pupil_id)
+        .join(enrolment, enrolment.c.person_id == family_link.c.pupil_id)
+        .join(school, school.c.school_id == enrolment.c.school_id)
+    )
+    same = and_(*(family_link.c[name] == record.c[name] for name in keys))
+    return rows.where(same, family_link.c.legal == LEGAL_GUARDIAN, school.c.uai.in_(schools)).exists()
+
+
+def forget_mails(connection: Connection, schools: Collection[str]) -> None:
+    """Delete the addresses that none of these schools (by UAI) wants: all those that want any."""
+    connection.execute(delete(relative_mail).where(~wanted_by(relative_mail, schools)))
 
 
 def _sync_structure(connection: Connection, settings: ImportSettings) -> None:

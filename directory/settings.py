@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -18,7 +18,8 @@ class ImportSettings:
     `school_year` is its first calendar year. `max_departures` is the share of a school's pupils and staff, between 0
     and 1, that may be missing from the set before it is taken for a broken one; `max_departures_new_year` replaces it
     when the school year is later than that of the school's last import. `max_list_departures` is the share of the
-    memberships of a school's lists that may go at once, with `max_list_departures_new_year` in the same way. `force`
+    memberships of a school's lists that may go at once, with `max_list_departures_new_year` in the same way.
+    `mail_schools` are the UAI of the schools that want the e-mail addresses of their pupils' guardians kept. `force`
     imports whatever is missing.
     """
 
@@ -32,4 +33,5 @@ class ImportSettings:
     max_departures_new_year: float = 0.6
     max_list_departures: float = 0.5
     max_list_departures_new_year: float = 0.95
+    mail_schools: Collection[str] = ()
     force: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,8 @@ from directory.settings import ImportSettings
 from mailgate import list_archives
 from mailgate.config import Directory, Shared
 from mailgate.families import follow_exclusions
+from mailgate.policy import schools
+from mailgate.queue import wishes
 from mailgate.shared_mailboxes import follow_directory
 from mailgate.store.provisioning import create_accounts, set_state
 
@@ -50,6 +53,7 @@ def import_and_provision(
     Raises:
         DirectoryError: the source is refused; the transaction is to be rolled back.
     """
+    settings = replace(settings, mail_schools=schools.that_want(connection, "outside_directory"))
     report = import_directory(connection, records, settings, dry_run=dry_run, progress=progress)
     if not dry_run:
         create_accounts(connection, report.added_ids, quota_limit=quota)
@@ -58,4 +62,5 @@ def import_and_provision(
         follow_exclusions(connection)
         follow_directory(connection, shared, quota=quota, report=report)
         list_archives.follow_all(connection, report)
+        wishes.follow_directory(connection)
     return report

@@ -17,6 +17,7 @@ from directory.list_definitions import Author
 from directory.report import ListChange
 from mailgate.accounts.schema import app_password, chosen_password
 from mailgate.policy.audit import record
+from mailgate.queue.wishes import follow_merges
 from mailgate.store.provisioning import create_accounts, set_state
 from mailgate.store.schema import account
 
@@ -81,6 +82,7 @@ def merge(
     record(connection, "person merge", kept.address, _with(dropped.address, reason), **author._asdict())
     set_state(connection, [dropped.person_id], "suspended")
     lists = follow_families(connection, people, pupils)
+    follow_merges(connection, people)
     closed, opened = follow_exclusions(connection)
     said = f"{dropped.address} is {kept.display} <{kept.address}> from now on."
     return Outcome(said, [*closed, dropped.person_id], opened, lists)
@@ -96,6 +98,7 @@ def split(connection: Connection, text: str, author: Author, today: date, *, quo
     elif undone.opens:
         set_state(connection, [undone.other_id], "active")
     lists = follow_families(connection, people, pupils_of(connection, people))
+    follow_merges(connection, people)
     closed, opened = follow_exclusions(connection)
     return Outcome(
         f"{undone.address} is a person of its own.",

@@ -33,7 +33,7 @@ from mailgate.cli.lists.common import Reason, print_changes
 from mailgate.cli.mail import show
 from mailgate.families import Outcome
 from mailgate.policy.audit import operator, record
-from mailgate.queue.wishes import Mode, WishView, change_mode, choose, chosen, resume
+from mailgate.queue.wishes import DIRECTORY, Mode, WishView, change_mode, choose, chosen, resume
 
 app = typer.Typer(help="Parents: entered twice, excluded by a school.", no_args_is_help=True)
 
@@ -212,7 +212,10 @@ def outside(
     context: typer.Context,
     guardian: Guardian,
     *,
-    to: Annotated[str | None, typer.Option(help="Where this person wants to be told that a message came.")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="Where this person wants to be told that a message came: an address, or “directory”."),
+    ] = None,
     mode: Annotated[Mode | None, typer.Option("--as", help="What goes there: a word, or the messages.")] = None,
     none: Annotated[bool, typer.Option("--none", help="Nowhere.")] = False,
     again: Annotated[bool, typer.Option("--resume", help="Send again where it ended as too much came back.")] = False,
@@ -221,7 +224,9 @@ def outside(
     """Show or change where a relative is told outside that a message came, or gets copies: as the relative asked for.
 
     It takes effect where a school of the children wants it too: `mailgate school set UAI outside notify`; copies go
-    where all their schools allow it: `mailgate school set UAI outside copy`.
+    where all their schools allow it: `mailgate school set UAI outside copy`. `--to directory` is the address that the
+    directory has of the relative: it is kept from the next import on where `mailgate school set UAI outside_directory
+    true` was said, follows the imports, and is not shown.
     """
     settings = settings_of(context)
 
@@ -232,7 +237,8 @@ def outside(
             found = change_mode(connection, guardian, mode)
         else:
             found = resume(connection, guardian)
-        what = "nowhere" if found.to is None else f"{found.mode} to an address outside"
+        outside = "the directory's address" if found.to == DIRECTORY else "an address outside"
+        what = "nowhere" if found.to is None else f"{found.mode} to {outside}"
         record(connection, "person outside", guardian, f"{what}, again" if again else what)
         return found
 
@@ -243,7 +249,8 @@ def outside(
     if json:
         print_json(shown)
     else:
-        state = f"suspended since {_day(shown.suspended_at)}: too much came back" if shown.suspended_at else "open"
+        known = "open" if shown.known else "the directory has no address"
+        state = f"suspended since {_day(shown.suspended_at)}: too much came back" if shown.suspended_at else known
         row = (shown.person, shown.to, shown.mode, state) if shown.to else (shown.person, "nowhere", "", "")
         print_table("Person", "To", "As", "State", rows=[row])
 

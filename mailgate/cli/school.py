@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection
 
+from directory.relations import forget_mails
 from mailgate.cli.context import (
     Json,
     apply,
@@ -18,6 +19,7 @@ from mailgate.cli.context import (
 )
 from mailgate.policy import schools
 from mailgate.policy.audit import record
+from mailgate.queue.wishes import follow_directory
 
 app = typer.Typer(help="Settings of a school.", no_args_is_help=True)
 
@@ -51,6 +53,9 @@ def set_(
 
     def work(connection: Connection) -> None:
         schools.change(connection, schools.school_id_of(connection, uai), name, value)
+        if name == "outside_directory":
+            forget_mails(connection, schools.that_want(connection, name))
+            follow_directory(connection)
         record(connection, "school set", uai.upper(), f"{name}: {'default' if value is None else value}")
 
     apply(settings_of(context), work)

@@ -44,7 +44,7 @@ _told: Final = exists().where(_child, _of_school("notify", "copy")).correlate(ou
 _closed: Final = (
     exists().where(_child, ~exists().where(_of_school("copy")).correlate(enrolment)).correlate(outside_wish)
 )
-_here: Final = and_(member(_w.person_id, "accounts"), _w.suspended_at == 0, _told)
+_here: Final = and_(member(_w.person_id, "accounts"), _w.address != "", _w.suspended_at == 0, _told)
 _copied: Final = and_(_here, _w.mode == Mode.COPY.value, ~_closed)
 _notified: Final = and_(
     _here,

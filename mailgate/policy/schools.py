@@ -32,6 +32,10 @@ class SchoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether relatives of its pupils who want it are told at an address outside that a message came, or may
     have a copy of it there.
     """
+    outside_directory: bool = False
+    """Whether relatives of its pupils may name as that address the one that the directory has of them; it is kept only
+    then.
+    """
     recall_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] = 10
     """For how long a sender may take back a message where it is unread; 0: not at all."""
 
@@ -107,6 +111,17 @@ def change(connection: Connection, school_id: int, name: str, value: str | None)
     connection.execute(delete(school_setting).where(*here))
     if value is not None:
         connection.execute(insert(school_setting).values(school_id=school_id, name=name, value=value))
+
+
+def that_want(connection: Connection, name: str) -> list[str]:
+    """The codes of the schools that have said yes to a setting."""
+    rows = connection.execute(
+        select(school.c.uai, school_setting.c.value)
+        .join(school, school.c.school_id == school_setting.c.school_id)
+        .where(school_setting.c.name == name)
+        .order_by(school.c.uai)
+    )
+    return [uai for uai, value in rows if getattr(_decoded({name: value}), name) is True]
 
 
 def school_id_of(connection: Connection, uai: str) -> int:
