@@ -18,8 +18,8 @@ from mailgate.queue.suspending import Suspensions
 from mailgate.queue.worker import Limits, Worker
 from mailgate.store import MailStore
 from smtp.client.connection import Security, Timeouts
-from smtp.client.resolver import Resolver
 from smtp.client.routes import DirectToMx, Route, Smarthost
+from smtp.resolver import Resolver
 
 
 def schedule_of(settings: Queue) -> Schedule:

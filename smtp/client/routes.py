@@ -9,7 +9,8 @@ from typing import Final, Protocol
 
 from smtp.client.answers import Answer, SendingError
 from smtp.client.connection import Connection, Host, Security, Timeouts, connect
-from smtp.client.resolver import Resolver
+from smtp.client.exchangers import addresses, exchangers
+from smtp.resolver import Resolver
 
 BY_THE_BOOK: Final = Timeouts()
 _HOSTS_AT_MOST: Final = 8
@@ -80,9 +81,9 @@ class DirectToMx:
 
     async def _hosts(self, domain: str) -> Sequence[Host]:
         hosts: list[Host] = []
-        for exchanger in await self.resolver.exchangers(domain, own_name=self.hello):
-            addresses = await self.resolver.addresses(exchanger.name)
-            hosts += [Host(exchanger.name, address, self.port) for address in addresses]
+        for exchanger in await exchangers(self.resolver, domain, own_name=self.hello):
+            found = await addresses(self.resolver, exchanger.name)
+            hosts += [Host(exchanger.name, address, self.port) for address in found]
             if len(hosts) >= _HOSTS_AT_MOST:
                 break
         return hosts[:_HOSTS_AT_MOST]

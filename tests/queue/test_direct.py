@@ -7,16 +7,17 @@ from collections.abc import Mapping
 import pytest
 
 from smtp.client.answers import SendingError
-from smtp.client.resolver import Resolver
+from smtp.client.exchangers import exchangers
 from smtp.client.routes import DirectToMx
+from smtp.resolver import Resolver
 from tests.queue.conftest import PATIENT, Desk, addresses
-from tests.support.names import BROKEN, SILENT, Names
+from tests.support.nameserver import BROKEN, SILENT, NameServer
 from tests.support.sink import Sink
 
 HERE, ELSEWHERE = ["127.0.0.1"], ["127.0.0.9"]
 
 
-def direct(names: Names, sink: Sink) -> DirectToMx:
+def direct(names: NameServer, sink: Sink) -> DirectToMx:
     resolver = Resolver([("127.0.0.1", names.port)], timeout=1.0)
     return DirectToMx(resolver, "gate.example.org", sink.port, timeouts=PATIENT)
 
@@ -33,7 +34,7 @@ def direct(names: Names, sink: Sink) -> DirectToMx:
     ids=["preference", "next server", "next address", "no MX"],
 )  # fmt: skip
 async def test_the_first_server_that_answers_gets_it(desk: Desk, records: Mapping[str, list[str]]) -> None:
-    async with Names(records) as names, Sink() as sink:
+    async with NameServer(records) as names, Sink() as sink:
         await desk.worker(direct(names, sink))
         await desk.put("parent@example.net")
         [taken] = await sink.wait(1)
@@ -43,7 +44,11 @@ async def test_the_first_server_that_answers_gets_it(desk: Desk, records: Mappin
 async def test_a_server_that_greets_with_a_refusal_gives_way_to_the_next(desk: Desk) -> None:
     records = {"example.net MX": ["10 a.example.net.", "20 b.example.net."]}
     records |= {"a.example.net A": ELSEWHERE, "b.example.net A": HERE}
-    async with Sink() as good, Sink(lambda *_: "554 no", host="127.0.0.9", port=good.port), Names(records) as names:
+    async with (
+        Sink() as good,
+        Sink(lambda *_: "554 no", host="127.0.0.9", port=good.port),
+        NameServer(records) as names,
+    ):
         await desk.worker(direct(names, good))
         await desk.put("parent@example.net")
         await good.wait(1)
@@ -63,7 +68,7 @@ async def test_a_server_that_greets_with_a_refusal_gives_way_to_the_next(desk: D
     ids=["no domain", "null MX", "back here", "no address", "broken names", "silent names", "dead server"],
 )
 async def test_without_a_server(desk: Desk, records: Mapping[str, list[str] | str], state: str, status: str) -> None:
-    async with Names(records) as names, Sink() as sink:
+    async with NameServer(records) as names, Sink() as sink:
         await desk.worker(direct(names, sink))
         await desk.put("parent@example.net")
         await desk.until("state", "status", "attempts", is_=[(state, status, 1)])
@@ -72,7 +77,7 @@ async def test_without_a_server(desk: Desk, records: Mapping[str, list[str] | st
 
 async def test_a_dead_domain_is_left_alone_and_others_are_not(desk: Desk) -> None:
     records = {"dead.example A": ELSEWHERE, "live.example A": HERE}
-    async with Names(records) as names, Sink() as sink:
+    async with NameServer(records) as names, Sink() as sink:
         worker = await desk.worker(direct(names, sink))
         await desk.put("a@dead.example")
         await desk.until("attempts", is_=[(1,)])
@@ -87,9 +92,9 @@ async def test_a_dead_domain_is_left_alone_and_others_are_not(desk: Desk) -> Non
 
 async def test_mail_for_this_very_server_is_not_sent_round() -> None:
     records = {"example.net MX": ["5 better.example.net.", "10 gate.example.org.", "20 b.example.net."]}
-    async with Names(records) as names:
+    async with NameServer(records) as names:
         resolver = Resolver([("127.0.0.1", names.port)])
-        found = await resolver.exchangers("example.net", own_name="gate.example.org")
+        found = await exchangers(resolver, "example.net", own_name="gate.example.org")
         assert [one.name for one in found] == ["better.example.net"]
         with pytest.raises(SendingError, match=r"5\.1\.2"):
-            await resolver.exchangers(".".join(["x" * 60] * 6))
+            await exchangers(resolver, ".".join(["x" * 60] * 6))

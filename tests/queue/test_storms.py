@@ -6,7 +6,7 @@ import asyncio
 
 from tests.queue.conftest import Desk, addresses
 from tests.queue.test_direct import HERE, direct
-from tests.support.names import Names
+from tests.support.nameserver import NameServer
 from tests.support.sink import Sink
 
 MESSAGES = 40
@@ -41,7 +41,7 @@ async def test_a_server_that_stands_still_holds_up_nobody_else(desk: Desk) -> No
         return None
 
     records = {"slow.example A": ["127.0.0.9"], "quick.example A": HERE}
-    async with Sink() as quick, Sink(script, host="127.0.0.9", port=quick.port) as slow, Names(records) as names:
+    async with Sink() as quick, Sink(script, host="127.0.0.9", port=quick.port) as slow, NameServer(records) as names:
         await desk.worker(direct(names, quick), connections=4, per_lane=2)
         for number in range(10):
             await desk.put(f"s{number}@slow.example")
