@@ -132,6 +132,7 @@ class Smtp(Section, frozen=True):
     listen_starttls: tuple[str, ...] = ()
     max_message_size: Positive = 50 * 1024 * 1024
     max_recipients: Positive = 500
+    keep_sent: bool = True
     sent_history_days: Positive = 400
 
 

@@ -35,17 +35,17 @@ class Copies:
     """Where the archives of lists are found (RFC 5092); empty when that is not known."""
 
     async def parcels(
-        self, tx: Tx, people: Sequence[int], lists: Sequence[ListRecipient], sent_as: int | None
+        self, tx: Tx, people: Sequence[int], lists: Sequence[ListRecipient], sent_copy_for: int | None
     ) -> list[Parcel]:
         """One copy for each person: who is named gets the message as it is, others that of the first list they are on.
         Each list that has an archive keeps one, too.
 
-        `sent_as` is the account that gets one in its Sent mailbox.
+        `sent_copy_for` is the account that gets one in its Sent mailbox.
         """
         reached = await recipients.reached(tx, people, [one.list_id for one in lists])
         parcels = []
-        if reached[0] or sent_as is not None:
-            parcels.append(Parcel(self._spooled(self.message), reached[0], sent_as))
+        if reached[0] or sent_copy_for is not None:
+            parcels.append(Parcel(self._spooled(self.message), reached[0], sent_copy_for))
         for one in lists:
             settings = from_row(await tx.one(_SETTINGS, list_id=one.list_id))
             archive = await archive_of(tx, one.list_id) if settings.archive else None

@@ -79,6 +79,7 @@ class Submission(SmtpSignIn):
         self._outside = Outside(settings.queue, language)
         self._notices = Notices(database, settings)
         self._language = settings.gateway.language
+        self._keeps_sent = settings.smtp.keep_sent
         self._admission = Admission(database, store, language)
         self._checks = checks
 
@@ -189,7 +190,8 @@ class Submission(SmtpSignIn):
         await self._admission.check_posting(to.all_lists, prepared.header, content.seek(0, os.SEEK_END))
         with ExitStack() as stack:
             copies = Copies(prepared, content, stack, self._imap_url)
-            parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, sent_as))
+            author = await self._keeps_copy(envelope, dispatch, content)
+            parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, author))
             reached = sum(len(parcel.account_ids) for parcel in parcels) + len(to.outside)
             if not reached and not to.held:
                 raise self._admission.refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
@@ -230,6 +232,14 @@ class Submission(SmtpSignIn):
         delivered = await self._database.read(lambda tx: success.look(tx, asker, wanted, parcels))
         reporter = Reporter(f"postmaster@{self._directory.domain}", self._hostname)
         return success.parcel(asker, envelope, message, delivered, reporter=reporter)
+
+    async def _keeps_copy(self, envelope: Envelope, dispatch: Dispatch, content: IO[bytes]) -> int | None:
+        """Whose Sent mailbox gets a copy: the author's, if it has room. Of a read receipt nobody keeps one."""
+        if dispatch.author_id == dispatch.sender_id and not (self._keeps_sent and envelope.mail_from):
+            return None
+        quota = await self._store.account(dispatch.author_id, "").quota()
+        has_room = not quota.limit or quota.used + content.seek(0, os.SEEK_END) <= quota.limit
+        return dispatch.author_id if has_room else None
 
     async def _asker(self, envelope: Envelope) -> success.Asker:
         account_id = (await self._senders(envelope))[recipients.fold(envelope.mail_from)]

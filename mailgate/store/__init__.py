@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from mailgate.store.contents import Content
     from mailgate.store.delivery import AccountNotFound
     from mailgate.store.dispatches import Dispatch
-    from mailgate.store.mailstore import MailStore, Parcel
+    from mailgate.store.mailstore import MailStore
+    from mailgate.store.parcels import Parcel
 
 __all__ = ["AccountNotFound", "Content", "Dispatch", "MailStore", "Parcel"]
 
@@ -23,7 +24,7 @@ _WHERE = {
     "Content": "contents",
     "Dispatch": "dispatches",
     "MailStore": "mailstore",
-    "Parcel": "mailstore",
+    "Parcel": "parcels",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TypeVar
 
 import structlog
@@ -62,7 +62,9 @@ from mailgate.store.contents import prepare
 from mailgate.store.feed import Watchers
 from mailgate.store.flags import store_flags
 from mailgate.store.marking import mark
+from mailgate.store.provisioning import SENT_ID
 from mailgate.store.search.finder import Finder
+from mailgate.store.sent_copies import give_way
 
 log = structlog.stdlib.get_logger("mailgate.store")
 T = TypeVar("T")
@@ -318,17 +320,31 @@ class StoreAccount:
                     lambda tx: appends.append_one(tx, self.account_id, target, arrivals[0], now), durable=True
                 )
                 if appended is not None:
-                    return appended
-            return await self._write(lambda tx: appends.append(tx, self.account_id, target, arrivals, now))
+                    return await self._filed(appended, arrivals, now)
+            appended = await self._write(lambda tx: appends.append(tx, self.account_id, target, arrivals, now))
+            return await self._filed(appended, arrivals, now)
 
     async def replace(self, mailbox: MailboxRef, uid: int, target: str, message: NewMessage) -> Replaced:
         """Append and expunge at once. Raises MessageGone, MailboxNotFound, OverQuota, MessageTooLarge."""
         now = _now()
         with ExitStack() as stack:
             arrival = await self._arrival(message, stack, now)
-            return await self._write(
+            replaced = await self._write(
                 lambda tx: appends.replace(tx, self.account_id, mailbox, uid, target, arrival, now)
             )
+            await self._filed(replaced.appended, [arrival], now)
+            return replaced
+
+    async def _filed(self, appended: Appended, arrivals: Sequence[appends.Arrival], now: int) -> Appended:
+        """A program has filed what it sent: the gateway's own copy, if there is one, is one too many."""
+        account_id, mailbox_id = appended.mailbox
+        if mailbox_id == SENT_ID:
+            contents, uids = [arrival.content for arrival in arrivals], appended.uids
+            with suppress(ServiceUnavailable):  # the message is filed: that is what is answered
+                await self._write(
+                    lambda tx: give_way(tx, self.account_id, account_id, contents, uids, now), durable=False
+                )
+        return appended
 
     async def _arrival(self, message: NewMessage, stack: ExitStack, now: int) -> appends.Arrival:
         content = await prepare(message.content, stack)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from sqlalchemy import LargeBinary, and_, bindparam, or_, select, update
 
 from imap.flags import SEEN
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, member
-from mailgate.store.contents import Prepared
+from mailgate.store import sent_copies
 from mailgate.store.feed import announce
 from mailgate.store.messages import write_message
+from mailgate.store.parcels import PreparedParcel
 from mailgate.store.provisioning import INBOX_ID, SENT_ID
 from mailgate.store.schema import entry, mailbox, names, number
 
@@ -58,28 +58,6 @@ _ENTER_INBOXES: Final = Statement(insert(entry).from_select(names(entry), _enter
 _ENTER_SENT: Final = Statement(insert(entry).from_select(names(entry), _entered.where(_sent)))
 
 
-Stored: TypeAlias = Callable[[Tx, bytes, int], Awaitable[None]]
-"""What is to be done in the transaction with a content that it stores, by its id and its octets."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedParcel:
-    """A content that is ready to be stored, and whose it becomes."""
-
-    content: Prepared
-    account_ids: frozenset[int]
-    sent_copy_for: int | None
-    list_id: int | None = 0
-    archive_id: int | None = None
-    stored: Stored | None = None
-    """As `mailgate.store.Parcel` has these three."""
-
-    @property
-    def inboxes(self) -> frozenset[int]:
-        """The accounts whose INBOX gets a copy."""
-        return self.account_ids if self.archive_id is None else self.account_ids | {self.archive_id}
-
-
 async def deliver(tx: Tx, parcels: Sequence[PreparedParcel], internal_date: int | None) -> None:
     """Put each content into its INBOXes, and with ``\\Seen`` into the sender's Sent mailbox. Raises AccountNotFound.
 
@@ -112,6 +90,6 @@ async def _enter(tx: Tx, parcel: PreparedParcel, internal_date: int | None) -> N
     if accounts := sorted(parcel.inboxes):
         await tx.run(_COUNT_INBOXES, accounts=accounts, octets=content.size)
         await tx.run(_ENTER_INBOXES, accounts=accounts, flags=0, **row)
-    if parcel.sent_copy_for is not None:
+    if parcel.sent_copy_for is not None and not await sent_copies.is_filed(tx, parcel.sent_copy_for, content):
         await tx.run(_COUNT_SENT, sender=parcel.sent_copy_for, octets=content.size)
         await tx.run(_ENTER_SENT, sender=parcel.sent_copy_for, flags=SEEN, **row)

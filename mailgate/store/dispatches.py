@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, LargeBinary, Text, bindparam, cast, delete, o
 
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import insert, member
-from mailgate.store.delivery import PreparedParcel
+from mailgate.store.parcels import PreparedParcel
 from mailgate.store.schema import dispatch, dispatch_copy, names, withdrawal
 
 HISTORY: Final = 400 * 24 * 3600

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Final
 
 from imap.backend import Account
@@ -15,31 +14,14 @@ from mailgate.store.account import StoreAccount
 from mailgate.store.caches import Caches
 from mailgate.store.content_cache import ContentCache
 from mailgate.store.contents import Content, prepare
-from mailgate.store.delivery import Stored
 from mailgate.store.dispatches import Dispatch
 from mailgate.store.feed import Watchers
+from mailgate.store.parcels import Parcel, PreparedParcel
 from mailgate.store.rendered_cache import RenderedCache
 from mailgate.store.search.finder import Finder
 
 APPEND_LIMIT: Final = 50 * 1024 * 1024
 """Octets of one appended message, unless the configuration says otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """A message and the accounts that get it in their INBOX; `sent_copy_for` names the account that gets a copy in its
-    Sent mailbox, marked ``\\Seen``.
-    """
-
-    content: Content
-    account_ids: frozenset[int]
-    sent_copy_for: int | None = None
-    list_id: int | None = 0
-    """The list that the copies go to, 0 for people named; None: no copy of what is sent, but a notice about it."""
-    archive_id: int | None = None
-    """The account that keeps a copy for the list; it is nobody who was sent the message."""
-    stored: Stored | None = None
-    """Called in the transaction, once the content is stored."""
 
 
 class MailStore:
@@ -117,7 +99,7 @@ class MailStore:
         """
         with ExitStack() as stack:
             prepared = [
-                delivery.PreparedParcel(
+                PreparedParcel(
                     await prepare(parcel.content, stack),
                     parcel.account_ids,
                     parcel.sent_copy_for,

@@ -9,7 +9,8 @@ import pytest
 from mailgate.database import Database, Statement, Tx
 from mailgate.store import Dispatch, MailStore, Parcel, dispatches
 from mailgate.store.contents import content_key, prepare
-from mailgate.store.delivery import AccountNotFound, PreparedParcel
+from mailgate.store.delivery import AccountNotFound
+from mailgate.store.parcels import PreparedParcel
 from tests.store.messages import message
 
 NOW = 1_800_000_000

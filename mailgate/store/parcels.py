@@ -1,0 +1,48 @@
+"""What is delivered together, and to whom: as the application says it, and ready to be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mailgate.database import Tx
+from mailgate.store.contents import Content, Prepared
+
+Stored: TypeAlias = Callable[[Tx, bytes, int], Awaitable[None]]
+"""What is to be done in the transaction with a content that it stores, by its id and its octets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message and the accounts that get it in their INBOX; `sent_copy_for` names the account that gets a copy in its
+    Sent mailbox, marked ``\\Seen``.
+    """
+
+    content: Content
+    account_ids: frozenset[int]
+    sent_copy_for: int | None = None
+    list_id: int | None = 0
+    """The list that the copies go to, 0 for people named; None: no copy of what is sent, but a notice about it."""
+    archive_id: int | None = None
+    """The account that keeps a copy for the list; it is nobody who was sent the message."""
+    stored: Stored | None = None
+    """Called in the transaction, once the content is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedParcel:
+    """A content that is ready to be stored, and whose it becomes."""
+
+    content: Prepared
+    account_ids: frozenset[int]
+    sent_copy_for: int | None
+    list_id: int | None = 0
+    archive_id: int | None = None
+    stored: Stored | None = None
+    """As `Parcel` has these three."""
+
+    @property
+    def inboxes(self) -> frozenset[int]:
+        """The accounts whose INBOX gets a copy."""
+        return self.account_ids if self.archive_id is None else self.account_ids | {self.archive_id}
