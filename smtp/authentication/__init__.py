@@ -1,0 +1,1 @@
+"""Who a message is from, as far as other servers can tell: what comes in is verified, what leaves is signed."""
