@@ -82,6 +82,8 @@ class Transaction:
     declared_size: int = 0
     dsn_return: str | None = None
     envelope_id: str | None = None
+    require_tls: bool = False
+    """Whether the client said REQUIRETLS (RFC 8689), which it may under TLS alone."""
     recipients: list[Recipient] = field(default_factory=list)
     application: Any = None
     """What the application wants to remember of this transaction; the engine never looks at it."""

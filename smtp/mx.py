@@ -54,6 +54,7 @@ class MxSession(Session[Transaction]):
             smtputf8=command.smtputf8,
             body_8bit=command.body_8bit,
             declared_size=command.size,
+            require_tls=command.require_tls,
         )
 
     def _check_recipient(self, command: RcptCommand) -> None:

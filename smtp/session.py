@@ -63,8 +63,7 @@ class Session(Connection, Generic[T]):
         yield "PIPELINING"
         yield f"SIZE {self._limits.message_size}"
         yield from ("8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING")
-        if not self.peer.tls:
-            yield "STARTTLS"
+        yield "REQUIRETLS" if self.peer.tls else "STARTTLS"
 
     def _host(self, argument: str) -> str:
         """The name that a client gives itself. Raises SmtpError."""
@@ -120,11 +119,13 @@ class Session(Connection, Generic[T]):
     # The envelope
 
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
-        """RFC 5321 section 4.1.1.2 with SIZE, 8BITMIME, SMTPUTF8, AUTH and DSN parameters."""
+        """RFC 5321 section 4.1.1.2 with SIZE, 8BITMIME, SMTPUTF8, AUTH, DSN and REQUIRETLS parameters."""
         self._check_turn()
         if self._transaction is not None:
             raise SmtpError(503, "5.5.1", "A message is under way; say RSET to drop it")
         command = parse_mail(arg or "")
+        if command.require_tls and not self.peer.tls:
+            raise SmtpError(555, "5.5.4", "REQUIRETLS is for messages under TLS")
         if command.size > self._limits.message_size:
             raise SmtpError(552, "5.3.4", f"Messages may have {self._limits.message_size} octets")
         if self._messages >= self._limits.messages:

@@ -54,6 +54,7 @@ class SubmissionSession(Session[Envelope]):
             declared_size=command.size,
             dsn_return=command.dsn_return,
             envelope_id=command.envelope_id,
+            require_tls=command.require_tls,
         )
 
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802

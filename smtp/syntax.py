@@ -82,6 +82,7 @@ class MailCommand:
     size: int
     dsn_return: str | None
     envelope_id: str | None
+    require_tls: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ def parse_mail(argument: str) -> MailCommand:
     body = parameters.pop("BODY", "7BIT")
     smtputf8 = "SMTPUTF8" in parameters
     utf8_value = parameters.pop("SMTPUTF8", None)
+    require_tls = "REQUIRETLS" in parameters
+    tls_value = parameters.pop("REQUIRETLS", None)
     dsn_return = parameters.pop("RET", "")
     envelope_id = parameters.pop("ENVID", "")
     trusted = parameters.pop("AUTH", "")
@@ -113,6 +116,8 @@ def parse_mail(argument: str) -> MailCommand:
         raise _fault("BODY must be 7BIT or 8BITMIME")
     if utf8_value is not None:
         raise _fault("SMTPUTF8 takes no value")
+    if tls_value is not None:
+        raise _fault("REQUIRETLS takes no value")
     if dsn_return is None or dsn_return.upper() not in {"", "FULL", "HDRS"}:
         raise _fault("RET must be FULL or HDRS")
     if trusted is None:
@@ -126,6 +131,7 @@ def parse_mail(argument: str) -> MailCommand:
         size=int(size),
         dsn_return=dsn_return.upper() or None,
         envelope_id=_optional_xtext("ENVID", envelope_id, ENVID_LIMIT),
+        require_tls=require_tls,
     )
 
 

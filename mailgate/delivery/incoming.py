@@ -193,11 +193,11 @@ class Incoming:
                 raise self._admission.refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
             first = self._guard(_course(envelope), to)
             if to.held:
-                whole = Message(message, *copies.whole())
+                whole = Message(message, *copies.whole(), require_tls=envelope.require_tls)
                 held = await self._holding.hold(dispatch, whole, to.held, (to.people, to.lists), stack, {})
                 parcels += held.parcels
                 first = in_turn(first, held.write)
-            parcels = await self._notices.joined(parcels, dispatch, now)
+            parcels = await self._notices.joined(parcels, dispatch, now, require_tls=envelope.require_tls)
             await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
         log.info(
             "received", id=identity, peer=envelope.peer.host, recipients=len(envelope.recipients), mailboxes=reached,

@@ -35,6 +35,7 @@ from mailgate.store.contents import opened
 from mailgate.store.retained import let_go, retain
 from mailgate.store.schema import CHUNK
 from smtp.message import HEADER_LIMIT, read_header
+from smtp.tls_demand import TlsDemand, demanded
 
 _NOBODY: Final = 1
 _HEADER: Final = 2 * HEADER_LIMIT
@@ -50,11 +51,14 @@ class Notices:
     database: Database
     settings: Settings
 
-    async def joined(self, parcels: Sequence[Parcel], sent: Dispatch, now: int) -> list[Parcel]:
+    async def joined(
+        self, parcels: Sequence[Parcel], sent: Dispatch, now: int, *, require_tls: bool = False
+    ) -> list[Parcel]:
         """These parcels as they are to be delivered: with entries of the queue for copies outside, and for a word.
 
         Parcels that are notices, and what programs answered by themselves (RFC 3834 section 2), stay inside; so does
-        what has been outside as a copy. An id of `sent` that is empty is none.
+        what has been outside as a copy. An id of `sent` that is empty is none. `require_tls` holds for copies
+        (RFC 8689 section 6), not for a word, which tells nothing of the message.
         """
         found = list(parcels)
         accounts = sorted(frozenset().union(*(one.account_ids for one in parcels if one.list_id is not None)))
@@ -70,12 +74,16 @@ class Notices:
                 continue
             told |= parcel.account_ids & wishes.words
             if readers := sorted(parcel.account_ids & wishes.copies):
-                found[at] = self._copied(parcel, readers, sent, header, now)
+                found[at] = self._copied(
+                    parcel, readers, sent, header, now, tls=demanded(header, require_tls=require_tls)
+                )
         if told:
             found.append(await self._word(sorted(told), sent, now))
         return found
 
-    def _copied(self, parcel: Parcel, readers: Sequence[int], sent: Dispatch, header: bytes, now: int) -> Parcel:
+    def _copied(
+        self, parcel: Parcel, readers: Sequence[int], sent: Dispatch, header: bytes, now: int, *, tls: TlsDemand
+    ) -> Parcel:
         with opened(parcel.content) as octets:
             eightbit = not all(octets[at : at + CHUNK].isascii() for at in range(0, len(octets), CHUNK))
         utf8, before = not header.isascii(), parcel.stored
@@ -86,7 +94,7 @@ class Notices:
             if to := self._outside(await wished.copies(tx, readers)):
                 priority = priority_of(len(to), of_list=bool(parcel.list_id))
                 out = self._outgoing(to, priority, sent, eightbit=eightbit, utf8=utf8)
-                out = replace(out, sender_id=sent.sender_id)
+                out = replace(out, sender_id=sent.sender_id, tls=tls)
                 await enqueue(tx, out, content_id, size, schedule_of(self.settings.queue), now=now)
 
         return replace(parcel, stored=stored)

@@ -15,6 +15,7 @@ from mailgate.queue.outbound import schedule_of
 from mailgate.queue.schedule import priority_of
 from mailgate.store import Parcel
 from smtp.handler import Envelope, Recipient, SmtpError
+from smtp.tls_demand import demanded
 
 _DOMAIN: Final = re.compile(r"[^.\[\]@]+(\.[^.\[\]@]+)+")
 _BLOCK: Final = 1024 * 1024
@@ -59,6 +60,7 @@ class Outside:
             utf8=not (all(map(str.isascii, addresses)) and copies.message.header.isascii()),
             ret=envelope.dsn_return,
             envelope_id=envelope.envelope_id,
+            tls=demanded(copies.message.header, require_tls=envelope.require_tls),
         )
         stored = enqueuing(out, self._schedule)
         if at is None:

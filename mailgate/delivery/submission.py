@@ -197,7 +197,7 @@ class Submission(SmtpSignIn):
                 raise self._admission.refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
             first = self._brakes.guard(envelope, reached)
             if to.held:
-                message = Message(prepared, *copies.whole())
+                message = Message(prepared, *copies.whole(), require_tls=envelope.require_tls)
                 wishes = success.wishes(await self._asker(envelope), envelope) if success.asked(envelope) else {}
                 held = await self._holding.hold(dispatch, message, to.held, (to.people, to.lists), stack, wishes)
                 parcels += held.parcels
@@ -206,7 +206,7 @@ class Submission(SmtpSignIn):
                 parcels.append(await self._report_success(envelope, wanted, prepared, parcels))
             if to.outside:
                 self._outside.add(parcels, envelope, to.outside, copies, dispatch_id=identity)
-            parcels = await self._notices.joined(parcels, dispatch, dispatch.at)
+            parcels = await self._notices.joined(parcels, dispatch, dispatch.at, require_tls=envelope.require_tls)
             await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),

@@ -254,7 +254,9 @@ class Moderation:
                 try:
                     parcels = await self._parcels(found, after, siblings, by, stack)
                     if after.state in DELIVERED and self._notices is not None:
-                        parcels = await self._notices.joined(parcels, _as_dispatch(after), now)
+                        parcels = await self._notices.joined(
+                            parcels, _as_dispatch(after), now, require_tls=bool(after.require_tls)
+                        )
                     first = _writing(found, after, siblings, by)
                     await self._store.deliver_all(parcels, first=first, dispatch=_dispatch(after))
                 except _ChangedError:

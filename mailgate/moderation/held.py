@@ -86,6 +86,8 @@ class HeldMessage:
     author_id: int | None = None
     wish: str | None = None
     """A `mailgate.delivery.success.Wish` as JSON: who asked to be told when it is delivered."""
+    require_tls: int = 0
+    """1: its writer asked for REQUIRETLS (RFC 8689)."""
 
     def as_of(self, now: int) -> HeldMessage:
         """As it is to who asks now: one whose time is over can be decided no more, though nobody has noted it yet."""

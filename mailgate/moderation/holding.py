@@ -44,6 +44,7 @@ class Message:
     prepared: Prepared
     content: IO[bytes]
     size: int
+    require_tls: bool = False
 
     @property
     def subject(self) -> str:
@@ -122,6 +123,7 @@ class Holding:
             expires_at=0,
             dispatch_id=dispatch.dispatch_id,
             author_id=dispatch.author_id,
+            require_tls=int(message.require_tls),
         )
         rows = [
             await self._database.read(

@@ -11,6 +11,7 @@ from mailgate.queue.enqueue import Outgoing, OutsideRecipient, enqueuing
 from mailgate.queue.outbound import schedule_of
 from mailgate.queue.schedule import Priority
 from mailgate.store import Parcel
+from smtp.tls_demand import TlsDemand
 
 _FIELD: Final = b"Return-Path: <"
 _READ: Final = 4_096
@@ -24,7 +25,8 @@ async def parcel(database: Database, queue: Queue, held: HeldMessage, letter: IO
     letter.seek(0)
     never = frozenset({"NEVER"})
     out = Outgoing(
-        None, "", [OutsideRecipient(to, never)], Priority.NORMAL, eightbit=eightbit, utf8=not to.isascii()
+        None, "", [OutsideRecipient(to, never)], Priority.NORMAL, eightbit=eightbit, utf8=not to.isascii(),
+        tls=TlsDemand(held.require_tls),
     )  # fmt: skip
     return Parcel(letter, frozenset(), list_id=None, stored=enqueuing(out, schedule_of(queue)))
 

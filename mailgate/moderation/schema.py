@@ -43,6 +43,7 @@ held_message: Final = Table(
     Column("dispatch_id", Text),
     Column("author_id", BigInteger),
     Column("wish", Text),
+    Column("require_tls", BigInteger, nullable=False, server_default="0"),
     Index(None, "state", "expires_at"),
     Index(None, "content_id"),
     Index(None, "dispatch_id"),

@@ -26,6 +26,7 @@ from mailgate.queue.claim import Entry
 from mailgate.store import Parcel
 from mailgate.store.messages import cut, joined, read_chunks, read_range, read_rendered
 from smtp.message import fields
+from smtp.tls_demand import TlsDemand
 
 WHOLE: Final = 1024 * 1024
 """Octets of a message that is returned whole to who asked for it (RET=FULL); of a larger one the header."""
@@ -78,7 +79,11 @@ class Bounces:
             if not isinstance(to, PersonRecipient) or not to.open:
                 return None
             language = await language_of_person(tx, to.account_id) or self._language
-            return to.account_id, language, await _reported(tx, entry, whole=kind is Kind.FAILED)
+            return (
+                to.account_id,
+                language,
+                await _reported(tx, entry, whole=kind is Kind.FAILED and entry.tls is not TlsDemand.REQUIRED),
+            )
 
         found = await self._database.read(work)
         if found is None:
@@ -203,6 +208,8 @@ def _reason(status: str) -> str:
         "2.2": _("This mailbox is full."),
         "2.3": _("The message is too large for this mailbox."),
         "3.4": _("The message is too large for the other server."),
+        "7.10": _("You asked for TLS all the way, and there is no such connection to the other server."),
+        "7.30": _("You asked for TLS all the way, and the other server does not promise it."),
     }
     return reasons.get(detail, _("The other server refuses the message."))
 

@@ -32,6 +32,7 @@ from mailgate.queue.schedule import Priority
 from mailgate.queue.schema import IS_WAITING, WAITING, queue_destination, queued_message, queued_recipient
 from mailgate.store.retained import let_go
 from mailgate.store.schema import number
+from smtp.tls_demand import TlsDemand
 
 MOST: Final = 100
 """Recipients of one transaction: what every server takes (RFC 5321 section 4.5.3.1.8)."""
@@ -164,7 +165,7 @@ class Entry:
     dispatch_id: str | None
     eightbit: bool
     utf8: bool
-    require_tls: bool
+    tls: TlsDemand
     ret: str | None
     envelope_id: str | None
     created_at: int
@@ -214,8 +215,9 @@ class Result:
 def entry_of(row: Row) -> Entry:
     """From the columns of a message."""
     values = dict(zip(_MESSAGE_COLUMNS, row, strict=True))
-    flags = {name: bool(values[name]) for name in ("eightbit", "utf8", "require_tls", "verp")}
-    return Entry(**{**values, **flags})
+    tls = TlsDemand(values.pop("require_tls"))
+    flags = {name: bool(values[name]) for name in ("eightbit", "utf8", "verp")}
+    return Entry(**{**values, **flags, "tls": tls})
 
 
 async def claim(tx: Tx, domain: str, lane: str, owner: str, now: int, until: int) -> Claim | bool:

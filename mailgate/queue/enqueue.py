@@ -17,6 +17,7 @@ from mailgate.queue.schedule import Priority, Schedule
 from mailgate.queue.schema import WAITING, queue_destination, queued_message, queued_recipient
 from mailgate.store.retained import retain
 from mailgate.store.schema import number
+from smtp.tls_demand import TlsDemand
 
 TOPIC: Final = "queue"
 """The topic of the notification that names domains with something to send; alone: look at all of them."""
@@ -99,7 +100,7 @@ class Outgoing:
     dispatch_id: str | None = None
     eightbit: bool = False
     utf8: bool = False
-    require_tls: bool = False
+    tls: TlsDemand = TlsDemand.POLICY
     ret: str | None = None
     envelope_id: str | None = None
     not_before: int = 0
@@ -132,7 +133,7 @@ async def enqueue(tx: Tx, out: Outgoing, content_id: bytes, size: int, schedule:
     await tx.run(
         _INSERT_MESSAGE, queue_id=queue_id, content_id=content_id, size=size, sender_id=out.sender_id,
         mail_from=out.mail_from, dispatch_id=out.dispatch_id, eightbit=int(out.eightbit), utf8=int(out.utf8),
-        require_tls=int(out.require_tls), ret=out.ret, envelope_id=out.envelope_id, created_at=now,
+        require_tls=int(out.tls), ret=out.ret, envelope_id=out.envelope_id, created_at=now,
         expires_at=expires_at, verp=int(out.verp),
     )  # fmt: skip
     domains = sorted({one.domain for one in out.recipients})

@@ -17,8 +17,9 @@ from mailgate.queue.sending import Sending
 from mailgate.queue.suspending import Suspensions
 from mailgate.queue.worker import Limits, Worker
 from mailgate.store import MailStore
-from smtp.client.connection import Security, Timeouts
+from smtp.client.connection import Timeouts
 from smtp.client.routes import DirectToMx, Route, Smarthost
+from smtp.client.tls import Security
 from smtp.resolver import Resolver
 
 

@@ -39,8 +39,8 @@ queued_message: Final = Table(
     Index(None, "sender_id"),
     Index(None, "done_at"),
     comment="A message that leaves; sender_id: the account that sent it, none for the service; ret and envelope_id: "
-    "RFC 3461; verp: 1 where each recipient has a reverse path of its own; done_at: when nothing of it waited "
-    "any more, 0 before",
+    "RFC 3461; require_tls: smtp.tls_demand; verp: 1 where each recipient has a reverse path of its own; "
+    "done_at: when nothing of it waited any more, 0 before",
     **_CLUSTERED,
 )
 

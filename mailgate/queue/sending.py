@@ -25,6 +25,7 @@ from mailgate.store.schema import CHUNK
 from smtp.client.answers import Answer, SendingError
 from smtp.client.connection import Connection, Mail, To
 from smtp.client.routes import Route
+from smtp.tls_demand import TlsDemand
 
 log = structlog.stdlib.get_logger("mailgate.queue")
 
@@ -80,10 +81,14 @@ class Sending:
         self, claim: Claim, domain: str, connection: Connection | None, go_ahead: Callable[[], bool]
     ) -> tuple[list[Answer], Connection | None]:
         to = [To(one.address, one.notify, one.original) for one in claim.recipients]
+        demand = _demand(claim.entry)
+        if connection is not None and not connection.serves(demand):
+            await connection.close()
+            connection = None
         while True:
             fresh = connection is None
             try:
-                connection = connection or await self.route.connect(domain)
+                connection = connection or await self.route.connect(domain, demand)
             except SendingError as error:
                 return [error.answer] * len(to), None
             try:
@@ -101,9 +106,9 @@ class Sending:
     async def _form(self, claim: Claim) -> _Form:
         """Raises MessageGone."""
         entry = claim.entry
-        mail = Mail(
-            entry.mail_from, entry.size, entry.eightbit, entry.utf8, entry.ret, entry.envelope_id, entry.require_tls
-        )
+        required = entry.tls is TlsDemand.REQUIRED
+        ret = "HDRS" if required else entry.ret
+        mail = Mail(entry.mail_from, entry.size, entry.eightbit, entry.utf8, ret, entry.envelope_id, required)
         [person_id] = {one.person_id for one in claim.recipients} if entry.verp else {None}
         if person_id is None:
             return _Form(mail)
@@ -181,3 +186,8 @@ class Sending:
             await entries.silence(tx, lane, failures=failures, retry_at=now + pause, now=now, answer=answer)
         elif claim.failures:
             await entries.silence(tx, lane, failures=0, retry_at=0, now=now, answer="")
+
+
+def _demand(entry: Entry) -> TlsDemand:
+    """What is asked of a connection: a report is sent all the same where nobody promises TLS (RFC 8689 section 5)."""
+    return TlsDemand.POLICY if entry.tls is TlsDemand.REQUIRED and not entry.mail_from else entry.tls

@@ -29,8 +29,10 @@ from mailgate.store import Parcel
 from mailgate.store.schema import number
 
 _DAY: Final = 86_400
-_OF_THE_MESSAGE: Final = ("5.2.3", "5.3.", "5.6.")
-"""Status codes (RFC 3463): this message is too large or of the wrong kind, or a system is at fault."""
+_OF_THE_MESSAGE: Final = ("5.2.3", "5.3.", "5.6.", "5.7.10", "5.7.30")
+"""Status codes (RFC 3463, RFC 8689): this message is too large or of the wrong kind, a system is at fault, or there is
+no such TLS as the writer asks for.
+"""
 
 _w = outside_wish.c
 _f = outside_failure.c

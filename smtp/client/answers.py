@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
+from smtp.client.tls import TlsFailure
+
 TEXT_LIMIT: Final = 500
 """Letters of an answer that are kept."""
 _STATUS: Final = re.compile(r"([245]\.\d{1,3}\.\d{1,3})[ \n]?")
@@ -50,9 +52,11 @@ class Answer:
 class SendingError(Exception):
     """No server can be handed anything for this domain now, or ever: the answer says which."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, failure: TlsFailure | None = None) -> None:
+        """`failure`: what was wrong with TLS, if that was it."""
         super().__init__(f"{answer.code} {answer.status} {answer.text}")
         self.answer = answer
+        self.failure = failure
 
 
 def from_reply(code: int, text: str, remote: str) -> Answer:

@@ -6,18 +6,18 @@ Its DATA wants the whole message in memory: here the content is written in block
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Final
 
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol
 
-from smtp.client.answers import Answer, SendingError, from_reply
+from smtp.client.answers import Answer, from_reply
 from smtp.client.content import Stuffing
+from smtp.client.tls import TlsFailure
+from smtp.tls_demand import TlsDemand
 
 _BLOCK: Final = 64 * 1024
 _OURS_TO_MEND: Final = frozenset({530, 534, 535, 538})
@@ -27,18 +27,6 @@ _TRY_ELSEWHERE: Final = 421
 _GO_ON: Final = 354
 
 Failure = (aiosmtplib.SMTPException, OSError, TimeoutError)
-
-
-class Security(Enum):
-    """What is asked of TLS."""
-
-    NONE = "none"
-    OPPORTUNISTIC = "opportunistic"
-    """STARTTLS where it is offered, whatever the certificate (RFC 3207); in the clear where it fails."""
-    STARTTLS = "starttls"
-    """STARTTLS with a certificate that holds, or nothing."""
-    TLS = "tls"
-    """TLS from the first octet (RFC 8314), with a certificate that holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +78,31 @@ class To:
 class Connection:
     """An open connection after EHLO. One transaction at a time; `usable` says whether another may follow."""
 
-    def __init__(self, client: aiosmtplib.SMTP, host: Host, timeouts: Timeouts, *, verified: bool) -> None:
+    def __init__(
+        self, client: aiosmtplib.SMTP, host: Host, timeouts: Timeouts, *, verified: bool = False,
+        demand: TlsDemand = TlsDemand.POLICY, failure: TlsFailure | None = None,
+    ) -> None:  # fmt: skip
+        """`verified`: it is under TLS with the very server that the destination names (RFC 8689 section 2); `demand`
+        is what it was made for; `failure` is what kept it from TLS that it may do without.
+        """
         self._client = client
         self._host = host
         self._timeouts = timeouts
         self._verified = verified
+        self._demand = demand
+        self.failure = failure
         self._ended = False
         self.usable = True
+
+    def serves(self, demand: TlsDemand) -> bool:
+        """Whether a message that is tagged so may be sent over it."""
+        match demand:
+            case TlsDemand.REQUIRED:
+                return self._verified and self._offers("requiretls")
+            case TlsDemand.POLICY:
+                return self._demand is not TlsDemand.OPTIONAL
+            case TlsDemand.OPTIONAL:
+                return True
 
     async def send(
         self, mail: Mail, recipients: Sequence[To], content: AsyncIterator[bytes], go_ahead: Callable[[], bool]
@@ -114,7 +120,7 @@ class Connection:
             final = await self._transaction(mail, recipients, content, go_ahead, answers)
         except Failure as error:
             self._drop()
-            final = replace(_failed(self._host, error), doubtful=self._ended)
+            final = replace(failed(self._host, error), doubtful=self._ended)
         except BaseException:
             self._drop()
             raise
@@ -145,8 +151,8 @@ class Connection:
             return Answer(553, "5.6.7", "The server takes ASCII addresses and headers only", str(self._host))
         if mail.eightbit and not self._offers("8bitmime"):
             return Answer(554, "5.6.3", "The server takes messages in 7 bits only", str(self._host))
-        if mail.require_tls and not (self._verified and self._offers("requiretls")):
-            return Answer(550, "5.7.30", "The server does not offer REQUIRETLS (RFC 8689)", str(self._host))
+        if mail.require_tls and mail.mail_from and not self.serves(TlsDemand.REQUIRED):
+            return not_promised(str(self._host))
         return None
 
     async def _transaction(
@@ -224,7 +230,7 @@ class Connection:
             words.append("BODY=8BITMIME")
         if mail.utf8:
             words.append("SMTPUTF8")
-        if mail.require_tls:
+        if mail.require_tls and self.serves(TlsDemand.REQUIRED):
             words.append("REQUIRETLS")
         if self._offers("dsn"):
             words += [f"RET={mail.ret}"] if mail.ret else []
@@ -240,85 +246,17 @@ class Connection:
         return " ".join(words).encode()
 
 
+def not_promised(remote: str) -> Answer:
+    """That a server does not promise TLS for the rest of the way (RFC 8689 section 4.2.1)."""
+    return Answer(550, "5.7.30", "The server does not offer REQUIRETLS (RFC 8689)", remote)
+
+
 def xtext(text: str) -> str:
     """xtext = *( xchar / hexchar ) (RFC 3461 section 4)."""
     return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
 
 
-class _NoTlsAfterAll(Exception):
-    """STARTTLS was offered and failed, where it need not be."""
-
-
-async def connect(
-    host: Host, *, hello: str, security: Security, timeouts: Timeouts,
-    context: ssl.SSLContext | None = None, credentials: tuple[str, str] | None = None,
-) -> Connection:  # fmt: skip
-    """Open a connection and say EHLO as `hello`. `context` verifies certificates; without it, those of the system.
-
-    Raises SendingError (temporary) when that server cannot be talked to.
-    """
-    client = aiosmtplib.SMTP()
-    try:
-        await _open(client, host, hello, security, timeouts, context)
-        if credentials is not None:
-            await client.login(*credentials, timeout=timeouts.command)
-    except _NoTlsAfterAll:
-        client.close()
-        return await connect(host, hello=hello, security=Security.NONE, timeouts=timeouts, credentials=credentials)
-    except Failure as error:
-        client.close()
-        raise SendingError(_failed(host, error)) from error
-    except BaseException:
-        client.close()
-        raise
-    return Connection(client, host, timeouts, verified=security in {Security.STARTTLS, Security.TLS})
-
-
-async def _open(
-    client: aiosmtplib.SMTP, host: Host, hello: str, security: Security, timeouts: Timeouts,
-    context: ssl.SSLContext | None,
-) -> None:  # fmt: skip
-    implicit = security is Security.TLS
-    await client.connect(
-        hostname=host.name if implicit else host.address,
-        port=host.port,
-        local_hostname=hello,
-        timeout=timeouts.connect,
-        use_tls=implicit,
-        start_tls=False,
-        tls_context=(context or ssl.create_default_context()) if implicit else None,
-    )
-    await _hello(client, timeouts)
-    if security is Security.STARTTLS:
-        await _start_tls(client, host, context or ssl.create_default_context(), timeouts)
-    elif security is Security.OPPORTUNISTIC and client.supports_extension("starttls"):
-        try:
-            await _start_tls(client, host, unverified(), timeouts)
-        except Failure as error:
-            raise _NoTlsAfterAll from error
-
-
-async def _start_tls(client: aiosmtplib.SMTP, host: Host, context: ssl.SSLContext, timeouts: Timeouts) -> None:
-    await client.starttls(server_hostname=host.name, tls_context=context, timeout=timeouts.connect)
-    await _hello(client, timeouts)
-
-
-async def _hello(client: aiosmtplib.SMTP, timeouts: Timeouts) -> None:
-    try:
-        await client.ehlo(timeout=timeouts.command)
-    except aiosmtplib.SMTPHeloError:
-        await client.helo(timeout=timeouts.command)
-
-
-def unverified() -> ssl.SSLContext:
-    """For opportunistic TLS: any certificate is better than none."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _failed(host: Host, error: BaseException) -> Answer:
+def failed(host: Host, error: BaseException) -> Answer:
     """A server that cannot be talked to: always temporary, whatever it greeted with."""
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return replace(from_reply(error.code, error.message, str(host)).softened(), of_host=True)

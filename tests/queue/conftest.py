@@ -32,8 +32,9 @@ from mailgate.store import MailStore, Parcel
 from mailgate.store.messages import joined, read_chunks
 from mailgate.store.provisioning import INBOX_ID
 from mailgate.store.schema import account, body_chunk, entry, mailbox, message, number, retained
-from smtp.client.connection import Security, Timeouts
+from smtp.client.connection import Timeouts
 from smtp.client.routes import Route, Smarthost
+from smtp.client.tls import Security
 from tests.queue import family as relatives
 from tests.support.postgresql import PostgresqlServer
 

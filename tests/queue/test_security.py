@@ -9,7 +9,9 @@ import pytest
 
 from certs import ensure_demo
 from smtp.client.answers import SendingError
-from smtp.client.connection import Connection, Host, Mail, Security, To, connect
+from smtp.client.connection import Connection, Host, Mail, To
+from smtp.client.opening import connect
+from smtp.client.tls import Guard, Security
 from tests.queue.conftest import PATIENT
 from tests.support.sink import EXTENSIONS, Script, Sink
 
@@ -32,7 +34,7 @@ async def send(
     """The reply to one message."""
     host = Host("127.0.0.1", "127.0.0.1", sink.port)
     connection: Connection = await connect(
-        host, hello="gate.example.org", security=security, timeouts=PATIENT, context=context, credentials=credentials
+        host, Guard(security, context), hello="gate.example.org", timeouts=PATIENT, credentials=credentials
     )
 
     async def content() -> object:
@@ -52,7 +54,7 @@ async def test_under_tls(contexts: Contexts, security: Security) -> None:
 
 async def test_a_certificate_that_does_not_hold_stops_what_asks_for_one(contexts: Contexts) -> None:
     async with Sink(tls=contexts[0]) as sink:
-        with pytest.raises(SendingError, match=r"421 4\.4\.2 .*certificate verify failed"):
+        with pytest.raises(SendingError, match=r"451 4\.7\.5 .*certificate verify failed"):
             await send(sink, Security.STARTTLS)
         assert sink.taken == []
         assert await send(sink, Security.OPPORTUNISTIC) == 250
@@ -71,7 +73,7 @@ async def test_opportunistic_tls_that_fails_is_done_without(contexts: Contexts, 
 
 async def test_starttls_that_is_not_offered_stops_what_asks_for_it(contexts: Contexts) -> None:
     async with Sink() as sink:
-        with pytest.raises(SendingError, match=r"4\.4\.2"):
+        with pytest.raises(SendingError, match=r"4\.7\.4"):
             await send(sink, Security.STARTTLS, contexts[1])
     assert sink.taken == []
 
@@ -94,7 +96,7 @@ async def test_without_what_a_message_needs_it_is_not_handed_over() -> None:
     host_of = {"size": Mail("a@b.example", 100), "eightbit": Mail("", 1, eightbit=True), "utf8": Mail("", 1, utf8=True)}
     async with Sink(extensions=("SIZE 99",)) as sink:
         host = Host("127.0.0.1", "127.0.0.1", sink.port)
-        connection = await connect(host, hello="gate.example.org", security=Security.NONE, timeouts=PATIENT)
+        connection = await connect(host, Guard(Security.NONE), hello="gate.example.org", timeouts=PATIENT)
 
         async def content() -> object:
             yield b""

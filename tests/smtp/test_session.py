@@ -20,6 +20,7 @@ async def test_ehlo_announces_what_the_server_can_do(running: Running) -> None:
         "250-SMTPUTF8",
         "250-ENHANCEDSTATUSCODES",
         "250-CHUNKING",
+        "250-REQUIRETLS",
         "250-DSN",
         "250 AUTH PLAIN LOGIN",
     ]
