@@ -15,7 +15,7 @@ from mailgate.moderation.moderators import moderators_of
 from mailgate.moderation.wording import Writer
 from mailgate.policy import words
 from mailgate.policy.matrix import Decision, Verdict, default_cells
-from mailgate.policy.schools import language_of_person, settings_of
+from mailgate.policy.schools import language_of_person, language_of_school, settings_of
 from mailgate.policy.stops import Stop
 from mailgate.policy.targets import ListTarget, OutsideTarget, PersonTarget, Target
 from mailgate.policy.writing import may_write
@@ -136,8 +136,7 @@ class Admission:
 
     async def _words_of(self, school_id: int | None) -> Callable[[str], str]:
         """The translator of a school's language."""
-        school = await self._database.read(lambda tx: settings_of(tx, school_id))
-        return translator(school.language or self.language)
+        return translator(await self._database.read(lambda tx: language_of_school(tx, school_id, self.language)))
 
 
 async def _language(tx: Tx, decision: Decision, sender: int, target: Target) -> Language | None:

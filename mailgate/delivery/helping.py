@@ -16,23 +16,24 @@ from directory.list_delegates import HAS_ROLE, LIST, PERSON, Role
 from directory.list_schema import list_delegate
 from directory.list_settings import SETTINGS_OF_LIST, ListSettings, Posting, from_row
 from directory.merged import current
-from directory.reserved import HELP, MANAGE
+from directory.reserved import MANAGE
 from directory.schema import ACTIVE, address, list_, person
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.contract import Work
 from mailgate.delivery.list_letters import ListLetter, message_id_of, write
 from mailgate.delivery.posting import PostedTo, archive_name, archive_url, command_address, wants_no_answer
-from mailgate.delivery.recipients import ListRecipient, fold, is_member, resolve
+from mailgate.delivery.recipients import ListRecipient, is_member, resolve
+from mailgate.delivery.saying import refusal, said
 from mailgate.i18n import Language, ascii_only, translator
 from mailgate.moderation.links import Service
 from mailgate.policy import words
 from mailgate.policy.matrix import CITE, Decision, Verdict, default_cells
 from mailgate.policy.profiles import STAFF
-from mailgate.policy.schools import settings_of
+from mailgate.policy.schools import language_of_school
 from mailgate.policy.sharing import may_receive_as_list
 from mailgate.policy.writing import may_write
 from mailgate.store import MailStore, Parcel
-from smtp.handler import Envelope, SmtpError
+from smtp.handler import Sender
 from smtp.message import read_header
 
 _MOST: Final = 5
@@ -98,44 +99,31 @@ class Helping:
         self._service = service
         self._language = language
 
-    async def rcpt_to(self, envelope: Envelope, address: str) -> Question | None:
-        """The question that writing there is; None for an address of no list. Raises SmtpError."""
-        folded = fold(address)
-        if not folded.startswith(HELP):
+    async def look(self, tx: Tx, of_list: str, sender: Sender) -> tuple[Question, str] | None:
+        """The question that writing there is, which everybody may ask; None for an address of no list."""
+        found = await resolve(tx, of_list)
+        if not isinstance(found, ListRecipient):
             return None
-
-        async def work(tx: Tx) -> tuple[ListRecipient, Language] | None:
-            found = await resolve(tx, folded.removeprefix(HELP))
-            if not isinstance(found, ListRecipient):
-                return None
-            return found, (await settings_of(tx, found.target.school_id)).language or self._language
-
-        if (known := await self._database.read(work)) is None:
-            return None
-        found, language = known
-        if not envelope.mail_from:
-            raise _refusal(language, _("Lists take no automatic answers."))
-        if envelope.recipients:
-            raise _refusal(language, _("Please send this wish alone, to nobody else."))
-        return Question(envelope.sender.account_id, envelope.sender.username, found, language)
+        language = await language_of_school(tx, found.target.school_id, self._language)
+        return Question(sender.account_id, sender.username, found, language), ""
 
     async def deliver(self, question: Question, content: IO[bytes], first: Work[None]) -> str:
         """Answer, after `first` in the same transaction; give the text after ``250``. Raises SmtpError."""
         header = read_header(content).block
         if wants_no_answer(header):
-            raise _refusal(question.language, _("Lists take no automatic answers."))
+            raise refusal(question.language, _("Lists take no automatic answers."))
         known = await self._database.read(lambda tx: _look(tx, question))
         archive = archive_url(self._service.imap_url, question.of.address, known.settings)
         of = PostedTo(question.of.address, question.of.label, known.settings, archive)
         letter = ListLetter(
-            _said(question.language, _("The list {address}"), address=of.address),
+            said(question.language, _("The list {address}"), address=of.address),
             _paragraphs(question, of, known),
             to=question.username,
             answers=message_id_of(header),
         )
         parcel = Parcel(write(letter, of, self._service.hostname), frozenset([question.account_id]), list_id=None)
         await self._store.deliver_all([parcel], first=first)
-        return ascii_only(_said(question.language, _("The answer is in your mailbox.")))
+        return ascii_only(said(question.language, _("The answer is in your mailbox.")))
 
 
 async def _look(tx: Tx, question: Question) -> _Known:
@@ -170,31 +158,31 @@ async def _contacts(tx: Tx, question: Question) -> tuple[str, ...]:
 
 def _paragraphs(question: Question, of: PostedTo, known: _Known) -> list[str]:
     language, settings = question.language, known.settings
-    told = [_said(language, _("{label} <{address}> is a list of the school."), label=of.label, address=of.address)]
+    told = [said(language, _("{label} <{address}> is a list of the school."), label=of.label, address=of.address)]
     member = _("You are on this list: what is written to it reaches you.")
-    told.append(_said(language, member if known.member else _("You are not on this list.")))
+    told.append(said(language, member if known.member else _("You are not on this list.")))
     told.append(_writing(language, known))
     if settings.size_limit:
         text = _("Messages to {address} may have {limit} KB, attachments included.")
-        told.append(_said(language, text, address=of.address, limit=str(settings.size_limit // 1024)))
+        told.append(said(language, text, address=of.address, limit=str(settings.size_limit // 1024)))
     if settings.hold_minutes:
         text = _("A message goes {minutes} minutes after it was sent; until then its writer can take it back.")
-        told.append(_said(language, text, minutes=str(settings.hold_minutes)))
+        told.append(said(language, text, minutes=str(settings.hold_minutes)))
     if known.member and settings.archive:
         text = _("Earlier messages are in the mailbox {name}, which every member reads.")
-        told.append(_said(language, text, name=archive_name(of.address)))
+        told.append(said(language, text, name=archive_name(of.address)))
     if known.member and settings.leaving:
         text = _("To leave this list, send a message to {address}.")
-        told.append(_said(language, text, address=command_address(of.address)))
+        told.append(said(language, text, address=command_address(of.address)))
     elif known.member:
-        told.append(_said(language, _("Members do not leave this list by themselves. The school can tell you more.")))
+        told.append(said(language, _("Members do not leave this list by themselves. The school can tell you more.")))
     if known.manages:
         text = _("You manage this list: send a message to {address} with the Subject “members”.")
-        told.append(_said(language, text, address=f"{MANAGE}{of.address}"))
+        told.append(said(language, text, address=f"{MANAGE}{of.address}"))
     if known.contacts:
-        told.append(_said(language, _("Questions about this list are answered by:")) + "\n" + "\n".join(known.contacts))
+        told.append(said(language, _("Questions about this list are answered by:")) + "\n" + "\n".join(known.contacts))
     else:
-        told.append(_said(language, _("For questions about this list, please ask the school's office.")))
+        told.append(said(language, _("For questions about this list, please ask the school's office.")))
     return told
 
 
@@ -212,14 +200,6 @@ def _writing(language: Language, known: _Known) -> str:
         Verdict.MODERATE: _("You may write to this list; somebody looks at your message before it is delivered."),
     }[known.decision.verdict]
     return f"{translate(may)} {who}"
-
-
-def _refusal(language: Language, text: str) -> SmtpError:
-    return SmtpError(550, "5.7.1", ascii_only(_said(language, text)))
-
-
-def _said(language: Language, text: str, **values: str) -> str:
-    return translator(language)(text).format(**values)
 
 
 def _(text: str) -> str:

@@ -37,7 +37,7 @@ from mailgate.i18n import ascii_only, translator
 from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.holding import Holding, Message
 from mailgate.policy.matrix import Verdict
-from mailgate.policy.schools import settings_of
+from mailgate.policy.schools import language_of_school
 from mailgate.policy.stops import Stop, keep_out, schools_stopped_for, stop_of
 from mailgate.policy.targets import OUTSIDE_WRITER
 from mailgate.store import Dispatch, MailStore
@@ -246,7 +246,7 @@ class Incoming:
 
     async def _stopped(self, tx: Tx, stop: Stop) -> SmtpError:
         """For now: the other server keeps the message and tries again, so that it comes when the stop has ended."""
-        language = (await settings_of(tx, stop.school_id)).language or self._admission.language
+        language = await language_of_school(tx, stop.school_id, self._admission.language)
         otherwise = translator(language)(_("Messages are suspended for the moment. Please try again later."))
         return SmtpError(451, "4.7.1", ascii_only(stop.reason(language) or otherwise))
 

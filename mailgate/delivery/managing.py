@@ -20,19 +20,19 @@ from directory.list_delegates import HAS_ROLE, Role
 from directory.list_graph import ListError
 from directory.list_settings import settings_of_list
 from directory.queries import LIST_BY_ADDRESS
-from directory.reserved import MANAGE
 from imap.message import readable_text
-from mailgate.database import Database, Statement, Tx
+from mailgate.database import Statement, Tx
 from mailgate.database.batch import batch_transaction
 from mailgate.database.contract import Work
 from mailgate.delivery.list_letters import ListLetter, message_id_of, write
 from mailgate.delivery.list_orders import ON_PEOPLE, Action, Members, NotTheirsError, WhoError, carry_out
 from mailgate.delivery.posting import PostedTo, subject_of, wants_no_answer
 from mailgate.delivery.recipients import fold
-from mailgate.i18n import Language, ascii_only, translator
-from mailgate.policy.schools import settings_of
+from mailgate.delivery.saying import refusal, said
+from mailgate.i18n import Language, ascii_only
+from mailgate.policy.schools import language_of_school
 from mailgate.store import MailStore, Parcel
-from smtp.handler import Envelope, SmtpError
+from smtp.handler import Sender
 from smtp.message import read_header
 
 _MOST: Final = 100
@@ -65,70 +65,54 @@ class Order:
 class Managing:
     """What the submission server does with addresses that begin with `MANAGE`."""
 
-    def __init__(self, database: Database, url: str, store: MailStore, hostname: str, language: Language) -> None:
+    def __init__(self, url: str, store: MailStore, hostname: str, language: Language) -> None:
         """`url` is that of the database."""
-        self._database = database
         self._url = url
         self._store = store
         self._hostname = hostname
         self._language = language
 
-    async def rcpt_to(self, envelope: Envelope, address: str) -> Order | None:
-        """The order that writing there is; None for an address of no list, closed ones included. Raises SmtpError."""
-        folded, account_id = fold(address), envelope.sender.account_id
-        if not folded.startswith(MANAGE):
+    async def look(self, tx: Tx, of_list: str, sender: Sender) -> tuple[Order, str] | None:
+        """The order that writing there is, and why not, if so; None for an address of no list, be it closed."""
+        row = await tx.one(_LIST, address=of_list)
+        if row is None:
             return None
-
-        async def work(tx: Tx) -> tuple[str, Language, bool] | None:
-            row = await tx.one(_LIST, address=folded.removeprefix(MANAGE))
-            if row is None:
-                return None
-            list_id, main, school_id = row[0], row[1], row[5]
-            language = (await settings_of(tx, school_id)).language or self._language
-            role = await tx.one(_HAS_ROLE, list_id=list_id, person_id=account_id, role=Role.MANAGE.value)
-            return main, language, role is not None and role[0] > 0
-
-        if (found := await self._database.read(work)) is None:
-            return None
-        of_list, language, theirs = found
-        if not theirs:
-            raise _refusal(language, _NOT_THEIRS)
-        if not envelope.mail_from:
-            raise _refusal(language, _("Lists take no automatic answers."))
-        if envelope.recipients:
-            raise _refusal(language, _("Please send this wish alone, to nobody else."))
-        return Order(account_id, envelope.sender.username, of_list, language)
+        list_id, main, school_id = row[0], row[1], row[5]
+        language = await language_of_school(tx, school_id, self._language)
+        role = await tx.one(_HAS_ROLE, list_id=list_id, person_id=sender.account_id, role=Role.MANAGE.value)
+        order = Order(sender.account_id, sender.username, main, language)
+        return order, "" if role is not None and role[0] > 0 else _NOT_THEIRS
 
     async def deliver(self, order: Order, content: IO[bytes], first: Work[None]) -> str:
         """Do it, and answer after `first`; give the text after ``250``. Raises SmtpError when nothing was done."""
         header = read_header(content).block
         if wants_no_answer(header):
-            raise _refusal(order.language, _("Lists take no automatic answers."))
+            raise refusal(order.language, _("Lists take no automatic answers."))
         action, people = _read(subject_of(header), content)
         if action is None or (action in ON_PEOPLE) is not bool(people) or len(people) > _MOST:
-            raise _refusal(order.language, _HOW)
+            raise refusal(order.language, _HOW)
         try:
             async with batch_transaction(self._url) as connection:
                 work = partial(_carry_out, order=order, action=action, people=people)
                 of, members = await connection.run_sync(work)
         except NotTheirsError:
-            raise _refusal(order.language, _NOT_THEIRS) from None
+            raise refusal(order.language, _NOT_THEIRS) from None
         except WhoError as error:
-            raise _refusal(order.language, _CANNOT[action], person=error.address) from None
+            raise refusal(order.language, _CANNOT[action], person=error.address) from None
         except ListError:
-            raise _refusal(order.language, _("The list is so already.")) from None
-        said = _said(order.language, _DONE[action], address=of.address, people=", ".join(people))
-        count = _said(order.language, _("The list has {number} members."), number=str(members.count))
+            raise refusal(order.language, _("The list is so already.")) from None
+        done = said(order.language, _DONE[action], address=of.address, people=", ".join(people))
+        count = said(order.language, _("The list has {number} members."), number=str(members.count))
         named = ["\n".join(members.named[:_SHOWN])] if action is Action.MEMBERS and members.named else []
         letter = ListLetter(
-            _said(order.language, _("The list {address}"), address=of.address),
-            [said, count, *named, _said(order.language, _HOW)],
+            said(order.language, _("The list {address}"), address=of.address),
+            [done, count, *named, said(order.language, _HOW)],
             to=order.username,
             answers=message_id_of(header),
         )
         parcel = Parcel(write(letter, of, self._hostname), frozenset([order.account_id]), list_id=None)
         await self._store.deliver_all([parcel], first=first)
-        return ascii_only(said)
+        return ascii_only(done)
 
 
 def _carry_out(connection: Connection, order: Order, action: Action, people: list[str]) -> tuple[PostedTo, Members]:
@@ -147,14 +131,6 @@ def _read(subject: str, content: IO[bytes]) -> tuple[Action | None, list[str]]:
         lines = readable_text(content.read(_READ), _READ).splitlines()
         found = [match[1] for line in lines if (match := _ADDRESS.fullmatch(line.strip()))]
     return action, list(dict.fromkeys(fold(one) for one in found))
-
-
-def _refusal(language: Language, text: str, **values: str) -> SmtpError:
-    return SmtpError(550, "5.7.1", ascii_only(_said(language, text, **values)))
-
-
-def _said(language: Language, text: str, **values: str) -> str:
-    return translator(language)(text).format(**values)
 
 
 def _(text: str) -> str:

@@ -1,7 +1,8 @@
 """The welcome text of a list, sent to who became a member: one message for all of them, which names none.
 
 Whom to tell was noted when they became members (`directory.list_welcomes`). Any number of nodes may send at once: the
-notes are taken away in the transaction that delivers, and who finds them gone delivers nothing.
+notes are taken away in the transaction that delivers, and who finds them gone delivers nothing. While a stop concerns
+the list, be it one that has messages approved, the notes stay; the text goes when it has ended.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from directory.list_settings import SETTINGS_OF_LIST, from_row
 from directory.schema import list_, list_member
 from mailgate.database import Database, Row, Statement, Tx
 from mailgate.database.statement import member
+from mailgate.database.unit import in_turn
 from mailgate.delivery.list_letters import ListLetter, write
 from mailgate.delivery.posting import PostedTo, archive_name, archive_url, command_address
 from mailgate.i18n import Language, translator
 from mailgate.moderation.links import Service
-from mailgate.policy.schools import settings_of
+from mailgate.policy.schools import language_of_school
+from mailgate.policy.stops import keep_out, stop_of
+from mailgate.policy.targets import OUTSIDE_WRITER
 from mailgate.store import MailStore, Parcel
 from mailgate.store.schema import account
 
@@ -30,7 +34,13 @@ log = structlog.stdlib.get_logger("mailgate.delivery")
 
 _AT_ONCE: Final = 500
 """New members that one message goes to."""
-_LISTS: Final = Statement(select(list_welcome.c.list_id).distinct().order_by(list_welcome.c.list_id).limit(20))
+_LISTS: Final = Statement(
+    select(list_welcome.c.list_id)
+    .where(list_welcome.c.list_id > bindparam("after", type_=BigInteger))
+    .distinct()
+    .order_by(list_welcome.c.list_id)
+    .limit(20)
+)
 _of_list = list_welcome.c.list_id == bindparam("list_id", type_=BigInteger)
 _NEW: Final = Statement(
     select(list_welcome.c.person_id, account.c.account_id)
@@ -53,7 +63,7 @@ _TAKE: Final = Statement(delete(list_welcome).where(_of_list, member(list_welcom
 
 
 class _TakenError(Exception):
-    """Another node sends it."""
+    """Another node sends it, or a stop has begun."""
 
 
 class _New(NamedTuple):
@@ -62,6 +72,7 @@ class _New(NamedTuple):
     noted: Sequence[int]
     told: frozenset[int]
     of: PostedTo | None
+    school_id: int | None
     language: Language
 
 
@@ -76,12 +87,13 @@ class Welcoming:
 
     async def send_due(self) -> int:
         """Tell everybody who was noted; give the number of people."""
-        told = 0
-        for (list_id,) in await self._database.read(lambda tx: tx.all(_LISTS)):
-            try:
-                told += await self._send(list_id)
-            except Exception:
-                log.exception("a welcome text stays where it is", list_id=list_id)
+        told = after = 0
+        while lists := await self._database.read(partial(_due, after=after)):
+            for after in lists:
+                try:
+                    told += await self._send(after)
+                except Exception:
+                    log.exception("a welcome text stays where it is", list_id=after)
         return told
 
     async def _send(self, list_id: int) -> int:
@@ -97,7 +109,8 @@ class Welcoming:
                 await self._database.write(take)
                 return 0
             content = write(_letter(new.of, new.language), new.of, self._service.hostname)
-            await self._store.deliver_all([Parcel(content, new.told, list_id=None)], first=take)
+            first = in_turn(partial(_check_stops, list_id=list_id, school_id=new.school_id), take)
+            await self._store.deliver_all([Parcel(content, new.told, list_id=None)], first=first)
         except _TakenError:
             return 0
         return len(new.told)
@@ -110,9 +123,21 @@ class Welcoming:
             address, label, school_id, _active = row
             settings = from_row(await tx.one(_SETTINGS, list_id=list_id))
             of = PostedTo(address, label, settings, archive_url(self._service.imap_url, address, settings))
-        language = (await settings_of(tx, school_id)).language or self._language
+        language = await language_of_school(tx, school_id, self._language)
         told = frozenset(row[1] for row in rows if row[1] is not None)
-        return _New([row[0] for row in rows], told, of, language)
+        return _New([row[0] for row in rows], told, of, school_id, language)
+
+
+async def _due(tx: Tx, after: int) -> list[int]:
+    return [row[0] for row in await tx.all(_LISTS, after=after)]
+
+
+async def _check_stops(tx: Tx, list_id: int, school_id: int | None) -> None:
+    """Raises _TakenError; none begins before the commit."""
+    await keep_out(tx)
+    schools = [] if school_id is None else [school_id]
+    if await stop_of(tx, OUTSIDE_WRITER, lists=[list_id], list_schools=schools) is not None:
+        raise _TakenError
 
 
 def _letter(of: PostedTo, language: Language) -> ListLetter:

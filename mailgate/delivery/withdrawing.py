@@ -80,7 +80,8 @@ async def withdraw(
 ) -> int:
     """Take a message out of every mailbox that is meant, in batches; give how many copies.
 
-    Purging takes all; recalling leaves those that somebody opened. A content without a mailbox is deleted at once.
+    Purging takes all; recalling leaves those that somebody opened, but for archives of lists. A content without a
+    mailbox is deleted at once.
     """
     await _note(database, sought, order, "begun")
     filed = await database.read(lambda tx: own_copies(tx, sought)) if sought.sent else []

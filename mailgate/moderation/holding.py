@@ -25,7 +25,7 @@ from mailgate.moderation.links import Service, link
 from mailgate.moderation.moderators import Moderator, moderators_of
 from mailgate.moderation.tokens import SENDER, Action, load_key
 from mailgate.moderation.wording import Writer
-from mailgate.policy.schools import settings_of
+from mailgate.policy.schools import language_of_school
 from mailgate.policy.targets import OUTSIDE_WRITER
 from mailgate.store import Parcel
 from mailgate.store.dispatches import Dispatch
@@ -157,7 +157,7 @@ class Holding:
             school_id = wanted.target.school_id
             due = base.created_at + 60 * wanted.hold_minutes
             row = replace(row, state=State.WAITING, reason=table.DELAY, expires_at=due)
-        language = (await settings_of(tx, school_id)).language or self._language
+        language = await language_of_school(tx, school_id, self._language)
         return replace(row, held_id=new_id(), target_id=target_id, language=language), moderators
 
     def _notices(

@@ -76,6 +76,11 @@ async def settings_of_all(tx: Tx, schools: Collection[int]) -> dict[int, SchoolS
     return {school_id: _decoded(found) for school_id, found in values.items()}
 
 
+async def language_of_school(tx: Tx, school_id: int | None, otherwise: Language) -> Language:
+    """The language of a school; that of the gateway for none, and for one that has set none."""
+    return (await settings_of(tx, school_id)).language or otherwise
+
+
 async def settings_of_person(tx: Tx, person_id: int) -> list[SchoolSettings]:
     """The settings of each school of a person, in no order."""
     values = defaultdict[int, dict[str, str]](dict)

@@ -18,6 +18,7 @@ from imap.flags import SEEN
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, member, rows
 from mailgate.store import flag_log, seen
+from mailgate.store.archives import KIND as ARCHIVE
 from mailgate.store.counters import Delta, MailboxRow, lock_many
 from mailgate.store.feed import announce
 from mailgate.store.released import let_go
@@ -87,6 +88,11 @@ _READERS: Final = Statement(
 _SHARED: Final = Statement(
     select(shared_account.c.account_id).where(member(shared_account.c.account_id, "accounts"))
 )  # fmt: skip
+_ARCHIVES: Final = Statement(
+    select(shared_account.c.account_id).where(
+        member(shared_account.c.account_id, "accounts"), shared_account.c.kind == ARCHIVE
+    )
+)
 _noted = rows("noted", **_copy_columns, seen=BigInteger, readers=Text)
 _NOTE: Final = Statement(
     insert(withdrawal).from_select(
@@ -185,12 +191,18 @@ async def describe(tx: Tx, copies: Collection[Copy]) -> list[Kept]:
 async def withdraw(
     tx: Tx, dispatch_id: str, copies: Sequence[Copy], kind: Kind, now: int, *, unread_only: bool = False
 ) -> int:
-    """Take copies out of their mailboxes; with `unread_only`, those that nobody opened. Gives how many were there.
+    """Take copies out of their mailboxes; with `unread_only`, those that nobody opened, and those in archives of lists,
+    which are nobody's: who has not read the message is not to find it there because somebody else has. Gives how many
+    were there.
 
     The mailboxes are locked first: a mark that is set meanwhile is either there before, or finds no message any more.
     """
     locked = {row.ref: row for row in await lock_many(tx, sorted({copy.ref for copy in copies}))}
-    found = [one for one in await _described(tx, copies) if not (unread_only and one[0].read)]
+    found = await _described(tx, copies)
+    if unread_only:
+        read = {kept.copy.account_id for kept, _, _ in found if kept.read}
+        archives = {row[0] for row in await tx.all(_ARCHIVES, accounts=read)} if read else set()
+        found = [one for one in found if not one[0].read or one[0].copy.account_id in archives]
     if not found:
         return 0
     going = [kept.copy for kept, _, _ in found]

@@ -7,6 +7,7 @@ import email
 import email.policy
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection, delete, insert
@@ -23,7 +24,10 @@ from mailgate.database.batch import batch_engine
 from mailgate.delivery.welcoming import Welcoming
 from mailgate.i18n import Language
 from mailgate.moderation.links import Service
+from mailgate.policy import stops
+from mailgate.policy.matrix import Verdict
 from mailgate.policy.schema import school_setting
+from mailgate.policy.stops import Wanted
 from tests.moderation.desk import Desk
 from tests.policy.academy import accounts, lists
 
@@ -142,3 +146,22 @@ async def test_it_is_in_the_language_of_the_school(academy_url: str, desk: Desk)
     [(letter, _)] = await letters(desk, PARENTS[6])
     assert letter["Subject"] == "Welcome to the list Parents élus"
     assert "from now on" in letter.get_content()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "of"),
+    [(Verdict.REFUSE, {"list_": APE}), (Verdict.REFUSE, {}), (Verdict.MODERATE, {"school": "0131001T"})],
+    ids=["list", "everybody", "school"],
+)
+async def test_it_waits_while_a_stop_concerns_the_list(
+    academy_url: str, desk: Desk, verdict: Verdict, of: dict[str, str]
+) -> None:
+    await add(academy_url, PARENTS[7], welcome="Bonjour")
+    here = welcoming(desk.database, desk)
+    pupils = Wanted(verdict=Verdict.REFUSE, ends_at=stops.now() + 60, school="0131001T", profile="pupil")
+    wanted = Wanted(verdict=verdict, ends_at=stops.now() + 60, **of)
+    for one in (wanted, pupils):
+        await change(academy_url, partial(stops.add, wanted=one))
+        assert await here.send_due() == (one is pupils), "the list writes as nobody of a profile"
+        await change(academy_url, partial(stops.lift, stop_id=None))
+    assert await here.send_due() == 0

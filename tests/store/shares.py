@@ -49,9 +49,11 @@ async def grant(
         )
 
 
-async def office(database: Database, rights: dict[int, str], name: str = "Office", account_id: int = OFFICE) -> None:
+async def office(
+    database: Database, rights: dict[int, str], name: str = "Office", account_id: int = OFFICE, kind: str = ""
+) -> None:
     """A shared account whose six mailboxes these people may use."""
-    await put(database, shared_account, account_id=account_id, name=name, kind="", target_id=0)
+    await put(database, shared_account, account_id=account_id, name=name, kind=kind, target_id=0)
     for reader, letters in rights.items():
         for mailbox_id in range(1, 7):
             await grant(database, MailboxRef(account_id, mailbox_id), reader, letters)

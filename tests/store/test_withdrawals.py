@@ -103,6 +103,19 @@ async def test_readers_of_a_shared_mailbox(store: MailStore, database: Database,
     assert (await status(bob, "Shared/Office")).unseen == 2
 
 
+async def test_a_recall_takes_the_copy_of_an_archive_whoever_opened_it(
+    store: MailStore, database: Database, alice: Account
+) -> None:
+    await office(database, {1: "lrs", 2: "lrs"}, kind="archive")
+    await store.deliver(TEXT, [1, 2, OFFICE])
+    await alice.store(own(alice), [1], FlagAction.ADD, SEEN, [])
+    await alice.store(MailboxRef(OFFICE, 1), [1], FlagAction.ADD, SEEN, [])
+    assert await withdraw(database, unread_only=True) == 2
+    assert [copy.account_id for copy in await holders(database)] == [1]
+    record = await database.read(lambda tx: withdrawals.withdrawn(tx, "cafe01"))
+    assert [(one.kept.copy.account_id, one.kept.readers) for one in record] == [(2, ()), (OFFICE, (1,))]
+
+
 async def test_opening_wins_or_loses(store: MailStore, database: Database) -> None:
     """Each account opens its copy while it is taken back: the mark is there, or the message is gone, never neither."""
     accounts = range(1, 21)
