@@ -16,9 +16,10 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from rich.console import Console
@@ -43,7 +44,7 @@ class ProfiledSite(Site):
     stacks: Counter[tuple[str, ...]] = field(default_factory=Counter)
     samples: list[Sample] = field(default_factory=list)
 
-    async def timed(self, work: Awaitable[object], *, per: float = 1, with_rest: bool = False) -> Sample:
+    async def timed(self, work: Coroutine[Any, Any, object], *, per: float = 1, with_rest: bool = False) -> Sample:
         """As without a profile, and count."""
         async with self._sampling():
             sample = await super().timed(work, per=per, with_rest=with_rest)

@@ -28,8 +28,11 @@ def _round_of(clients: int) -> Round:
         start = _FIRST_NUMBER + (number * 10 + clients) * _EACH * clients
         texts = [[message(start + each + writer * _EACH) for each in range(_EACH)] for writer in range(clients)]
         writers = [await site.selected(member=member) for member in WRITERS[:clients]]
-        work = asyncio.gather(*map(_append, writers, texts))
-        sample = await site.timed(work, per=_EACH * clients, with_rest=True)
+
+        async def work() -> None:
+            await asyncio.gather(*map(_append, writers, texts))
+
+        sample = await site.timed(work(), per=_EACH * clients, with_rest=True)
         for writer in writers:
             writer.close()
         return [sample]

@@ -51,8 +51,11 @@ def _round_of(accounts: int) -> Round:
         clients = [await site.selected(member=mailboxes.CLIENTS[one % accounts]) for one in range(_CLIENTS)]
         seeds = [number * _CLIENTS + one for one in range(_CLIENTS)]
         texts = [message(_FIRST_NUMBER + accounts * 10_000 + seed) for seed in seeds]
-        work = asyncio.gather(*map(_work, clients, map(_chosen, seeds), texts))
-        sample = await site.timed(work, per=_CLIENTS * _COMMANDS)
+
+        async def work() -> None:
+            await asyncio.gather(*map(_work, clients, map(_chosen, seeds), texts))
+
+        sample = await site.timed(work(), per=_CLIENTS * _COMMANDS)
         for client in clients:
             client.close()
         return [sample]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 from benchmarks.clients.imap import ImapClient
 from benchmarks.rows import mailboxes
@@ -30,7 +31,9 @@ async def _at_once(client: ImapClient) -> None:
     await client.command(b"UID STORE 1:* -FLAGS (\\Answered)")
 
 
-def _round_of(store: Callable[[ImapClient], Awaitable[None]], per: int) -> Callable[..., Awaitable[Sequence[Sample]]]:
+def _round_of(
+    store: Callable[[ImapClient], Coroutine[Any, Any, None]], per: int
+) -> Callable[..., Awaitable[Sequence[Sample]]]:
     async def measure(site: Site, _: int) -> Sequence[Sample]:
         client = await site.selected(mailboxes.LARGE)
         sample = await site.timed(store(client), per=per)
