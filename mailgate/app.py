@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import msgspec
@@ -37,6 +37,7 @@ from mailgate.store import MailStore
 from mailgate.store.search.indexer import Indexer
 from mailgate.web.pages import application
 from mailgate.web.server import WebServer
+from smtp.lmtp import LmtpServer
 from smtp.mx import MxServer
 from smtp.submission import SubmissionServer
 
@@ -45,6 +46,7 @@ log = structlog.stdlib.get_logger("mailgate")
 MAINTENANCE_INTERVAL = 24 * 3600.0
 CLOCK_INTERVAL = 60.0
 _HTTPS = 443
+_SMTP = 25
 
 
 @dataclass(slots=True)
@@ -56,13 +58,14 @@ class Sockets:
     smtp: list[Listening] = field(default_factory=list)
     smtp_starttls: list[Listening] = field(default_factory=list)
     mx: list[Listening] = field(default_factory=list)
+    lmtp: list[Listening] = field(default_factory=list)
     web: list[Listening] = field(default_factory=list)
 
     @classmethod
     def bound(cls, settings: Settings) -> Sockets:
         """Bind everything that the settings name. Raises ConfigError naming the key, OSError naming the address."""
-        wanted = {key: _places(key, texts) for key, texts in settings.listeners().items()}
-        if not settings.proxy.networks and any(place.proxied for places in wanted.values() for place in places):
+        wanted = {key: _places(settings, key, texts) for key, texts in settings.listeners().items()}
+        if not settings.proxy.networks() and any(place.proxied for places in wanted.values() for place in places):
             raise ConfigError("settings", "proxy.trusted", "a listener is for proxies, and none may connect")
         bound = iter(bind_all(itertools.chain(*wanted.values())))
         return cls(*(list(itertools.islice(bound, len(endpoints))) for endpoints in wanted.values()))
@@ -72,19 +75,27 @@ class Sockets:
         return Sockets(*([rebind(sock) for sock in kind] for kind in self._kinds()))
 
     def _kinds(self) -> tuple[list[Listening], ...]:
-        return self.imap, self.imap_starttls, self.smtp, self.smtp_starttls, self.mx, self.web
+        return self.imap, self.imap_starttls, self.smtp, self.smtp_starttls, self.mx, self.lmtp, self.web
 
 
-def _places(key: str, texts: Sequence[str]) -> list[Place]:
+def _places(settings: Settings, key: str, texts: Sequence[str]) -> list[Place]:
     try:
         places = list(map(parse_place, texts))
     except ValueError as error:
         raise ConfigError("settings", key, str(error)) from error
     if key == "web.listen" and any(place.proxied for place in places):
         raise ConfigError("settings", key, "the pages take no PROXY header")
-    if key != "lmtp.listen" and any(isinstance(place.at, UnixSocket) for place in places):
-        raise ConfigError("settings", key, "only LMTP is served on a Unix socket")
-    return places
+    if key != "lmtp.listen":
+        if any(isinstance(place.at, UnixSocket) for place in places):
+            raise ConfigError("settings", key, "only LMTP is served on a Unix socket")
+        return places
+    if any(place.port == _SMTP for place in places):
+        raise ConfigError("settings", key, "port 25 is for SMTP (RFC 2033 section 5)")
+    mode, group = int(settings.lmtp.socket_mode, 8), settings.lmtp.socket_group
+    return [
+        replace(place, at=replace(place.at, mode=mode, group=group)) if isinstance(place.at, UnixSocket) else place
+        for place in places
+    ]
 
 
 def load_tls(settings: Settings) -> ServerTls:
@@ -155,12 +166,20 @@ class Gateway:
                 message_size=settings.smtp.max_message_size, recipients=settings.smtp.max_recipients
             ),
         )
+        incoming = Incoming(database, store, settings, moderation, sent_by_servers)
         mx = MxServer(
-            Incoming(database, store, settings, moderation, sent_by_servers),
+            incoming,
             self._tls.context,
             hostname=settings.gateway.hostname,
             limits=mx_limits(settings),
             trusted=settings.mx.networks(),
+        )
+        lmtp = LmtpServer(
+            incoming,
+            self._tls.context,
+            hostname=settings.gateway.hostname,
+            limits=smtp.limits.Limits(message_size=settings.smtp.max_message_size),
+            front=settings.lmtp.networks(),
         )
         web = WebServer(application(moderation, settings.gateway.language), self._tls.context)
         outbound = Outbound(database, store, settings) if settings.queue.route != "none" else None
@@ -170,21 +189,23 @@ class Gateway:
                 imap_server.stop(grace),
                 submission.stop(grace),
                 mx.stop(grace),
+                lmtp.stop(grace),
                 web.stop(grace),
                 *([] if outbound is None else [outbound.close(grace)]),
             )
         )
-        proxied = ProxiedListeners(settings.proxy.networks, settings.proxy.timeout)
+        proxied = ProxiedListeners(settings.proxy.networks(), settings.proxy.timeout)
         self._parts.push_async_callback(proxied.stop)
         await imap_server.start(direct(sockets.imap), starttls=direct(sockets.imap_starttls))
         await submission.start(direct(sockets.smtp))
         await submission.start(direct(sockets.smtp_starttls), starttls=True)
         await mx.start(direct(sockets.mx), starttls=True)
+        await lmtp.start(direct(sockets.lmtp), starttls=True)
         await web.start(sockets.web)
         for kind, server, starttls in (
             (sockets.imap, imap_server, False), (sockets.imap_starttls, imap_server, True),
             (sockets.smtp, submission, False), (sockets.smtp_starttls, submission, True),
-            (sockets.mx, mx, True),
+            (sockets.mx, mx, True), (sockets.lmtp, lmtp, True),
         ):  # fmt: skip
             proxied.start([sock for sock in kind if sock.proxied], partial(server.adopt, starttls=starttls))
 
@@ -207,6 +228,7 @@ class Gateway:
             imap=names(sockets.imap + sockets.imap_starttls),
             smtp=names(sockets.smtp + sockets.smtp_starttls),
             mx=names(sockets.mx),
+            lmtp=names(sockets.lmtp),
             web=names(sockets.web),
         )
 

@@ -142,9 +142,8 @@ class Proxy(Section, frozen=True):
 
     def __post_init__(self) -> None:
         """Raises ValueError for what is no network."""
-        _networks(self.trusted)
+        self.networks()
 
-    @property
     def networks(self) -> list[Network]:
         """Where proxies are."""
         return _networks(self.trusted)
@@ -172,6 +171,21 @@ class Mx(Section, frozen=True):
 
     def networks(self) -> list[Network]:
         """Those for which limits are lifted."""
+        return _networks(self.trusted)
+
+
+class Lmtp(Section, frozen=True):
+    listen: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    socket_mode: Annotated[str, Meta(pattern="^[0-7]{3}$")] = "660"
+    socket_group: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what is no network."""
+        self.networks()
+
+    def networks(self) -> list[Network]:
+        """Those of the servers in front."""
         return _networks(self.trusted)
 
 
@@ -276,6 +290,7 @@ class Settings(Section, frozen=True):
     imap: Imap = Imap()
     smtp: Smtp = Smtp()
     mx: Mx = Mx()
+    lmtp: Lmtp = Lmtp()
     proxy: Proxy = Proxy()
     queue: Queue = Queue()
     dns: Dns = Dns()
@@ -294,6 +309,7 @@ class Settings(Section, frozen=True):
             "smtp.listen": self.smtp.listen,
             "smtp.listen_starttls": self.smtp.listen_starttls,
             "mx.listen": self.mx.listen,
+            "lmtp.listen": self.lmtp.listen,
             "web.listen": self.web.listen,
         }
 

@@ -190,12 +190,16 @@ class Connection(SMTP):
         except Disconnected:
             raise
         except Exception as error:  # whatever the application raises, the client gets an answer and the others a server
-            log.error(  # noqa: TRY400  the values in a traceback may hold a message
-                "command failed", error=type(error).__name__, at=_where(error)
-            )
-            self._reply(451, "4.3.0", "Something went wrong here, please try again later")
+            self._refuse(self._failed(error))
         if len(self._out) > OUT_WATER:
             await self._flush()
+
+    def _failed(self, error: Exception) -> SmtpError:
+        """What the client is told of a fault of the application."""
+        log.error(  # the values in a traceback may hold a message
+            "command failed", error=type(error).__name__, at=_where(error)
+        )
+        return SmtpError(451, "4.3.0", "Something went wrong here, please try again later")
 
     async def _read_command(self) -> bytes:
         if self._stopping:

@@ -28,6 +28,7 @@ class Peer:
     """The other end of a connection, for throttling, the Received field and logs."""
 
     host: str
+    """The address; empty for who comes by a Unix socket."""
     port: int
     tls: str
     """Protocol and cipher, as `TLSv1.3 TLS_AES_256_GCM_SHA384`; empty without TLS."""
@@ -66,6 +67,8 @@ class Recipient:
     """What the application found it to be at `rcpt_to`, for its own use at `deliver`."""
     text: str = "Recipient OK"
     """What the client is told after ``250``."""
+    refusal: SmtpError | None = None
+    """Why `Handler.deliver` has left it out, where each recipient is answered (`Transaction.lmtp`)."""
 
 
 @dataclass(slots=True)
@@ -84,6 +87,8 @@ class Transaction:
     envelope_id: str | None = None
     require_tls: bool = False
     """Whether the client said REQUIRETLS (RFC 8689), which it may under TLS alone."""
+    lmtp: bool = False
+    """Whether a server in front sends it (RFC 2033): `peer` is that server, and each recipient gets an answer."""
     recipients: list[Recipient] = field(default_factory=list)
     application: Any = None
     """What the application wants to remember of this transaction; the engine never looks at it."""
@@ -113,7 +118,8 @@ class Handler(Protocol[T_contra]):
     async def deliver(self, envelope: T_contra, content: IO[bytes]) -> str:
         """Make the message visible to every recipient, and only then return the text after ``250 2.0.0``.
 
-        `content` is rewound, has CRLF line ends only and dots already removed. The engine closes it.
+        `content` is rewound, has CRLF line ends only and dots already removed. The engine closes it. Of a transaction
+        by LMTP it may leave recipients out, with their `refusal`; of any other it delivers to all or raises.
         """
         ...
 

@@ -136,10 +136,12 @@ class Server:
                 log.warning("accept failed", error=type(error).__name__)
                 await asyncio.sleep(ACCEPT_PAUSE)
                 continue
-            self._admit(sock, Peer(str(address[0]).removeprefix("::ffff:"), int(address[1]), ""), tls)
+            # Who comes by a Unix socket has no address.
+            host, port = address[:2] if isinstance(address, tuple) else ("", 0)
+            self._admit(sock, Peer(host.removeprefix("::ffff:"), port, ""), tls)
 
     def _admit(self, sock: socket.socket, peer: Peer, tls: ssl.SSLContext | None) -> None:
-        refusal = self._refusal(peer.host)
+        refusal = self._refusal(peer)
         if refusal is not None and self._refused >= REFUSALS:
             sock.close()
             return
@@ -151,7 +153,8 @@ class Server:
         self, session: Session[Any], sock: socket.socket, tls: ssl.SSLContext | None, refusal: SmtpError | None
     ) -> None:
         # asyncio does so itself only for sockets that name their protocol, and these do not.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         timeouts = {}
         if tls is not None:
             timeouts["ssl_handshake_timeout"] = self.limits.handshake_timeout
@@ -171,7 +174,9 @@ class Server:
         self._sessions[task] = session
         task.add_done_callback(lambda done: self._closed(done, host, refused=refused))
 
-    def _refusal(self, host: str) -> SmtpError | None:
+    def _refusal(self, peer: Peer) -> SmtpError | None:
+        """Why a client that has just connected is not served, if so."""
+        host = peer.host
         limits = self.limits_of(host)
         if len(self._sessions) - self._refused >= limits.connections:
             return Closing(421, "4.3.2", "Too many connections, please come back soon")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeAlias, TypeVar
 from smtp.connection import Connection
 from smtp.content import Content, DotDecoder
 from smtp.handler import Handler, Peer, Recipient, SmtpError, Transaction
+from smtp.inbound import Disconnected
 from smtp.message import count_received, read_header
 from smtp.replies import Closing, render_lines
 from smtp.syntax import MailCommand, RcptCommand, parse_bdat, parse_host, parse_mail, parse_rcpt
@@ -28,6 +29,9 @@ class Session(Connection, Generic[T]):
 
     commands: ClassVar[Commands]
     """The methods of the commands, by verb."""
+    hello: ClassVar[str] = "EHLO"
+    each_answers: ClassVar[bool] = False
+    """Whether the end of a message is answered once for each recipient, as in LMTP."""
 
     def __init__(self, server: Server, handler: Handler[T], peer: Peer) -> None:
         super().__init__(server, peer)
@@ -178,15 +182,20 @@ class Session(Connection, Generic[T]):
             envelope = self._with_recipients()
         except SmtpError:
             await self._receive_chunk(size, None)
+            if self.each_answers and last and self._transaction is not None:
+                self._reset()
+                return  # there is nobody to answer for (RFC 2033 section 4.3)
             raise
         content = self._chunks = self._chunks or Content(self._limits, self._server.spool)
         finished = True
         try:
             await self._receive_chunk(size, content)
-            if content.fault is not None:
-                raise content.fault
             if last:
                 await self._deliver(envelope, content)
+            elif content.fault is not None:
+                # The last chunk is still to be answered for each recipient, if that is how this is answered.
+                finished = not self.each_answers
+                raise content.fault
             else:
                 finished = False
                 self._reply(250, "2.0.0", f"{size} octets received")
@@ -224,17 +233,23 @@ class Session(Connection, Generic[T]):
         self._expect_by(min(now + limits.silence_timeout, patience))
 
     async def _deliver(self, envelope: T, content: Content) -> None:
+        """Hand a whole message over, and answer."""
+        self._reply(250, "2.0.0", await self._hand_over(envelope, content))
+
+    async def _hand_over(self, envelope: T, content: Content) -> str:
+        """What the application says when it has a message. Raises SmtpError, and Disconnected for a client that cannot
+        hear the answer: it will send the message again.
+        """
         self._expect_nothing()
         message = content.finish()
         if count_received(read_header(message, self._limits.header_size).block) > self._limits.hops:
             raise SmtpError(554, "5.4.6", "This message goes round in circles")
         message.seek(0)
         if self._gone.is_set():
-            # A client that cannot hear the 250 will send the message again.
-            return
+            raise Disconnected
         text = await self._to.deliver(envelope, message)
         self._idle_commands = self._faults = 0
-        self._reply(250, "2.0.0", text)
+        return text
 
     # State
 
@@ -247,7 +262,7 @@ class Session(Connection, Generic[T]):
     def _check_turn(self) -> None:
         """Refuse a client that has something else to say first."""
         if not self._helo:
-            raise SmtpError(503, "5.5.1", "Say EHLO first")
+            raise SmtpError(503, "5.5.1", f"Say {self.hello} first")
 
     def _begun(self, command: MailCommand) -> T:
         """The transaction that MAIL begins, or SmtpError."""
@@ -266,7 +281,7 @@ class Session(Connection, Generic[T]):
         envelope = self._under_way()
         if envelope.recipients:
             return envelope
-        if self._refused_recipients:
+        if self._refused_recipients and not self.each_answers:
             raise SmtpError(554, "5.5.1", "No valid recipients")
         raise SmtpError(503, "5.5.1", "Say RCPT first")
 

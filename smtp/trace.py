@@ -34,10 +34,11 @@ def received(envelope: Transaction, *, hostname: str, identity: str, when: datet
 
 def _protocol(envelope: Transaction) -> str:
     """RFC 3848, RFC 6531 section 4.3; HELO has no extensions, and is told from them by its own name."""
+    name = "LMTP" if envelope.lmtp else "SMTP"
     letters = ("S" if envelope.peer.tls else "") + ("A" if isinstance(envelope, Envelope) else "")
     if not envelope.extended:
         return "SMTP"
-    return ("UTF8SMTP" if envelope.smtputf8 else "ESMTP") + letters
+    return ("UTF8" if envelope.smtputf8 else "" if envelope.lmtp else "E") + name + letters
 
 
 def _origin(envelope: Transaction) -> str:

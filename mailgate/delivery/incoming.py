@@ -10,9 +10,9 @@ import os
 import secrets
 import time
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Final
 
 import structlog
@@ -160,6 +160,7 @@ class Incoming:
         self._check_names(message)
         outcome = await self._examined(envelope, message, content, identity)
         await self._look_again(envelope)
+        await self._check_posting(envelope, message, content.seek(0, os.SEEK_END))
         message = outcome.on(message, marked=bool(outcome.junk))
         return await self._deliver(envelope, message, content, identity, int(now.timestamp()))
 
@@ -180,7 +181,6 @@ class Incoming:
         self, envelope: Transaction, message: Prepared, content: IO[bytes], identity: str, now: int
     ) -> str:
         to = sorted_out(envelope)
-        await self._admission.check_posting(to.all_lists, message.header, content.seek(0, os.SEEK_END))
         dispatch = Dispatch(
             identity, OUTSIDE_WRITER, OUTSIDE_WRITER,
             author=message.authors[0], internet_id=message.message_id, at=now,
@@ -233,7 +233,16 @@ class Incoming:
             return
         for recipient in envelope.recipients:
             if recipients.number_of(recipient.resolved) not in course.offices:
-                await self._admission.look_again(OUTSIDE_WRITER, recipient)
+                await _alone(envelope, recipient, self._admission.look_again(OUTSIDE_WRITER, recipient))
+
+    async def _check_posting(self, envelope: Transaction, message: Prepared, octets: int) -> None:
+        """Refuse what a list does not take."""
+        if not envelope.lmtp:
+            await self._admission.check_posting(sorted_out(envelope).all_lists, message.header, octets)
+            return
+        for recipient in envelope.recipients:
+            lists = sorted_out(replace(envelope, recipients=[recipient])).all_lists
+            await _alone(envelope, recipient, self._admission.check_posting(lists, message.header, octets))
 
     def _check_name(self, address: str) -> None:
         """Refuse an address of ours, in whatever letters a program may show it."""
@@ -249,6 +258,16 @@ class Incoming:
         language = await language_of_school(tx, stop.school_id, self._admission.language)
         otherwise = translator(language)(_("Messages are suspended for the moment. Please try again later."))
         return SmtpError(451, "4.7.1", ascii_only(stop.reason(language) or otherwise))
+
+
+async def _alone(envelope: Transaction, recipient: Recipient, check: Awaitable[None]) -> None:
+    """Do a check of one recipient: who is answered alone is refused alone, else all are (RFC 2033 section 4.2)."""
+    try:
+        await check
+    except SmtpError as refusal:
+        if not envelope.lmtp:
+            raise
+        recipient.refusal = refusal
 
 
 def _course(envelope: Transaction) -> _Course:

@@ -28,11 +28,13 @@ class SortedOut:
 
 
 def sorted_out(envelope: Transaction) -> SortedOut:
-    """The recipients that were found at RCPT TO."""
+    """The recipients that were found at RCPT TO, but for those refused since."""
     to = SortedOut()
     seen: set[int | str] = set()
     for recipient in envelope.recipients:
         found = recipient.resolved
+        if recipient.refusal is not None:
+            continue
         if isinstance(found, OutsideRecipient) and found.key not in seen:
             seen.add(found.key)
             to.outside.append(found)

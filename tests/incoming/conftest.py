@@ -45,6 +45,8 @@ class Site:
     mx: tuple[str, int]
     proxied: tuple[str, int]
     """An MX behind a proxy."""
+    lmtp: Path
+    """The Unix socket for a server in front."""
     imaps: tuple[str, int]
     ca: Path
     settings: config.Settings
@@ -117,6 +119,7 @@ async def site(academy_url: str, tmp_path: Path) -> AsyncIterator[Site]:
         imap=config.Imap(listen=("127.0.0.1:0",)),
         smtp=config.Smtp(listen=()),
         mx=config.Mx(listen=("127.0.0.1:0", "127.0.0.1:0 proxy")),
+        lmtp=config.Lmtp(listen=(f"unix:{tmp_path}/lmtp.sock",), socket_mode="600"),
         proxy=config.Proxy(trusted=("127.0.0.0/8",)),
         queue=config.Queue(route="smarthost", smarthost="127.0.0.1:9", pauses=(86_400,)),
     )
@@ -124,7 +127,7 @@ async def site(academy_url: str, tmp_path: Path) -> AsyncIterator[Site]:
     running = Gateway(settings, indexes=False)
     await running.start(sockets)
     mx, proxied, imaps = (sock.getsockname() for sock in (*sockets.mx, *sockets.imap))
-    made = Site(academy_url, mx, proxied, imaps, files.ca, settings)
+    made = Site(academy_url, mx, proxied, tmp_path / "lmtp.sock", imaps, files.ca, settings)
     yield made
     for writer in made.writers:
         writer.transport.abort()

@@ -231,6 +231,9 @@ def test_the_trace_tells_all_where_it_may_and_is_never_injected(helo: str, host:
         ({}, "ESMTP"),
         ({"tls": "TLSv1.3 TLS_AES_256_GCM_SHA384"}, "ESMTPS"),
         ({"tls": "TLSv1.3 TLS_AES_256_GCM_SHA384", "smtputf8": True}, "UTF8SMTPS"),
+        ({"lmtp": True}, "LMTP"),
+        ({"lmtp": True, "tls": "TLSv1.3 TLS_AES_256_GCM_SHA384"}, "LMTPS"),
+        ({"lmtp": True, "smtputf8": True}, "UTF8LMTP"),
     ],
 )
 def test_trace_of_what_another_server_sent(changes: dict[str, Any], protocol: str) -> None:
