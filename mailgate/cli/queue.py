@@ -22,10 +22,11 @@ from mailgate.cli.context import (
     run,
     settings_of,
 )
+from mailgate.cli.watching import Watch, shown
 from mailgate.config import Gateway
 from mailgate.policy.audit import record
 from mailgate.queue import listing, steering
-from mailgate.queue.listing import EntryView, Filter
+from mailgate.queue.listing import EntryView, Filter, Stats
 from mailgate.queue.outcome import OPEN, State
 
 app = typer.Typer(help="Mail that leaves: what waits, why, and what is to become of it.", no_args_is_help=True)
@@ -53,20 +54,25 @@ def list_(  # noqa: PLR0913 - the options of the command
     answer: Answer = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Entries of one page.")] = 50,
     after: Annotated[str | None, typer.Option(help="Go on after a page: what its last line says.")] = None,
+    watch: Watch = False,
     json: Json = False,
 ) -> None:
     """List entries, one for each recipient, the oldest first."""
     settings = settings_of(context)
     states = tuple(sorted(set(state or OPEN)))
-    wanted = _filter(None, school, sender, domain, older_than, answer, states)
-    found = _read(context, lambda connection: listing.entries(connection, wanted, limit=limit, after=after))
-    following = found[-1].cursor if len(found) == limit else None
-    if json:
-        print_json({"entries": found, "after": following})
-        return
-    _show(found, settings.gateway)
-    if following:
-        console.print(f"More: --after {following}")
+
+    def page() -> None:
+        wanted = _filter(None, school, sender, domain, older_than, answer, states)
+        found = _read(context, lambda connection: listing.entries(connection, wanted, limit=limit, after=after))
+        following = found[-1].cursor if len(found) == limit else None
+        if json:
+            print_json({"entries": found, "after": following})
+            return
+        _show(found, settings.gateway)
+        if following:
+            console.print(f"More: --after {following}")
+
+    shown(page, watch=watch, json=json)
 
 
 @app.command(epilog="Example: mailgate queue show 2f61c0a9d3b5e871")
@@ -89,13 +95,21 @@ def show(context: typer.Context, number: Annotated[str, typer.Argument(metavar="
 
 
 @app.command(epilog="Example: mailgate queue stats --json")
-def stats(context: typer.Context, *, json: Json = False) -> None:
+def stats(context: typer.Context, *, watch: Watch = False, json: Json = False) -> None:
     """Count entries by state, and show the domains that most waits for."""
-    found = _read(context, listing.stats)
-    if json:
-        print_json(found)
-        return
     gateway = settings_of(context).gateway
+
+    def numbers() -> None:
+        found = _read(context, listing.stats)
+        if json:
+            print_json(found)
+        else:
+            _show_numbers(found, gateway)
+
+    shown(numbers, watch=watch, json=json)
+
+
+def _show_numbers(found: Stats, gateway: Gateway) -> None:
     rows = [(state, str(count)) for state, count in found.recipients.items()]
     rows += [("may have gone twice", str(found.doubtful)), ("oldest", _time(found.oldest or 0, gateway))]
     print_table("Recipients", "Number", rows=rows)
