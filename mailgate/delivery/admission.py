@@ -5,12 +5,14 @@ says, who is to approve it, and what a mailbox or a list does not take.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from mailgate.database import Database, Tx
 from mailgate.delivery import posting, recipients
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
 from mailgate.i18n import Language, ascii_only, translator
+from mailgate.moderation.held import JUNK
 from mailgate.moderation.moderators import moderators_of
 from mailgate.moderation.wording import Writer
 from mailgate.policy import words
@@ -73,6 +75,18 @@ class Admission:
                 recipient.text = f"{ascii_only(reason)} {recipient.text}"
         elif isinstance(found, ListRecipient) and found.hold_minutes:
             recipient.text = ascii_only(Writer(self.language).at_the_door(minutes=found.hold_minutes))
+
+    async def hold_junk(self, sender: int, recipient: Recipient) -> None:
+        """Have somebody look at the copy of a list, or at one that waits anyway, that a check takes for junk.
+
+        Raises SmtpError when there is nobody who could.
+        """
+        match recipient.resolved:
+            case Moderated() as waiting:
+                recipient.resolved = replace(waiting, reason=JUNK)
+            case ListRecipient() as found:
+                decision, language = await self.decision(sender, found.target)
+                await self._moderate(sender, recipient, found, decision.school_id, JUNK, Writer(language))
 
     async def _moderate(
         self,

@@ -33,6 +33,8 @@ class Copies:
     stack: ExitStack
     imap_url: str
     """Where the archives of lists are found (RFC 5092); empty when that is not known."""
+    junk: bool = False
+    """Whether people get it in their Junk mailbox."""
 
     async def parcels(
         self, tx: Tx, people: Sequence[int], lists: Sequence[ListRecipient], sent_copy_for: int | None
@@ -45,14 +47,16 @@ class Copies:
         reached = await recipients.reached(tx, people, [one.list_id for one in lists])
         parcels = []
         if reached[0] or sent_copy_for is not None:
-            parcels.append(Parcel(self._spooled(self.message), reached[0], sent_copy_for))
+            parcels.append(Parcel(self._spooled(self.message), reached[0], sent_copy_for, junk=self.junk))
         for one in lists:
             settings = from_row(await tx.one(_SETTINGS, list_id=one.list_id))
             archive = await archive_of(tx, one.list_id) if settings.archive else None
             if reached[one.list_id] or archive is not None:
                 to = PostedTo(one.address, one.label, settings, archive_url(self.imap_url, one.address, settings))
                 spooled = self._spooled(as_posted(self.message, to))
-                parcels.append(Parcel(spooled, reached[one.list_id], list_id=one.list_id, archive_id=archive))
+                parcels.append(
+                    Parcel(spooled, reached[one.list_id], list_id=one.list_id, archive_id=archive, junk=self.junk)
+                )
         return parcels
 
     def whole(self) -> tuple[IO[bytes], int]:

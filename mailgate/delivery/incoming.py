@@ -161,8 +161,9 @@ class Incoming:
         outcome = await self._examined(envelope, message, content, identity)
         await self._look_again(envelope)
         await self._check_posting(envelope, message, content.seek(0, os.SEEK_END))
-        message = outcome.on(message, marked=bool(outcome.junk))
-        return await self._deliver(envelope, message, content, identity, int(now.timestamp()))
+        if outcome.junk:
+            await self._hold_junk(envelope)
+        return await self._deliver(envelope, message, content, identity, outcome)
 
     async def _examined(self, envelope: Transaction, message: Prepared, content: IO[bytes], identity: str) -> Outcome:
         """What the checks say. Raises SmtpError."""
@@ -178,22 +179,25 @@ class Incoming:
             self._check_name(address)
 
     async def _deliver(
-        self, envelope: Transaction, message: Prepared, content: IO[bytes], identity: str, now: int
+        self, envelope: Transaction, message: Prepared, content: IO[bytes], identity: str, outcome: Outcome
     ) -> str:
-        to = sorted_out(envelope)
+        to, now = sorted_out(envelope), int(time.time())
         dispatch = Dispatch(
             identity, OUTSIDE_WRITER, OUTSIDE_WRITER,
             author=message.authors[0], internet_id=message.message_id, at=now,
         )  # fmt: skip
         with ExitStack() as stack:
-            copies = Copies(message, content, stack, self._imap_url)
+            is_junk = bool(outcome.junk)
+            copies = Copies(outcome.on(message, marked=is_junk), content, stack, self._imap_url, junk=is_junk)
             parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, None))
             reached = sum(len(parcel.account_ids) for parcel in parcels)
             if not reached and not to.held:
                 raise self._admission.refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
             first = self._guard(_course(envelope), to)
             if to.held:
-                whole = Message(message, *copies.whole(), require_tls=envelope.require_tls)
+                # Whoever approves it says that it is no junk: those who then get it see no mark.
+                unmarked = replace(copies, message=outcome.on(message, marked=False))
+                whole = Message(unmarked.message, *unmarked.whole(), require_tls=envelope.require_tls)
                 held = await self._holding.hold(dispatch, whole, to.held, (to.people, to.lists), stack, {})
                 parcels += held.parcels
                 first = in_turn(first, held.write)
@@ -201,7 +205,8 @@ class Incoming:
             await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
         log.info(
             "received", id=identity, peer=envelope.peer.host, recipients=len(envelope.recipients), mailboxes=reached,
-            held=len(to.held), octets=len(message.header) + content.seek(0, os.SEEK_END) - message.body_offset,
+            held=len(to.held), junk=is_junk,
+            octets=len(message.header) + content.seek(0, os.SEEK_END) - message.body_offset,
         )  # fmt: skip
         return f"Accepted as {identity}" if to.held else f"Delivered as {identity}"
 
@@ -243,6 +248,12 @@ class Incoming:
         for recipient in envelope.recipients:
             lists = sorted_out(replace(envelope, recipients=[recipient])).all_lists
             await _alone(envelope, recipient, self._admission.check_posting(lists, message.header, octets))
+
+    async def _hold_junk(self, envelope: Transaction) -> None:
+        """Have somebody look at the copies of lists, but for those to which everybody may write."""
+        for recipient in envelope.recipients:
+            if recipients.number_of(recipient.resolved) not in _course(envelope).offices:
+                await _alone(envelope, recipient, self._admission.hold_junk(OUTSIDE_WRITER, recipient))
 
     def _check_name(self, address: str) -> None:
         """Refuse an address of ours, in whatever letters a program may show it."""

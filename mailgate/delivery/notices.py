@@ -56,18 +56,18 @@ class Notices:
     ) -> list[Parcel]:
         """These parcels as they are to be delivered: with entries of the queue for copies outside, and for a word.
 
-        Parcels that are notices, and what programs answered by themselves (RFC 3834 section 2), stay inside; so does
-        what has been outside as a copy. An id of `sent` that is empty is none. `require_tls` holds for copies
+        Parcels that are notices or junk, and what programs answered by themselves (RFC 3834 section 2), stay inside; so
+        does what has been outside as a copy. An id of `sent` that is empty is none. `require_tls` holds for copies
         (RFC 8689 section 6), not for a word, which tells nothing of the message.
         """
         found = list(parcels)
-        accounts = sorted(frozenset().union(*(one.account_ids for one in parcels if one.list_id is not None)))
+        accounts = sorted(frozenset().union(*(one.account_ids for one in parcels if _is_told_of(one))))
         if self.settings.queue.route == "none" or not accounts:
             return found
         wishes = await self.database.read(lambda tx: wished.find(tx, accounts, now))
         told = set[int]()
         for at, parcel in enumerate(parcels):
-            if parcel.list_id is None or parcel.account_ids.isdisjoint(wishes.copies | wishes.words):
+            if not _is_told_of(parcel) or parcel.account_ids.isdisjoint(wishes.copies | wishes.words):
                 continue
             header = _header(parcel)
             if is_automatic_reply(header) or has_passed(header, outward_of(self.settings).mark):
@@ -142,6 +142,10 @@ class Notices:
         ]
         message.set_content("\n\n".join(words) + "\n", charset="utf-8")
         return message.as_bytes()
+
+
+def _is_told_of(parcel: Parcel) -> bool:
+    return parcel.list_id is not None and not parcel.junk
 
 
 def _header(parcel: Parcel) -> bytes:

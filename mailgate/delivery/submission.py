@@ -181,7 +181,7 @@ class Submission(SmtpSignIn):
         sent_as = await self._check_authors(envelope, prepared.authors, prepared.sender)
         outcome = await self._examined(envelope, prepared, content, identity)
         await self._look_again(envelope)
-        prepared = outcome.on(prepared, marked=bool(outcome.junk))
+        prepared = outcome.on(prepared, marked=False)
         dispatch = Dispatch(
             identity, envelope.sender.account_id, sent_as or envelope.sender.account_id,
             author=prepared.authors[0], internet_id=prepared.message_id, at=int(now.timestamp()),
@@ -222,7 +222,14 @@ class Submission(SmtpSignIn):
         with opened(content) as octets:
             sender = envelope.sender.account_id
             audience = Audience(self._database, envelope.recipients, sender)
-            return await self._checks.examine(Arriving(identity, envelope, message, octets, audience, sender))
+            outcome = await self._checks.examine(Arriving(identity, envelope, message, octets, audience, sender))
+        if outcome.junk:
+            # The writer is there and can mend it; in a Junk mailbox nobody would see it.
+            text = _(
+                "This message looks like junk and is not sent. Please write it in other words, or with fewer links."
+            )
+            raise self._admission.refusal(550, "5.7.1", text)
+        return outcome
 
     async def _report_success(
         self, envelope: Envelope, wanted: Sequence[Recipient], message: Prepared, parcels: Sequence[Parcel]

@@ -14,7 +14,7 @@ from directory.schema import address
 from imap.backend import MailboxRef, Rendering
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
-from mailgate.store import Dispatch, withdrawals
+from mailgate.store import Dispatch, junk, withdrawals
 from mailgate.store.archives import KIND
 from mailgate.store.dispatches import DispatchCopy, copies_of
 from mailgate.store.messages import read_rendered
@@ -139,6 +139,7 @@ async def traces(tx: Tx, sought: Sought) -> list[Trace]:
     """Every copy that is there or was withdrawn, and every account that has none any more, by address."""
     there = await withdrawals.describe(tx, await present(tx, sought))
     records = await withdrawals.withdrawn(tx, sought.dispatch.dispatch_id)
+    junk_mailboxes = frozenset((await junk.find(tx, sought.recipients)).values())
     known: list[tuple[Kept, State, int]] = [(kept, State.THERE, 0) for kept in there]
     states = {"purge": State.PURGED, "recall": State.RECALLED}
     known += [(record.kept, states[record.kind], record.at) for record in records]
@@ -149,7 +150,7 @@ async def traces(tx: Tx, sought: Sought) -> list[Trace]:
             account_id=kept.copy.account_id,
             address=named[kept.copy.account_id],
             mailbox=kept.mailbox,
-            how=_how(sought, kept.copy),
+            how=_how(sought, kept.copy, junk_mailboxes),
             arrived_at=kept.arrived_at,
             opened=kept.seen,
             opened_by=tuple(sorted(named[reader] for reader in kept.readers)),
@@ -165,11 +166,11 @@ async def traces(tx: Tx, sought: Sought) -> list[Trace]:
     return sorted(found, key=lambda trace: (trace.address, trace.arrived_at, trace.mailbox))
 
 
-def _how(sought: Sought, copy: Copy) -> How:
+def _how(sought: Sought, copy: Copy, junk_mailboxes: frozenset[MailboxRef]) -> How:
     if copy.ref in sought.sent_mailboxes:
         return How.SENT
-    in_its_place = copy.mailbox_id == INBOX_ID and copy.account_id in sought.recipients
-    return How.RECEIVED if in_its_place else How.COPIED
+    in_its_place = copy.mailbox_id == INBOX_ID or copy.ref in junk_mailboxes
+    return How.RECEIVED if in_its_place and copy.account_id in sought.recipients else How.COPIED
 
 
 async def _addresses(tx: Tx, accounts: Collection[int], known: Iterable[Kept]) -> defaultdict[int, str]:

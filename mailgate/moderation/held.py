@@ -44,6 +44,8 @@ class State(StrEnum):
 
 DELAY: Final = "delay"
 """The reason of what waits for the minutes of its list."""
+JUNK: Final = "junk"
+"""The reason of what a check takes for junk."""
 OPEN: Final = frozenset({State.HELD, State.WAITING})
 DELIVERED: Final = frozenset({State.APPROVED, State.SENT})
 

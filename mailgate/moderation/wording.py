@@ -10,7 +10,7 @@ from typing import Final
 from babel.dates import format_datetime
 
 from mailgate.i18n import Language, translator
-from mailgate.moderation.held import DELAY, HeldMessage, State
+from mailgate.moderation.held import DELAY, JUNK, HeldMessage, State
 from mailgate.moderation.letters import Button, Letter
 from mailgate.moderation.links import Link
 
@@ -53,12 +53,14 @@ class Writer:
     def facts(self, held: HeldMessage) -> list[tuple[str, str]]:
         """What there is to know of a held message."""
         target = f"{held.label} <{held.target}>" if held.label else held.target
+        warning = [(self.say(_("Please note")), self.say(_("This message looks like junk.")))]
         return [
             (self.say(_("From")), held.writer),
             (self.say(_("To")), target),
             (self.say(_("Subject")), held.subject),
             (self.say(_("Mailboxes it would reach")), str(held.reach)),
             (self.say(_("Size")), self.size(held.size)),
+            *(warning if held.reason == JUNK else ()),
         ]
 
     def _facts(self, held: HeldMessage) -> str:

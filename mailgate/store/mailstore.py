@@ -106,6 +106,7 @@ class MailStore:
                     parcel.list_id,
                     parcel.archive_id,
                     parcel.stored,
+                    parcel.junk,
                 )
                 for parcel in parcels
             ]

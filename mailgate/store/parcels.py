@@ -28,6 +28,8 @@ class Parcel:
     """The account that keeps a copy for the list; it is nobody who was sent the message."""
     stored: Stored | None = None
     """Called in the transaction, once the content is stored."""
+    junk: bool = False
+    """Whether the accounts get it in their Junk mailbox, not in INBOX."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,10 @@ class PreparedParcel:
     list_id: int | None = 0
     archive_id: int | None = None
     stored: Stored | None = None
-    """As `Parcel` has these three."""
+    junk: bool = False
+    """As `Parcel` has these four."""
 
     @property
-    def inboxes(self) -> frozenset[int]:
-        """The accounts whose INBOX gets a copy."""
+    def reached(self) -> frozenset[int]:
+        """The accounts that get a copy."""
         return self.account_ids if self.archive_id is None else self.account_ids | {self.archive_id}

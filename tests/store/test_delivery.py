@@ -7,19 +7,24 @@ import tempfile
 import tracemalloc
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, insert, select
 
-from imap.backend import Account, Rendering
+from imap.backend import Account, MailboxStatus, Rendering
 from imap.flags import SEEN
 from imap.message import PartTable
 from mailgate.database import Database, Statement, Tx
-from mailgate.store import AccountNotFound, MailStore, Parcel
-from mailgate.store.schema import body_chunk
+from mailgate.store import AccountNotFound, MailStore, Parcel, hierarchy
+from mailgate.store.schema import acl, body_chunk, shared_account
 from mailgate.store.schema import message as message_table
 from tests.store.messages import INBOX, Hints, message, own, rows, status, whole
 
 CONTENTS = Statement(select(func.count(message_table.c.message_id)))
 CHUNKS = Statement(select(body_chunk.c.chunk, func.length(body_chunk.c.data)).order_by(body_chunk.c.chunk))
+SHARED = Statement(insert(shared_account).values({one.name: bindparam(one.name) for one in shared_account.c}))
+RIGHT = Statement(insert(acl).values({one.name: bindparam(one.name) for one in acl.c}))
+RIGHTS = Statement(
+    select(acl.c.account_id, acl.c.mailbox_id, acl.c.rights).order_by(acl.c.account_id, acl.c.mailbox_id)
+)
 
 
 async def contents(database: Database) -> int:
@@ -173,3 +178,72 @@ async def test_a_large_message_takes_little_memory(store: MailStore, database: D
         assert part == file.read(100_000)
     chunks = await database.read(lambda tx: tx.all(CHUNKS))
     assert [row[0] for row in chunks] == list(range(-(-total // (256 * 1024))))
+
+
+async def junk_of(account: Account) -> MailboxStatus:
+    """The mailbox with that use."""
+    [found] = [one for one in await account.mailboxes() if one.special_use == "\\Junk"]
+    return found
+
+
+async def test_junk_goes_to_the_mailbox_with_that_use(store: MailStore, alice: Account, bob: Account) -> None:
+    """Whatever its name; it is made where somebody deleted it, and a mailbox of that name gets the use."""
+    for account in (alice, bob, store.account(3, "")):
+        await account.delete("Junk")
+    await alice.create("Spam", "\\Junk")
+    await bob.create("Junk")
+    await store.deliver_all(
+        [Parcel(message("spam"), frozenset(range(1, 6)), junk=True), Parcel(message("notice"), frozenset({1}))],
+        internal_date=1_700_000_000,
+    )
+    for account_id, name in enumerate(["Spam", "Junk", "Junk", "Junk", "Junk"], 1):
+        account = store.account(account_id, "")
+        junk = await junk_of(account)
+        assert (junk.name, junk.messages, junk.unseen, junk.recent) == (name, 1, 1, 1)
+        assert rows(await account.snapshot(junk.ref)) == [(1, 0, 2)]
+        assert (await status(account, "INBOX")).messages == (1 if account_id == 1 else 0)
+        assert name in await account.subscriptions()
+    [entry] = await alice.entries((await junk_of(alice)).ref, [1])
+    assert (entry.internal_date, entry.size) == (1_700_000_000, len(message("spam")))
+
+
+async def test_junk_of_a_shared_mailbox_is_found_by_its_readers(store: MailStore, database: Database) -> None:
+    async def share(tx: Tx) -> None:
+        await tx.run(SHARED, account_id=9, name="bureau@example.org", kind="", target_id=0)
+        await tx.run(RIGHT, account_id=9, mailbox_id=1, grantee="person", grantee_id=1, negative=0, rights="lrs")
+        await tx.run(RIGHT, account_id=8, mailbox_id=1, grantee="person", grantee_id=1, negative=0, rights="lrs")
+
+    await database.write(share)
+    for account_id in (8, 9):
+        await store.account(account_id, "").delete("Junk")
+    await store.deliver_all([Parcel(message(), frozenset({8, 9}), junk=True)])
+    given = await database.read(lambda tx: tx.all(RIGHTS))
+    junk = await junk_of(store.account(9, ""))
+    assert [tuple(row) for row in given] == [(8, 1, "lrs"), (9, 1, "lrs"), (9, junk.ref.mailbox_id, "lrs")]
+
+
+async def test_junk_that_has_no_mailbox_to_go_to_goes_to_inbox(
+    store: MailStore, alice: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await alice.delete("Junk")
+    monkeypatch.setattr(hierarchy, "MAX_MAILBOXES", 5)
+    await store.deliver_all([Parcel(message(), frozenset({1, 2}), junk=True)])
+    assert (await status(alice, "INBOX")).messages == 1
+    assert (await status(store.account(2, ""), "INBOX")).messages == 0
+    with pytest.raises(AccountNotFound) as refused:
+        await store.deliver_all([Parcel(message(), frozenset({2, 999}), junk=True)])
+    assert refused.value.account_ids == {999}
+
+
+async def test_junk_and_the_mailbox_deleted_at_once(store: MailStore, alice: Account) -> None:
+    """Every copy is somewhere, or went with the mailbox it was in."""
+    for number in range(10):
+        await asyncio.gather(
+            store.deliver_all([Parcel(message(f"spam {number}"), frozenset({1, 2, 3}), junk=True)]),
+            alice.delete("Junk"),
+        )
+        left = [one.messages for one in await alice.mailboxes() if one.special_use == "\\Junk"]
+        assert left in ([], [1])
+        if not left:
+            await alice.create("Junk", "\\Junk")
+    assert (await junk_of(store.account(2, ""))).messages == 10
