@@ -16,6 +16,8 @@ RECALL: Final = ("recall", "rappel")
 """Where one takes one's own message back."""
 BOUNCES: Final = "bounces"
 """Where what the gateway sends outside for people comes back, with a token behind a plus."""
+STOP: Final = "stop+"
+"""Before a token: where who has copies outside ends that."""
 LEAVE: Final = "leave+"
 """Before the address of a list: where its members leave it."""
 HELP: Final = "help+"
@@ -28,7 +30,7 @@ SILENT: Final = frozenset({"mailer-daemon", "noreply", "no-reply"})
 """Names in which programs write and nobody reads."""
 
 ACTING: Final = frozenset({MODERATION, *RECALL, BOUNCES})
-PREFIXES: Final = (LEAVE, HELP, MANAGE, f"{MODERATION}+", f"{BOUNCES}+")
+PREFIXES: Final = (LEAVE, HELP, MANAGE, STOP, f"{MODERATION}+", f"{BOUNCES}+")
 NAMES: Final = ACTING | ROLES | SILENT
 
 

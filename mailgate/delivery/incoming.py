@@ -26,9 +26,10 @@ from mailgate.delivery import recipients
 from mailgate.delivery.admission import Admission
 from mailgate.delivery.brakes import FRESH
 from mailgate.delivery.copies import Copies
+from mailgate.delivery.ending import Ending, Endings
 from mailgate.delivery.notices import Notices
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
-from mailgate.delivery.returns import Returned, Returns
+from mailgate.delivery.returns import Returned, Returns, ServiceRecipient
 from mailgate.delivery.sorting import SortedOut, sorted_out
 from mailgate.filtering.audience import Audience
 from mailgate.filtering.chain import Chain, Outcome
@@ -80,6 +81,7 @@ class Incoming:
         self._holding = Holding(database, service, language=language, expiry=settings.moderation.expiry)
         self._notices = Notices(database, settings)
         self._returns = Returns(database, store, settings, self._admission)
+        self._endings = Endings(database, store, settings, self._admission)
         self._checks = checks
         self._trusted = settings.mx.networks()
 
@@ -93,10 +95,11 @@ class Incoming:
         address = recipient.address if "@" in recipient.address else f"{recipient.address}@{self._directory.domain}"
         if not self._directory.holds(address):
             raise self._admission.refusal(550, "5.7.1", _("Only messages for addresses of the school are taken here."))
-        if self._returns.is_for(address):
-            recipient.resolved = await self._returns.rcpt_to(envelope, address)
+        for service in (self._returns, self._endings):
+            if service.is_for(address):
+                recipient.resolved = await service.rcpt_to(envelope, address)
         self._returns.check_alone(envelope, recipient)
-        if isinstance(recipient.resolved, Returned):
+        if isinstance(recipient.resolved, ServiceRecipient):
             return
         found = await self._resolved(address)
         recipient.resolved = found
@@ -150,8 +153,11 @@ class Incoming:
 
     async def deliver(self, envelope: Transaction, content: IO[bytes]) -> str:
         """Store the message once and one row for each person it reaches; committed when this returns."""
-        if isinstance(returned := envelope.recipients[0].resolved, Returned):
-            return await self._returns.deliver(returned, content)
+        match envelope.recipients[0].resolved:
+            case Returned() as returned:
+                return await self._returns.deliver(returned, content)
+            case Ending() as ending:
+                return await self._endings.deliver(ending)
         identity = secrets.token_hex(8)
         now = datetime.datetime.now(datetime.UTC)
         trace = received(envelope, hostname=self._hostname, identity=identity, when=now, disclose=True)

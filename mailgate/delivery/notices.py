@@ -3,18 +3,13 @@
 The school and the person must both want it (``outside`` of `mailgate school set`, `mailgate person outside`). It is put
 into the queue in the transaction that delivers, so for a message that waits for approval not before that. A word says
 who wrote, never what, once an hour at the most. A copy is the content that people inside have: what is different
-outside is worked out while it is sent (`mailgate.queue.leaving`).
+outside, and how to have no more of it, is worked out while it is sent (`mailgate.queue.leaving`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, make_msgid
 from io import BytesIO
 from typing import Final
 
@@ -28,6 +23,7 @@ from mailgate.delivery.posting import has_passed, is_automatic_reply
 from mailgate.i18n import translator
 from mailgate.queue.enqueue import Outgoing, OutsideRecipient, enqueue
 from mailgate.queue.leaving import outward_of
+from mailgate.queue.letters import write
 from mailgate.queue.outbound import schedule_of
 from mailgate.queue.schedule import Priority, priority_of
 from mailgate.store import Dispatch, Parcel
@@ -127,21 +123,13 @@ class Notices:
         )  # fmt: skip
 
     def _letter(self, name: str) -> bytes:
-        translate = translator(self.settings.gateway.language)
-        message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
-        sender = f"postmaster@{self.settings.directory.domain}"
-        message["From"] = Address(translate(_("The school’s mail")), addr_spec=sender)
-        message["To"] = "undisclosed-recipients:;"
-        message["Subject"] = translate(_("You have a message in the school’s mail"))
-        message["Date"] = format_datetime(datetime.now(UTC))
-        message["Message-ID"] = make_msgid(domain=self.settings.gateway.hostname)
-        message["Auto-Submitted"] = "auto-generated"
+        language = self.settings.gateway.language
+        translate = translator(language)
         words = [
             translate(_("You have a message from {name} in the school’s mail.")).format(name=name),
             translate(_("Please read it there. For an hour, no further word follows.")),
         ]
-        message.set_content("\n\n".join(words) + "\n", charset="utf-8")
-        return message.as_bytes()
+        return write(self.settings, language, _("You have a message in the school’s mail"), "\n\n".join(words))
 
 
 def _is_told_of(parcel: Parcel) -> bool:

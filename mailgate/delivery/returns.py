@@ -41,7 +41,12 @@ _SENT_TO: Final = Statement(
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class ServiceRecipient:
+    """A recipient that is the gateway itself: what is sent to it goes to nobody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned(ServiceRecipient):
     """Whose copy of which message of the queue a report is about."""
 
     person_id: int
@@ -72,10 +77,11 @@ class Returns:
         return Returned(*named)
 
     def check_alone(self, envelope: Transaction, recipient: Recipient) -> None:
-        """A report goes to nobody else; another recipient is asked for in a transaction of its own (RFC 5321 section
-        4.5.3.1.10). Raises SmtpError.
+        """What the gateway itself takes goes to nobody else; another recipient is asked for in a transaction of its own
+        (RFC 5321 section 4.5.3.1.10). Raises SmtpError.
         """
-        if envelope.recipients and any(isinstance(one.resolved, Returned) for one in (recipient, *envelope.recipients)):
+        both = (recipient, *envelope.recipients)
+        if envelope.recipients and any(isinstance(one.resolved, ServiceRecipient) for one in both):
             raise self._admission.refusal(452, "4.5.3", _("Too many recipients. Please send to the others apart."))
 
     async def deliver(self, returned: Returned, content: IO[bytes]) -> str:

@@ -1,6 +1,7 @@
-"""What changes of a message when it leaves as somebody's copy: its header and its reverse path, never its body.
+"""What changes of a message when it leaves as somebody's copy: its header, its reverse path, and words below it on how
+to have no more of them (`mailgate.queue.endings`).
 
-Only fields on top are touched, so that signed parts stay as they were signed. The content is the one of the people
+Signed parts stay as they were signed. The content is the one of the people
 inside: what is changed is worked out while it is sent. No Resent- fields are added: they are for people who send a
 message on by hand (RFC 5322 section 3.6.6).
 """
@@ -21,7 +22,9 @@ from mailgate.database import Database
 from mailgate.delivery.posting import shown
 from mailgate.i18n import translator
 from mailgate.moderation.tokens import load_key
+from mailgate.queue.endings import with_words, words
 from mailgate.queue.reverse_paths import named_in, reverse_path
+from mailgate.queue.stop_addresses import Claim, is_genuine, stop_address
 from smtp.addresses import parse_addresses
 from smtp.message import fields
 
@@ -47,8 +50,8 @@ class Outward:
         """What X-Loop says of a message that left as a copy: one that comes back with it is not sent out again."""
         return f"{BOUNCES}@{self.domain}"
 
-    def header(self, header: bytes) -> bytes:
-        """The header block (with its empty line) of a copy that leaves.
+    def header(self, header: bytes, stop: str = "") -> bytes:
+        """The header block (with its empty line) of a copy that leaves; `stop` is where its owner ends that.
 
         From stays where it is of this installation; otherwise no server outside could tell such a message from a forged
         one (RFC 7489), and it says ``Name via List``, with the author in Reply-To.
@@ -58,6 +61,8 @@ class Outward:
         author = next((value for name, value, _ in kept if name == b"from"), b"")
         ours = not author.strip() or all(map(self.holds, _addresses(author)))
         lines = [b"X-Loop: %s\r\n" % self.mark.encode()]
+        if stop:
+            lines.append(b"List-Unsubscribe: <mailto:%s?subject=stop>\r\n" % stop.encode())
         if not ours:
             lines.append(self._via(author, self._list(kept)))
             if all(name != b"reply-to" for name, _, _ in kept):
@@ -89,11 +94,27 @@ class Leaving:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._key: bytes | None = None
+        self._receives = bool(settings.mx.listen)
         self.outward = outward_of(settings)
 
     async def reverse_path(self, person_id: int, queue_id: int) -> str:
         """Where reports about this person's copy of a message of the queue come back."""
         return reverse_path(await self._load_key(), self.outward.domain, person_id, queue_id)
+
+    async def stop_address(self, person_id: int, outside: str) -> str:
+        """Where this person ends what goes to an address outside; empty where nothing comes in from there."""
+        if not self._receives:
+            return ""
+        return stop_address(await self._load_key(), self.outward.domain, person_id, outside)
+
+    async def is_stop_address(self, claim: Claim, outside: str) -> bool:
+        """Whether it was made here for this address outside."""
+        return is_genuine(await self._load_key(), claim, outside)
+
+    async def form(self, header: bytes, person_id: int, outside: str, *, eightbit: bool) -> tuple[bytes, bytes]:
+        """A message on its way to an address that a person chose: its header block, and what follows its body."""
+        stop = await self.stop_address(person_id, outside)
+        return with_words(self.outward.header(header, stop), words(stop), eightbit=eightbit)
 
     async def named(self, address: str) -> tuple[int, int] | None:
         """The person and the message of the queue that a reverse path names; None for a forged one."""

@@ -39,11 +39,12 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How a message leaves: what is sent in place of its first octets."""
+    """How a message leaves: what is sent in place of its first octets, and what behind its last ones."""
 
     mail: Mail
     beginning: bytes = b""
     replaced: int = 0
+    ending: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +110,14 @@ class Sending:
         required = entry.tls is TlsDemand.REQUIRED
         ret = "HDRS" if required else entry.ret
         mail = Mail(entry.mail_from, entry.size, entry.eightbit, entry.utf8, ret, entry.envelope_id, required)
-        [person_id] = {one.person_id for one in claim.recipients} if entry.verp else {None}
+        [(person_id, to)] = {(one.person_id, one.address) for one in claim.recipients} if entry.verp else {(None, "")}
         if person_id is None:
             return _Form(mail)
         header = await self.database.read(partial(read_header, content_id=entry.content_id))
-        beginning = self.leaving.outward.header(header)
+        beginning, ending = await self.leaving.form(header, person_id, to, eightbit=entry.eightbit)
         reverse_path = await self.leaving.reverse_path(person_id, entry.queue_id)
-        size = entry.size - len(header) + len(beginning)
-        return _Form(replace(mail, mail_from=reverse_path, size=size), beginning, len(header))
+        size = entry.size - len(header) + len(beginning) + len(ending)
+        return _Form(replace(mail, mail_from=reverse_path, size=size), beginning, len(header), ending)
 
     async def _content(self, entry: Entry, form: _Form) -> AsyncIterator[bytes]:
         """The message as it leaves, in pieces. Raises MessageGone."""
@@ -126,6 +127,8 @@ class Sending:
             read = partial(read_block, content_id=entry.content_id, start=start, stop=min(start + CHUNK, entry.size))
             block = await self.database.read(read)
             yield block if start else without_return_path(block)
+        if form.ending:
+            yield form.ending
 
     async def _settle(
         self, claim: Claim, domain: str, answers: list[Answer], results: list[Result], now: int

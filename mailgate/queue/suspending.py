@@ -8,11 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, make_msgid
 from typing import Final
 
 from sqlalchemy import BigInteger, Text, delete, func, select, update
@@ -24,6 +19,7 @@ from mailgate.database.statement import insert, member, rows
 from mailgate.delivery import recipients
 from mailgate.i18n import Language, translator
 from mailgate.policy.schools import language_of_person
+from mailgate.queue.letters import write
 from mailgate.queue.wishes import outside_failure, outside_wish
 from mailgate.store import Parcel
 from mailgate.store.schema import number
@@ -110,8 +106,7 @@ class Suspensions:
         self._database = database
         self._most = settings.queue.suspend_after
         self._days = settings.queue.suspend_days
-        self._domain = settings.directory.domain
-        self._hostname = settings.gateway.hostname
+        self._settings = settings
         self._language = settings.gateway.language
 
     async def count(self, queue_id: int, failures: Sequence[Failure], now: int) -> Counted:
@@ -125,7 +120,7 @@ class Suspensions:
             counted = await tx.all(_COUNT, failed=failed, since=since, of=queue_id)
             full = [row[0] for row in counted if row[1] + 1 >= self._most]
             reached = (await recipients.reached(tx, full, []))[0]
-            return full, {one: await self._owner(tx, one) for one in sorted(reached)}
+            return full, {one: await owner_of(tx, one, self._language) for one in sorted(reached)}
 
         suspended, owners = await self._database.read(work)
         to = {one.person_id: one.address for one in failures}
@@ -139,29 +134,21 @@ class Suspensions:
         """The daily upkeep: what came back too long ago to count."""
         await self._database.write(lambda tx: tx.run(_FORGET, before=now - self._days * _DAY))
 
-    async def _owner(self, tx: Tx, person_id: int) -> tuple[str, Language]:
-        """Address and language."""
-        row = await tx.one(_ADDRESS, person=person_id)
-        language = await language_of_person(tx, person_id) or self._language
-        return "" if row is None else row[0], language
-
     def _letter(self, to: str, language: Language, outside: str) -> bytes:
         translate = translator(language)
-        made = EmailMessage(policy=SMTP)
-        made["From"] = Address(translate(_("The school’s mail")), "postmaster", self._domain)
-        made["To"] = to or "undisclosed-recipients:;"
-        made["Subject"] = translate(_("Nothing more is sent to your address outside"))
-        made["Date"] = format_datetime(datetime.now(UTC))
-        made["Message-ID"] = make_msgid(domain=self._hostname)
-        made["Auto-Submitted"] = "auto-generated"
         words = [
             translate(_("What you asked to have sent to {address} came back {count} times within {days} days.")),
             translate(_("Nothing more is sent there for now. All your messages are in your mailbox here.")),
             translate(_("Once that address takes mail again, or you have another one, please tell the school.")),
         ]
         text = "\n\n".join(words).format(address=outside, count=self._most, days=self._days)
-        made.set_content(text + "\n", charset="utf-8")
-        return made.as_bytes()
+        return write(self._settings, language, _("Nothing more is sent to your address outside"), text, to)
+
+
+async def owner_of(tx: Tx, person_id: int, otherwise: Language) -> tuple[str, Language]:
+    """A person's address and language."""
+    row = await tx.one(_ADDRESS, person=person_id)
+    return "" if row is None else row[0], await language_of_person(tx, person_id) or otherwise
 
 
 def _(text: str) -> str:

@@ -99,6 +99,8 @@ class Desk:
     def __post_init__(self) -> None:
         self.bounces = Bounces(self.database, Reporter("postmaster@ent.example.org", "gate.example.org"), "fr")
         self.suspensions = Suspensions(self.database, SETTINGS)
+        self.settings = SETTINGS
+        """How copies leave."""
 
     async def put(self, *to: str | OutsideRecipient, content: bytes = MESSAGE, **changes: object) -> None:
         """Queue a message from alice."""
@@ -121,7 +123,7 @@ class Desk:
 
     def making(self, route: Route) -> Callable[[str], Sending]:
         return lambda owner: Sending(
-            self.database, self.store, route, self.schedule, self.bounces, Leaving(self.database, SETTINGS),
+            self.database, self.store, route, self.schedule, self.bounces, Leaving(self.database, self.settings),
             self.suspensions, owner, lambda: self.now,
         )  # fmt: skip
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from email import message_from_bytes
+from email.message import Message
+from email.policy import default
 from functools import partial
 
 import pytest
 from sqlalchemy import Connection, func, select
 
+from mailgate.config import Mx, Settings
 from mailgate.database import Statement
 from mailgate.delivery.notices import Notices
 from mailgate.moderation.tokens import load_key
@@ -18,6 +22,7 @@ from mailgate.queue.listing import QueueError
 from mailgate.queue.reverse_paths import reverse_path
 from mailgate.queue.schedule import Priority
 from mailgate.queue.schema import queued_message, queued_recipient
+from mailgate.queue.stop_addresses import stop_address
 from mailgate.queue.wishes import Mode, WishView, change_mode, choose
 from mailgate.store import Dispatch, Parcel
 from mailgate.store.collector import collect
@@ -105,6 +110,30 @@ async def test_each_has_a_copy_from_a_reverse_path_of_its_own(family: Desk, queu
     assert await number(family, _QUEUED) == 1, "one message, all recipients"
     assert await number(family, _MESSAGES) == 1, "one content"
     assert await family.inbox(2) == [POSTED]
+
+
+async def test_a_copy_says_where_its_owner_ends_that(family: Desk, queue_url: str) -> None:
+    family.settings = Settings(queue=SETTINGS.queue, mx=Mx(listen=("127.0.0.1:0",)))
+    plain = b'From: "Alice" <alice@ent.example.org>\r\nSubject: Voyage\r\nContent-Type: text/html\r\n\r\n<p>Bonjour\r\n'
+    await batch(queue_url, allow("copy"), wish(1), wish(2, Mode.NOTIFICATION))
+    async with Sink() as sink:
+        await family.worker(family.smarthost(sink.port))
+        await deliver(family, 1, 2, content=plain)
+        taken = sorted(await sink.wait(2), key=lambda one: one.rcpt[0])
+        key = await load_key(family.database)
+        for number_, one in enumerate(taken, 1):
+            address = stop_address(key, "ent.example.org", number_, f"home{number_}@example.net")
+            letter = message_from_bytes(one.data, policy=default)
+            assert letter["List-Unsubscribe"] == f"<mailto:{address}?subject=stop>"
+            texts = [part.get_content() for part in letter.walk() if not part.is_multipart()]
+            assert address in texts[-1]
+            assert f"SIZE={len(one.data)}" in one.mail.split()
+            assert not letter.defects
+    assert [letter.get_content_type() for letter in letters_of(taken)] == ["multipart/mixed", "text/plain"]
+
+
+def letters_of(taken: list[Taken]) -> list[Message]:
+    return [message_from_bytes(one.data) for one in taken]
 
 
 async def test_a_wish_for_a_copy_gives_a_word_where_not_every_school_lets_copies_out(

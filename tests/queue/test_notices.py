@@ -48,6 +48,8 @@ async def test_a_word_an_hour_and_not_what_was_written(family: Desk, queue_url: 
         assert letter["To"] == "undisclosed-recipients:;"
         assert letter["Auto-Submitted"] == "auto-generated"
         assert "un message de alice@ent.example.org" in letter.get_content()
+        assert "dites-le à l’établissement." in letter.get_content(), "nothing comes in: nothing can be sent back"
+        assert "tell the school." in letter.get_content()
         assert "Voyage" not in taken.data.decode()
         assert "Bonjour" not in letter.get_content()
         await deliver(family, 2)
