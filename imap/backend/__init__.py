@@ -9,7 +9,7 @@ from imap.backend.account import Account
 from imap.backend.acl import AclChange, AclEntry, Grantable
 from imap.backend.annotations import SERVER, AnnotationChange, AnnotationChanges
 from imap.backend.changes import EVERYTHING, Change, Changes, Hint, Known, Snapshot, Vanished
-from imap.backend.mailboxes import HIERARCHY_DELIMITER, OTHER_USERS, SHARED, MailboxRef, MailboxStatus, Quota
+from imap.backend.mailboxes import HIERARCHY_DELIMITER, OTHER_USERS, SHARED, Located, MailboxRef, MailboxStatus, Quota
 from imap.backend.marking import FlagAction, Marking, Stored
 from imap.backend.messages import Appended, Copied, Entry, NewMessage, Rendered, Rendering, Replaced
 from imap.backend.sign_in import Backend, Peer, SaslExchange
@@ -36,6 +36,7 @@ __all__ = [
     "Grantable",
     "Hint",
     "Known",
+    "Located",
     "MailboxRef",
     "MailboxStatus",
     "Marking",

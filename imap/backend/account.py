@@ -8,7 +8,7 @@ from typing import Protocol
 from imap.backend.acl import AclChange, AclEntry, Grantable
 from imap.backend.annotations import AnnotationChanges
 from imap.backend.changes import Changes, Hint, Known, Snapshot, Vanished
-from imap.backend.mailboxes import MailboxRef, MailboxStatus, Quota
+from imap.backend.mailboxes import Located, MailboxRef, MailboxStatus, Quota
 from imap.backend.marking import FlagAction, Marking, Stored
 from imap.backend.messages import Appended, Copied, Entry, NewMessage, Rendered, Rendering, Replaced
 from imap.backend.texts import TextHits, TextKey
@@ -17,7 +17,8 @@ from imap.rights import Rights
 
 class Account(Protocol):
     """A signed-in person's mailboxes, and those that others share. Every write survives the death of the process once
-    it returns, and the loss of power too, but for `store` and `mark`: flags may be some seconds behind then.
+    it returns, and the loss of power too, but for `store`, `mark` and `claim_recent`: these may be some seconds behind
+    then.
 
     What the person has no right to do raises NotPermitted, or MailboxNotFound where not even the mailbox's existence
     may be known (RFC 4314 sections 4 and 6). Others' mailboxes stand below `OTHER_USERS` and `SHARED`.
@@ -33,6 +34,10 @@ class Account(Protocol):
 
     async def mailbox(self, name: str) -> MailboxStatus:
         """One mailbox that may be read. Raises MailboxNotFound, NotPermitted."""
+        ...
+
+    async def locate(self, name: str) -> Located:
+        """Where a mailbox that may be read is, to select it. Raises MailboxNotFound, NotPermitted."""
         ...
 
     async def my_rights(self, name: str) -> Rights:
@@ -94,7 +99,10 @@ class Account(Protocol):
         ...
 
     async def claim_recent(self, mailbox: MailboxRef, uidnext: int) -> int:
-        """Take ``\\Recent`` of all UIDs below `uidnext` for this session; give the first UID that is its own."""
+        """Take ``\\Recent`` of all UIDs below `uidnext` for this session; give the first UID that is its own.
+
+        This need not survive the loss of power: messages are recent once more then.
+        """
         ...
 
     async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:

@@ -22,6 +22,15 @@ class MailboxRef(NamedTuple):
     mailbox_id: int
 
 
+class Located(NamedTuple):
+    """The mailbox that a name leads to, and how far it has come: the same of both means that nothing happened there."""
+
+    ref: MailboxRef
+    modseq: int
+    stamp: int
+    """Of the last change of flags, as in `imap.backend.Known`."""
+
+
 @dataclass(slots=True)
 class MailboxStatus:
     """A mailbox and its counters, as LIST and STATUS show them.

@@ -114,7 +114,7 @@ async def _fetch_spans(session: Session, plan: Plan, spans: Sequence[range], cha
 
 async def _put_vanished(session: Session, view: View, command: Fetch) -> None:
     since = command.changed_since or 0
-    vanished = await session.account.vanished(view.mailbox.ref, since)
+    vanished = await view.mailbox.vanished(since)
     gone = vanished_since(view, vanished, command.messages)
     if gone:
         session.put(b"* VANISHED (EARLIER) %b\r\n" % gone)

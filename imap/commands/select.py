@@ -115,13 +115,13 @@ async def _resynchronize(session: Session, view: View, known: QResyncParam) -> N
     if known.modseq >= view.mailbox.highestmodseq:
         return
     uids = known.known_uids or SequenceSet(((1, max(view.mailbox.uidnext - 1, 1)),))
-    vanished = await session.account.vanished(view.mailbox.ref, known.modseq)
+    vanished = await view.mailbox.vanished(known.modseq)
     above = matched_uid(view, *known.seq_match) if known.seq_match is not None else 0
     gone = vanished_since(view, vanished, uids, above=above)
     if gone:
         session.put(b"* VANISHED (EARLIER) %b\r\n" % gone)
     style = session.style(uid=True)
-    for span in chunks(view.positions(uids, uid=True), _CHUNK):
+    for span in chunks(view.changed_positions(uids, known.modseq), _CHUNK):
         changed = view.columns(span).since(known.modseq)
         session.put(b"".join(flags_lines(style, changed, view.flag_column(changed))))
         await session.spill()

@@ -12,11 +12,12 @@ from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from imap.backend import Account, Change, Changes, Entry, Known, MailboxRef, Snapshot, Stored
+from imap.backend import Account, Change, Changes, Entry, Known, MailboxRef, Snapshot, Stored, Vanished
 from imap.errors import MailboxNotFound, NotPermitted, ServiceUnavailable
 from imap.rights import Rights
 from imap.selected.entries import EntryColumns
 from imap.selected.flag_text import FlagTexts
+from imap.selected.journal import Journal
 
 if TYPE_CHECKING:
     from imap.selected.view import View
@@ -62,6 +63,8 @@ class SharedMailbox:
         self._entries: EntryColumns | None = None
         self._wanted = 0
         self._sent_days: array[int] | None = None
+        self._journal: Journal | None = None
+        """From the first change on that happened while it was in memory."""
         self._recent_kept = 1
         self._asked = 0
         self._answered = 0
@@ -105,8 +108,8 @@ class SharedMailbox:
         """The memory that it takes, about."""
         columns: tuple[array[int], ...] = (self.uids, self.flags, self.modseqs)
         columns += () if self._sent_days is None else (self._sent_days,)
-        entries = self._entries.octets if self._entries is not None else 0
-        return 4096 + entries + sum(column.itemsize * len(column) for column in columns)
+        others = sum(part.octets for part in (self._entries, self._journal) if part is not None)
+        return 4096 + others + sum(column.itemsize * len(column) for column in columns)
 
     # What does not change
 
@@ -257,6 +260,7 @@ class SharedMailbox:
                 stamp=snapshot.stamp,
             )
         )
+        self._journal = None
 
     async def settle(
         self,
@@ -310,14 +314,31 @@ class SharedMailbox:
         self.uidnext = max(self.uidnext, changes.uidnext)
         self.highestmodseq = max(before, changes.highestmodseq)
         self.stamp = max(self.stamp, changes.stamp)
+        if self.highestmodseq > before:
+            self._note(before, [change.uid for change in changes.changed], changes.vanished)
         for view in tuple(self.views):
             view.note(changed, vanished, before)
 
     def advance(self, modseq: int, stamp: int, changed: Sequence[int], origin: View) -> None:
         """The columns show what ``origin`` did up to ``modseq``: tell the other views of these UIDs."""
         before, self.highestmodseq, self.stamp = self.highestmodseq, modseq, stamp
+        self._note(before, changed, ())
         for view in tuple(self.views):
             view.note(changed, (), before, known=view is origin)
+
+    def _note(self, before: int, changed: Sequence[int], gone: Sequence[int]) -> None:
+        if self._journal is None:
+            self._journal = Journal(before)
+        self._journal.note(before, self.highestmodseq, changed, gone)
+
+    def changed_since(self, modseq: int) -> set[int] | None:
+        """The UIDs among which are all messages that changed or came after `modseq`; None when any may have."""
+        return None if self._journal is None else self._journal.changed(modseq)
+
+    async def vanished(self, since: int) -> Vanished:
+        """What was expunged after modification sequence `since`, however long ago. Raises MailboxNotFound."""
+        gone = None if self._journal is None else self._journal.expunged(since)
+        return await self.account.vanished(self.ref, since) if gone is None else Vanished(gone, complete=True)
 
     def _learn_keywords(self, keywords: tuple[str, ...]) -> None:
         """The table only grows: a shorter one is older."""

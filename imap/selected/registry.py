@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
-from imap.backend import Account, Hint, MailboxRef
+from imap.backend import Account, Hint, Located, MailboxRef
 from imap.errors import ImapError, MailboxNotFound
 from imap.selected.mailbox import SharedMailbox
 from imap.selected.view import View
@@ -55,20 +55,18 @@ class Registry:
         watch.looks += 1
         heard = watch.heard
         try:
-            status = await account.mailbox(name)
+            located = await account.locate(name)
             # what happens after this look is heard of from before it: of one's own mailboxes alone
-            quiet = status.ref.account_id == own and watch.heard == heard
-            return await self.open(
-                account, status.ref, readonly=readonly, reached=status.highestmodseq if quiet else None
-            )
+            quiet = located.ref.account_id == own and watch.heard == heard
+            return await self.open(account, located.ref, readonly=readonly, reached=located if quiet else None)
         finally:
             watch.looks -= 1
             self._end_if_unused(watch, own, own)
 
-    async def open(self, account: Account, ref: MailboxRef, *, readonly: bool, reached: int | None = None) -> View:
+    async def open(self, account: Account, ref: MailboxRef, *, readonly: bool, reached: Located | None = None) -> View:
         """Select: a view of the newest state; end it with `close`. Raises MailboxNotFound.
 
-        The newest state has the modification sequence `reached`, if that is known, and no hint came since.
+        The newest state is the one that was `reached`, if that is known, and no hint came since.
         """
         owner, mailbox_id = ref
         watch = self._watch(account, owner)
@@ -82,7 +80,7 @@ class Registry:
         try:
             if not mailbox.uidvalidity:
                 await mailbox.load()
-            elif reached is None or mailbox.highestmodseq < reached:
+            elif reached is None or (mailbox.highestmodseq, mailbox.stamp) != reached[1:]:
                 await mailbox.refresh()
         except BaseException:
             self._leave(mailbox)

@@ -52,6 +52,8 @@ class Columns(NamedTuple):
 
 _SOME: Final = 8_192
 """Messages whose flags are looked at in one go."""
+_FEW: Final = 64
+"""The same for the first of them."""
 _NO_UIDS: Final[set[int]] = set()
 """An empty set of their own would cost all sessions 216 octets each; nothing is ever added to this one."""
 
@@ -189,6 +191,15 @@ class View:
             return _merged(found, filter((-1).__lt__, map(self.position, self.saved)))
         return found
 
+    def changed_positions(self, uids: SequenceSet, since: int) -> list[range]:
+        """Where those of a set of UIDs without ``*`` stand that may have changed after a modification sequence."""
+        changed = self.mailbox.changed_since(since)
+        if changed is None:
+            return self.positions(uids, uid=True)
+        ordered = sorted(changed)
+        wanted = (uid for span in uids.uid_positions(ordered) for uid in ordered[span.start : span.stop])
+        return _merged((), filter((-1).__lt__, map(self.position, wanted)))
+
     def uids_of(self, positions: Sequence[range]) -> array[int]:
         """The UIDs at these positions."""
         uids = array("I")
@@ -231,10 +242,12 @@ class View:
 
     def first_unseen(self) -> int:
         """The number of the first message without ``\\Seen``, 0 when all have it; while the view is in step."""
-        for start in range(0, self.count, _SOME):
-            found = marks(self.mailbox.flags[start : min(start + _SOME, self.count)], SEEN, there=False).find(1)
+        start, some = 0, _FEW
+        while start < self.count:
+            found = marks(self.mailbox.flags[start : min(start + some, self.count)], SEEN, there=False).find(1)
             if found >= 0:
                 return start + found + 1
+            start, some = start + some, _SOME
         return 0
 
     def add_recent(self, uids: range) -> None:

@@ -23,6 +23,7 @@ from imap.backend import (
     Grantable,
     Hint,
     Known,
+    Located,
     MailboxRef,
     MailboxStatus,
     Marking,
@@ -127,6 +128,17 @@ class StoreAccount:
 
         return await self._read(own if namespaces.parse(name) is None else work)
 
+    async def locate(self, name: str) -> Located:
+        """Where a mailbox is. Raises MailboxNotFound, NotPermitted."""
+
+        async def work(tx: Tx) -> Located:
+            return await sharing.located_at(tx, self.account_id, name, Rights.READ)
+
+        async def own(tx: Tx) -> Located:  # apart, since it is one statement
+            return await work(tx)
+
+        return await self._read(own if namespaces.parse(name) is None else work)
+
     async def my_rights(self, name: str) -> Rights:
         """What the person may do. Raises MailboxNotFound."""
         return await self._read(lambda tx: acls.my_rights(tx, self.account_id, name))
@@ -186,7 +198,10 @@ class StoreAccount:
             access = await require(tx, self.account_id, mailbox, Rights.READ)
             return await snapshots.snapshot(tx, access, mailbox)
 
-        return await self._read(work)
+        async def own(tx: Tx) -> Snapshot:  # apart, since it is one statement
+            return await work(tx)
+
+        return await self._read(own if mailbox.account_id == self.account_id else work)
 
     async def changes(self, mailbox: MailboxRef, known: Known) -> Changes:
         """What happened since. Raises MailboxNotFound."""
@@ -219,7 +234,9 @@ class StoreAccount:
             await require(tx, self.account_id, mailbox, Rights.READ)
             return await snapshots.claim_recent(tx, *mailbox, uidnext)
 
-        return await self._write(work)
+        if mailbox.account_id == self.account_id:
+            return await self._write_alone(work)
+        return await self._write(work, durable=False)
 
     async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
         """The entries of these UIDs."""

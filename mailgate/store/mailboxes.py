@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, case, delete, func, select
 
-from imap.backend import MailboxRef, MailboxStatus, Quota
+from imap.backend import Located, MailboxRef, MailboxStatus, Quota
 from imap.errors import CommandRefused, MailboxNotFound, OverQuota
 from mailgate.database import Row, Statement, Tx
 from mailgate.database.statement import insert, member
@@ -48,6 +48,12 @@ COLUMNS: Final = (
 """What `status_of` takes."""
 _STATUS = select(*COLUMNS).where(mailbox.c.account_id == bindparam("account_id"))
 _ONE: Final = Statement(_STATUS.where(mailbox.c.name == bindparam("name")))
+_LOCATED: Final = Statement(
+    select(mailbox.c.mailbox_id, mailbox.c.highestmodseq, mailbox.c.stamp).where(
+        mailbox.c.account_id == bindparam("account_id"), mailbox.c.name == bindparam("name")
+    )
+)
+"""As little as can be: every SELECT waits for it."""
 _OF_MANY: Final = Statement(
     select(*COLUMNS).where(member(mailbox.c.account_id, "owners"), member(mailbox.c.mailbox_id, "ids"))
 )
@@ -79,6 +85,14 @@ async def mailbox_status(tx: Tx, account_id: int, name: str) -> MailboxStatus:
     if row is None:
         raise MailboxNotFound("No such mailbox")
     return status_of(row)
+
+
+async def located(tx: Tx, account_id: int, name: str) -> Located:
+    """Where a mailbox is and how far it has come. Raises MailboxNotFound."""
+    row = await tx.one(_LOCATED, account_id=account_id, name=name)
+    if row is None:
+        raise MailboxNotFound("No such mailbox")
+    return Located(MailboxRef(account_id, row[0]), row[1], row[2])
 
 
 async def statuses(tx: Tx, account_id: int, ids: Collection[int]) -> Sequence[MailboxStatus]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, delete, select
 
-from imap.backend import SHARED, MailboxRef, MailboxStatus
+from imap.backend import SHARED, Located, MailboxRef, MailboxStatus
 from imap.rights import Rights
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert
@@ -83,6 +83,12 @@ async def status_at(tx: Tx, reader_id: int, name: str, needed: Rights) -> Mailbo
     seen = await counted(tx, reader_id, [place.account_id])
     share = Share(status.ref, access.rights, place.foreign.prefix, place.foreign.owner)
     return _shown(status, share, seen.get(status.ref, 0))
+
+
+async def located_at(tx: Tx, reader_id: int, name: str, needed: Rights) -> Located:
+    """Where a mailbox is, one's own or another's. Raises MailboxNotFound, NotPermitted."""
+    place, _ = await require_at(tx, reader_id, name, needed)
+    return await mailboxes.located(tx, place.account_id, place.name)
 
 
 async def subscriptions(tx: Tx, reader_id: int) -> Collection[str]:

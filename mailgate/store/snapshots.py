@@ -10,7 +10,18 @@ from functools import partial
 from typing import Final
 
 import msgspec
-from sqlalchemy import LargeBinary, Subquery, bindparam, func, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    LargeBinary,
+    Table,
+    bindparam,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 
 from imap.backend import Entry, MailboxRef, Snapshot
 from imap.errors import MailboxNotFound
@@ -20,42 +31,52 @@ from mailgate.database.statement import member
 from mailgate.store import flag_log, keywords, seen
 from mailgate.store.access import Access
 from mailgate.store.flag_log import Changed
-from mailgate.store.schema import entry, mailbox
+from mailgate.store.schema import entry, flag_change, mailbox
 
-_of_mailbox = (entry.c.account_id == bindparam("account_id"), entry.c.mailbox_id == bindparam("mailbox_id"))
 _NUMBERS: Final = msgspec.json.Decoder(list[int])
-_HEAD: Final = Statement(
-    select(
-        mailbox.c.uidvalidity,
-        mailbox.c.uidnext,
-        mailbox.c.highestmodseq,
-        mailbox.c.recent_from,
-        mailbox.c.keywords,
-        mailbox.c.stamp,
-        mailbox.c.settled,
-        mailbox.c.backlog,
-    ).where(mailbox.c.account_id == bindparam("account_id"), mailbox.c.mailbox_id == bindparam("mailbox_id"))
+_LOG: Final = msgspec.json.Decoder(list[str])
+
+
+def _of_mailbox(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return table.c.account_id == bindparam("account_id"), table.c.mailbox_id == bindparam("mailbox_id")
+
+
+_head = (
+    mailbox.c.uidvalidity,
+    mailbox.c.uidnext,
+    mailbox.c.highestmodseq,
+    mailbox.c.recent_from,
+    mailbox.c.keywords,
+    mailbox.c.stamp,
 )
+_columns = select(entry.c.uid, entry.c.flags, entry.c.modseq).where(*_of_mailbox(entry)).order_by(entry.c.uid)
+_log = select(flag_change.c.changes).order_by(flag_change.c.stamp)
+_log = _log.where(*_of_mailbox(flag_change), flag_change.c.stamp > mailbox.c.settled).correlate(mailbox)
 
 
-def _whole(ordered: Subquery) -> dict[str, Statement]:
-    """One row for the whole mailbox: a value a column takes a third of the time of a row a message.
-
-    PostgreSQL packs 8 octets a number in network order, SQLite writes a JSON array; both aggregate in the order of the
-    subquery.
-    """
-    packed = (func.int8send(column, type_=LargeBinary) for column in ordered.c)
-    return {
-        "postgresql": Statement(select(*(func.string_agg(column, literal(b"", LargeBinary)) for column in packed))),
-        "sqlite": Statement(select(*(func.json_group_array(column) for column in ordered.c))),
-    }
+def _packed() -> Statement:
+    """For PostgreSQL: each column with 8 octets a number in network order."""
+    each = _columns.subquery("each")
+    sent = (func.int8send(column, type_=LargeBinary) for column in each.c)
+    whole = select(*(func.string_agg(column, literal(b"", LargeBinary)) for column in sent)).subquery("whole")
+    log = func.array(_log.scalar_subquery())
+    return Statement(select(*_head, *whole.c, log).join_from(mailbox, whole, true()).where(*_of_mailbox(mailbox)))
 
 
-_WHOLE: Final = _whole(
-    select(entry.c.uid, entry.c.flags, entry.c.modseq).where(*_of_mailbox).order_by(entry.c.uid).subquery("columns")
-)
+def _as_json() -> Statement:
+    """For SQLite: each column as a JSON array."""
+    each, rows = _columns.subquery("each"), _log.subquery("rows")
+    whole = select(*(func.json_group_array(column) for column in each.c)).subquery("whole")
+    log = select(func.json_group_array(func.hex(rows.c.changes))).scalar_subquery()
+    return Statement(select(*_head, *whole.c, log).join_from(mailbox, whole, true()).where(*_of_mailbox(mailbox)))
+
+
+_WHOLE: Final = {"postgresql": _packed(), "sqlite": _as_json()}
+"""One row for the whole mailbox and its log, in one statement, which needs no transaction: a value a column takes a
+third of the time of a row a message. Both engines aggregate in the order of the subquery.
+"""
 _entries = select(entry.c.uid, entry.c.message_id, entry.c.internal_date, entry.c.size, entry.c.saved_at).where(
-    *_of_mailbox
+    *_of_mailbox(entry)
 )
 _ENTRIES: Final = Statement(_entries.where(member(entry.c.uid, "uids", dense=True)).order_by(entry.c.uid))
 _ENTRIES_BETWEEN: Final = Statement(
@@ -66,43 +87,44 @@ _DENSE: Final = 2
 """A range of so many UIDs for each that is asked for is read whole."""
 _make_entry: Final[Callable[[Row], Entry]] = partial(tuple.__new__, Entry)
 """`Entry._make` without its count of the fields."""
-_RECENT: Final = Statement(
-    select(mailbox.c.recent_from)
-    .where(mailbox.c.account_id == bindparam("account_id"), mailbox.c.mailbox_id == bindparam("mailbox_id"))
-    .with_for_update()
+_recent = select(mailbox.c.recent_from).where(*_of_mailbox(mailbox))
+_RECENT: Final = Statement(_recent)
+_claim = update(mailbox).where(*_of_mailbox(mailbox))
+_claimed = bindparam("claimed", type_=BigInteger)
+_CLAIM: Final = Statement(_claim.where(mailbox.c.recent_from < _claimed).values(recent_from=_claimed))
+_held = _recent.with_for_update().subquery("held")
+_CLAIM_HELD: Final = Statement(
+    _claim.values(recent_from=func.greatest(_held.c.recent_from, _claimed)).returning(_held.c.recent_from)
 )
-_CLAIM: Final = Statement(
-    update(mailbox)
-    .where(mailbox.c.account_id == bindparam("account"), mailbox.c.mailbox_id == bindparam("id"))
-    .values(recent_from=bindparam("claimed"))
-)
+"""For PostgreSQL."""
 
 
 async def snapshot(tx: Tx, access: Access, ref: MailboxRef) -> Snapshot:
     """The whole mailbox as the reader sees it. Raises MailboxNotFound."""
-    key = {"account_id": ref.account_id, "mailbox_id": ref.mailbox_id}
-    head = await tx.one(_HEAD, **key)
-    if head is None:
+    row = await tx.one(_WHOLE[tx.engine], account_id=ref.account_id, mailbox_id=ref.mailbox_id)
+    if row is None:
         raise MailboxNotFound("No such mailbox")
-    uidvalidity, uidnext, highestmodseq, recent_from, table, stamp, settled, backlog = head
-    columns = await _columns(tx, key)
-    if backlog:
-        for changed in await flag_log.beyond(tx, ref, settled):
-            _take_in(columns, changed)
+    uidvalidity, uidnext, highestmodseq, recent_from, table, stamp, *whole = row
+    columns, log = _from_packed(*whole) if tx.engine == "postgresql" else _from_json(*whole)
+    for octets in log:
+        _take_in(columns, flag_log.unpack(octets))
     if not access.own:
         _show_as(access, columns, await seen.marks_of(tx, ref, access.reader_id))
     names = keywords.parse(table)
     return Snapshot(uidvalidity, uidnext, highestmodseq, recent_from, names, *columns, access.rights, stamp)
 
 
-async def _columns(tx: Tx, key: dict[str, int]) -> Changed:
-    """UIDs, flags and modification sequences of the entries, ordered by UID."""
-    row = await tx.one(_WHOLE[tx.engine], **key)
-    if tx.engine == "postgresql":
-        uids, flags, modseqs = map(_from_network_order, row or (b"", b"", b""))
-    else:
-        uids, flags, modseqs = (array("q", _NUMBERS.decode(text)) for text in row or ("[]", "[]", "[]"))
-    return uids, flags, modseqs
+def _from_packed(uids: bytes, flags: bytes, modseqs: bytes, log: list[bytes]) -> tuple[Changed, list[bytes]]:
+    return (_from_network_order(uids), _from_network_order(flags), _from_network_order(modseqs)), log
+
+
+def _from_json(uids: str, flags: str, modseqs: str, log: str) -> tuple[Changed, list[bytes]]:
+    columns = (
+        array("q", _NUMBERS.decode(uids)),
+        array("q", _NUMBERS.decode(flags)),
+        array("q", _NUMBERS.decode(modseqs)),
+    )
+    return columns, [bytes.fromhex(octets) for octets in _LOG.decode(log)]
 
 
 def _take_in(columns: Changed, changed: Changed) -> None:
@@ -153,10 +175,12 @@ async def entries(tx: Tx, account_id: int, mailbox_id: int, uids: Sequence[int])
 
 async def claim_recent(tx: Tx, account_id: int, mailbox_id: int, uidnext: int) -> int:
     """Take ``\\Recent`` of all UIDs below `uidnext`; give the first of them. Raises MailboxNotFound."""
-    row = await tx.one(_RECENT, account_id=account_id, mailbox_id=mailbox_id)
+    key = {"account_id": account_id, "mailbox_id": mailbox_id}
+    if tx.engine == "postgresql":
+        row = await tx.one(_CLAIM_HELD, **key, claimed=uidnext)
+    elif (row := await tx.one(_RECENT, **key)) is not None:
+        await tx.run(_CLAIM, **key, claimed=uidnext)
     if row is None:
         raise MailboxNotFound("No such mailbox")
     recent_from: int = row[0]
-    if recent_from < uidnext:
-        await tx.run(_CLAIM, account=account_id, id=mailbox_id, claimed=uidnext)
     return recent_from

@@ -30,7 +30,7 @@ def test_where_the_marks_are(octets: bytes, start: int) -> None:
     assert marked(positions, b"\1" * len(octets)) == list(positions)
 
 
-@pytest.mark.parametrize("first", [0, 1, 2, 8_192, 8_193, 20_000])
+@pytest.mark.parametrize("first", [0, 1, 2, 64, 65, 8_256, 8_257, 20_000])
 def test_the_first_unseen_of_many(first: int) -> None:
     mailbox = SharedMailbox(cast("Account", None), MailboxRef(1, 1))
     mailbox.uids, mailbox.flags = array("I", range(1, 20_001)), array("q", [SEEN | 1 << 40]) * 20_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imap.backend import Entry, MailboxRef, MailboxStatus
+from imap.backend import Entry, Located, MailboxRef
 from imap.flags import DELETED, SEEN
 from imap.selected.entries import EntryColumns
 from imap.selected.mailbox import SharedMailbox
@@ -75,15 +75,61 @@ async def test_what_happens_while_the_mailbox_is_looked_up_is_not_missed(
     client = await gateway.client()
     await client.ok("SELECT INBOX")
     await client.ok("UNSELECT")
-    look = account.mailbox
+    look = account.locate
 
-    async def look_and_deliver(name: str) -> MailboxStatus:
-        status = await look(name)
+    async def look_and_deliver(name: str) -> Located:
+        located = await look(name)
         account.deliver(b"Subject: just now\r\n\r\n")
-        return status
+        return located
 
-    monkeypatch.setattr(account, "mailbox", look_and_deliver)
+    monkeypatch.setattr(account, "locate", look_and_deliver)
     assert b"* 4 EXISTS" in await client.ok("SELECT INBOX")
+
+
+async def test_what_changed_of_late_is_told_from_memory(gateway: Gateway, account: MemoryAccount) -> None:
+    fill(account, 50)
+    one, other = await gateway.client(), await gateway.client()
+    await one.ok("ENABLE QRESYNC")
+    await one.ok("SELECT INBOX")
+    box = account.find("INBOX")
+    known = f"{box.uidvalidity} {box.highestmodseq}"
+    await one.ok("UNSELECT")
+    await other.ok("SELECT INBOX")
+    await other.ok("UID STORE 3:5 +FLAGS (\\Flagged)")
+    await other.ok("UID STORE 8:9 +FLAGS (\\Deleted)")
+    await other.ok("UID EXPUNGE 8:9")
+    account.deliver(b"Subject: new\r\n\r\n")
+    await other.ok("NOOP")
+    for _ in range(2):
+        account.calls.clear()
+        lines = await one.ok(f"SELECT INBOX (QRESYNC ({known}))")
+        await one.ok("UNSELECT")
+        assert [line for line in lines if b"VANISHED" in line] == [b"* VANISHED (EARLIER) 8:9"]
+        assert [line.split()[1] for line in lines if b" FETCH " in line] == [b"3", b"4", b"5", b"49"]
+        assert not {"snapshot", "changes", "vanished"} & account.calls.keys()
+    lines = await one.ok(f"SELECT INBOX (QRESYNC ({known} 1:3,8,60))")
+    assert [line for line in lines if b"VANISHED" in line] == [b"* VANISHED (EARLIER) 8"]
+    assert [line.split()[1] for line in lines if b" FETCH " in line] == [b"3"]
+    account.calls.clear()
+    lines = await one.ok(f"UID FETCH 1:* (FLAGS) (CHANGEDSINCE {known.split()[1]} VANISHED)")
+    assert [line for line in lines if b"VANISHED" in line] == [b"* VANISHED (EARLIER) 8:9"]
+    assert "vanished" not in account.calls
+
+
+async def test_what_happened_at_once_is_asked_of_the_store(gateway: Gateway, account: MemoryAccount) -> None:
+    fill(account, 9)
+    client = await gateway.client()
+    await client.ok("ENABLE QRESYNC")
+    await client.ok("SELECT INBOX")
+    await client.ok("UNSELECT")
+    box = account.find("INBOX")
+    for uid in (3, 5):
+        del box.messages[uid]
+        box.highestmodseq += 1
+        box.expunged.append((box.highestmodseq, uid))
+    lines = await client.ok(f"SELECT INBOX (QRESYNC ({box.uidvalidity} {box.highestmodseq - 1}))")
+    assert [line for line in lines if b"VANISHED" in line] == [b"* VANISHED (EARLIER) 5"]
+    assert account.calls["vanished"] == 1
 
 
 async def test_entries_are_asked_for_once(client: Client, account: MemoryAccount) -> None:

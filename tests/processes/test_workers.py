@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import imaplib
 import signal
 import time
 
@@ -68,3 +69,24 @@ def test_workers_end_when_their_supervisor_is_killed(start: Start, postgresql_ur
     assert psutil.wait_procs(workers, timeout=30)[1] == []
     for address in serving.listeners:
         await_refusal(address)
+
+
+def test_what_was_accepted_before_a_select_is_in_it(start: Start, postgresql_url: str) -> None:
+    serving = start(postgresql_url)
+    clients: dict[int, imaplib.IMAP4_SSL] = {}
+    while clients.keys() != serving.pids():
+        client = serving.imap()
+        if clients.setdefault(serving.pid_of(client.socket()), client) is not client:
+            client.logout()
+    with serving.smtp() as submission:
+        for number in range(1, 8):
+            submission.sendmail(serving.teacher, [serving.pupil], serving.message(f"{number}"))
+            for client in clients.values():  # whichever worker took it, and before it is heard of
+                assert client.select("INBOX") == ("OK", [b"%d" % number])
+                client.unselect()
+    with serving.imap() as late:
+        assert late.select("INBOX") == ("OK", [b"7"])
+    for client in clients.values():
+        client.logout()
+    assert serving.stop() == 0
+    assert serving.noise == []

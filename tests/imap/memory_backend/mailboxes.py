@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from imap.backend import AclChange, AclEntry, Grantable, Hint, MailboxRef, MailboxStatus, Quota
+from imap.backend import AclChange, AclEntry, Grantable, Hint, Located, MailboxRef, MailboxStatus, Quota
 from imap.errors import (
     CommandRefused,
     InvalidMailboxName,
@@ -28,6 +28,10 @@ class Mailboxes(AccountState):
 
     async def mailbox(self, name: str) -> MailboxStatus:
         return self._allowed(name, Rights.READ).status()
+
+    async def locate(self, name: str) -> Located:
+        box = self._allowed(name, Rights.READ)
+        return Located(box.ref, box.highestmodseq, box.stamp)
 
     async def statuses(self, mailboxes: Collection[MailboxRef]) -> Sequence[MailboxStatus]:
         self._count("statuses")
