@@ -213,6 +213,7 @@ class Gateway:
             asyncio.create_task(repeat(settings.tls.reload_interval, self._reload_tls)),
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, store.maintain)),
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, handler.maintain)),
+            asyncio.create_task(repeat(MAINTENANCE_INTERVAL, incoming.maintain)),
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, moderation.forget)),
             asyncio.create_task(repeat(settings.moderation.interval, moderation.look_at_the_clock)),
             asyncio.create_task(repeat(settings.moderation.interval, welcoming.send_due)),

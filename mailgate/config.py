@@ -189,6 +189,39 @@ class Lmtp(Section, frozen=True):
         return _networks(self.trusted)
 
 
+class Greylisting(Section, frozen=True):
+    enabled: bool = False
+    delay: NonNegative = 60
+    window: Positive = 86_400
+    memory: Annotated[int, Meta(ge=7 * 86_400)] = 36 * 86_400
+    exempt: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what is no network, and where nobody could come back in time."""
+        self.networks()
+        if self.delay >= self.window:
+            raise ValueError("window must be longer than delay")
+
+    def networks(self) -> list[Network]:
+        """Those whose servers need not come back."""
+        return _networks(self.exempt)
+
+
+class DnsLists(Section, frozen=True):
+    weights: dict[str, float] = {}
+    threshold: Annotated[float, Meta(gt=0)] = 1.0
+    timeout: Seconds = 5.0
+    exempt: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what is no network."""
+        self.networks()
+
+    def networks(self) -> list[Network]:
+        """Those whose servers are looked up in no list."""
+        return _networks(self.exempt)
+
+
 class Dns(Section, frozen=True):
     servers: tuple[str, ...] = ()
     timeout: Seconds = 15.0
@@ -290,6 +323,8 @@ class Settings(Section, frozen=True):
     imap: Imap = Imap()
     smtp: Smtp = Smtp()
     mx: Mx = Mx()
+    greylisting: Greylisting = Greylisting()
+    dns_lists: DnsLists = DnsLists()
     lmtp: Lmtp = Lmtp()
     proxy: Proxy = Proxy()
     queue: Queue = Queue()

@@ -35,9 +35,9 @@ class Admission:
         self.language = language
         self._translate = translator(language)
 
-    def refusal(self, code: int, status: str, text: str) -> SmtpError:
-        """One in the gateway's language; `text` is one of the catalogue."""
-        return SmtpError(code, status, ascii_only(self._translate(text)))
+    def refusal(self, code: int, status: str, text: str, **values: str) -> SmtpError:
+        """One in the gateway's language; `text` is one of the catalogue, with the names of `values` in braces."""
+        return SmtpError(code, status, ascii_only(self._translate(text).format(**values)))
 
     async def decision(self, sender: int, target: Target) -> tuple[Decision, Language]:
         """What the matrix says, and in which language. Raises SmtpError when it refuses."""

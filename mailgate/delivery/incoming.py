@@ -43,6 +43,7 @@ from mailgate.policy.stops import Stop, keep_out, schools_stopped_for, stop_of
 from mailgate.policy.targets import OUTSIDE_WRITER
 from mailgate.store import Dispatch, MailStore
 from mailgate.store.contents import opened
+from mailgate.strangers.door import Door, Reputation
 from smtp.arrival import arrived
 from smtp.handler import Recipient, SmtpError, Transaction
 from smtp.message import Prepared
@@ -62,6 +63,7 @@ class _Course:
     """Whose stops concern it, by list or account."""
     offices: set[int] = field(default_factory=set)
     """The recipients to whom everybody may write."""
+    reputation: Reputation = field(default_factory=Reputation)
     begun: float = field(default_factory=time.monotonic)
 
 
@@ -83,6 +85,7 @@ class Incoming:
         self._returns = Returns(database, store, settings, self._admission)
         self._endings = Endings(database, store, settings, self._admission)
         self._checks = checks
+        self._door = Door(database, settings, self._admission)
         self._trusted = settings.mx.networks()
 
     async def mail_from(self, envelope: Transaction) -> None:
@@ -101,14 +104,23 @@ class Incoming:
         self._returns.check_alone(envelope, recipient)
         if isinstance(recipient.resolved, ServiceRecipient):
             return
+        if recipients.fold(address).partition("@")[0] in ROLES:
+            await self._admit(envelope, recipient, address, office=True)
+            return
+        await self._door.check_lists(envelope, _course(envelope).reputation)
+        await self._admit(envelope, recipient, address, office=False)
+        await self._door.check_greylist(envelope, address)
+
+    async def _admit(self, envelope: Transaction, recipient: Recipient, address: str, *, office: bool) -> None:
+        """Whoever sends it: there is such a recipient, it can take mail, and but for an office may have it."""
+        course = _course(envelope)
         found = await self._resolved(address)
         recipient.resolved = found
         if found is None:
             raise await self._admission.unknown(address)
         if isinstance(found, PersonRecipient):
             self._admission.check_open(found)
-        course = _course(envelope)
-        if recipients.fold(address).partition("@")[0] in ROLES:
+        if office:
             course.offices.add(recipients.number_of(found))
         else:
             await self._check_policy(course, recipient, found)
@@ -117,6 +129,10 @@ class Incoming:
                 await self._admission.check_quota(found, address, envelope.declared_size)
             case ListRecipient():
                 await self._admission.check_size([found], envelope.declared_size)
+
+    async def maintain(self) -> None:
+        """The daily upkeep."""
+        await self._door.maintain()
 
     async def _resolved(self, address: str) -> PersonRecipient | ListRecipient | None:
         """What an address stands for; the offices of mail itself (RFC 5321 section 4.5.1) are those of the gateway's

@@ -17,6 +17,7 @@ import mailgate.queue.schema
 import mailgate.queue.wishes
 import mailgate.store.schema
 import mailgate.store.search.schema
+import mailgate.strangers.schema
 import mailgate.transfer.schema
 
 METADATA: Final[tuple[MetaData, ...]] = (
@@ -29,4 +30,5 @@ METADATA: Final[tuple[MetaData, ...]] = (
     mailgate.moderation.schema.metadata,
     mailgate.queue.schema.metadata,
     mailgate.queue.wishes.metadata,
+    mailgate.strangers.schema.metadata,
 )

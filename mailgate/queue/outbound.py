@@ -16,11 +16,11 @@ from mailgate.queue.schedule import Schedule
 from mailgate.queue.sending import Sending
 from mailgate.queue.suspending import Suspensions
 from mailgate.queue.worker import Limits, Worker
+from mailgate.resolving import resolver_of
 from mailgate.store import MailStore
 from smtp.client.connection import Timeouts
 from smtp.client.routes import DirectToMx, Route, Smarthost
 from smtp.client.tls import Security
-from smtp.resolver import Resolver
 
 
 def schedule_of(settings: Queue) -> Schedule:
@@ -33,8 +33,7 @@ def route_of(settings: Queue, dns: Dns, hello: str) -> Route:
     patience = settings.answer_timeout
     timeouts = Timeouts(settings.connect_timeout, patience, patience, patience, settings.final_timeout)
     if settings.route == "direct":
-        servers = [_endpoint("dns.servers", text) for text in dns.servers]
-        return DirectToMx(Resolver(servers, timeout=dns.timeout), hello, settings.direct_port, timeouts=timeouts)
+        return DirectToMx(resolver_of(dns), hello, settings.direct_port, timeouts=timeouts)
     host, port = _endpoint("queue.smarthost", settings.smarthost)
     username, password = settings.smarthost_username, settings.smarthost_password
     return Smarthost(

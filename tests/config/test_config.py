@@ -38,6 +38,7 @@ def test_example_names_every_key() -> None:
                     "domains",
                     "ldap",
                     "limits",
+                    "weights",
                 }
             ), f"{section.encode_name}.{key.encode_name}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import imaplib
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Connection, delete, select
 
@@ -109,6 +111,12 @@ class Site:
 
 @pytest.fixture
 async def site(academy_url: str, tmp_path: Path) -> AsyncIterator[Site]:
+    async with running(academy_url, tmp_path) as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def running(academy_url: str, tmp_path: Path, **sections: config.Section) -> AsyncIterator[Site]:
     """Policy, stops and settings of schools are as they were before, when it has stopped."""
     files = ensure_demo(tmp_path / "tls", ["localhost"])
     assert files.ca is not None
@@ -123,15 +131,16 @@ async def site(academy_url: str, tmp_path: Path) -> AsyncIterator[Site]:
         proxy=config.Proxy(trusted=("127.0.0.0/8",)),
         queue=config.Queue(route="smarthost", smarthost="127.0.0.1:9", pauses=(86_400,)),
     )
+    settings = msgspec.structs.replace(settings, **sections)
     sockets = Sockets.bound(settings)
-    running = Gateway(settings, indexes=False)
-    await running.start(sockets)
+    gateway = Gateway(settings, indexes=False)
+    await gateway.start(sockets)
     mx, proxied, imaps = (sock.getsockname() for sock in (*sockets.mx, *sockets.imap))
     made = Site(academy_url, mx, proxied, tmp_path / "lmtp.sock", imaps, files.ca, settings)
     yield made
     for writer in made.writers:
         writer.transport.abort()
-    await running.stop()
+    await gateway.stop()
     await made.batch(
         lambda connection: [connection.execute(delete(one)) for one in (stop, policy_cell, school_setting)]
     )

@@ -1,0 +1,1 @@
+"""What is found out about a server that nobody knows, before it may write to somebody here."""
