@@ -9,13 +9,14 @@ import asyncio
 import ipaddress
 import time
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import dns.rdtypes.ANY.MX
 import dns.rdtypes.ANY.PTR
 import dns.rdtypes.IN.A
 import dns.rdtypes.IN.AAAA
 
+from smtp.authentication.public_keys import Names
 from smtp.authentication.results import Result
 from smtp.authentication.spf_record import (
     Directive,
@@ -37,14 +38,6 @@ _EXCHANGERS: Final = 10
 """Whose addresses one `ptr` or `mx` looks up (section 4.6.4)."""
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-class Names(Protocol):
-    """The part of `smtp.resolver.Resolver` that policies need."""
-
-    async def lookup(self, name: str, kind: str) -> Found:
-        """Raises InvalidName, Unanswered."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from smtp.authentication.spf import Client, check
 from smtp.resolver import Resolver
 from tests.support.nameserver import NameServer
 
-SUITE = json.loads(Path(__file__).with_name("rfc7208_suite.json").read_text("utf-8"))["scenarios"]
+SUITE = json.loads(Path(__file__).with_name("data").joinpath("rfc7208_suite.json").read_text("utf-8"))["scenarios"]
 
 
 def test_the_suite_is_whole() -> None:
