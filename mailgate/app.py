@@ -222,7 +222,7 @@ class Gateway:
             await outbound.start()
             self._background += [
                 asyncio.create_task(repeat(CLOCK_INTERVAL, outbound.clock.look)),
-                asyncio.create_task(repeat(MAINTENANCE_INTERVAL, outbound.clock.forget)),
+                asyncio.create_task(repeat(MAINTENANCE_INTERVAL, outbound.maintain)),
             ]
         log.info(
             "serving",

@@ -45,6 +45,13 @@ class ConfigError(Exception):
         self.key = key
 
 
+def _is_loopback(endpoint: str) -> bool:
+    try:
+        return ipaddress.ip_address(endpoint.rpartition(":")[0].strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file: unknown keys are errors, since a misspelt limit is no limit."""
 
@@ -225,6 +232,14 @@ class DnsLists(Section, frozen=True):
 class Dns(Section, frozen=True):
     servers: tuple[str, ...] = ()
     timeout: Seconds = 15.0
+    dnssec: Literal["off", "loopback", "trusted"] = "off"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for answers that would be believed from servers that are not named, or not here."""
+        if self.dnssec != "off" and not self.servers:
+            raise ValueError("dnssec is on, and no servers are given that validate")
+        if self.dnssec == "loopback" and not all(map(_is_loopback, self.servers)):
+            raise ValueError("dnssec is loopback, and a server is not on this machine: say trusted if the way is safe")
 
 
 class Queue(Section, frozen=True):
@@ -235,6 +250,8 @@ class Queue(Section, frozen=True):
     smarthost_password: str = ""
     smarthost_ca: Path | None = None
     direct_port: Annotated[int, Meta(ge=1, le=65_535)] = 25
+    direct_ca: Path | None = None
+    mta_sts: bool = True
     connections: Positive = 50
     connections_per_destination: Positive = 5
     messages_per_connection: Positive = 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
+import time
 from functools import partial
 
 from mailgate.config import ConfigError, Dns, Queue, Settings
@@ -12,6 +12,7 @@ from mailgate.listeners import parse_endpoint
 from mailgate.queue.bounces import Bounces
 from mailgate.queue.clock import Clock
 from mailgate.queue.leaving import Leaving
+from mailgate.queue.policies import StoredPolicies
 from mailgate.queue.schedule import Schedule
 from mailgate.queue.sending import Sending
 from mailgate.queue.suspending import Suspensions
@@ -19,8 +20,11 @@ from mailgate.queue.worker import Limits, Worker
 from mailgate.resolving import resolver_of
 from mailgate.store import MailStore
 from smtp.client.connection import Timeouts
-from smtp.client.routes import DirectToMx, Route, Smarthost
-from smtp.client.tls import Security
+from smtp.client.direct import DirectToMx
+from smtp.client.mta_sts import MtaSts
+from smtp.client.policy_host import PolicyHost
+from smtp.client.routes import Route, Smarthost
+from smtp.client.tls import Security, trusting
 
 
 def schedule_of(settings: Queue) -> Schedule:
@@ -28,17 +32,22 @@ def schedule_of(settings: Queue) -> Schedule:
     return Schedule(settings.pauses, settings.expiry, settings.delay_notice)
 
 
-def route_of(settings: Queue, dns: Dns, hello: str) -> Route:
+def route_of(settings: Queue, dns: Dns, hello: str, database: Database) -> Route:
     """The way out. Raises ConfigError naming the key, OSError for a file that cannot be read."""
     patience = settings.answer_timeout
     timeouts = Timeouts(settings.connect_timeout, patience, patience, patience, settings.final_timeout)
     if settings.route == "direct":
-        return DirectToMx(resolver_of(dns), hello, settings.direct_port, timeouts=timeouts)
+        resolver, context = resolver_of(dns), trusting(settings.direct_ca)
+        policies = MtaSts(resolver, StoredPolicies(database), PolicyHost(resolver, context))
+        return DirectToMx(
+            resolver, hello, settings.direct_port, timeouts, context, policies if settings.mta_sts else None,
+            dane=dns.dnssec != "off",
+        )  # fmt: skip
     host, port = _endpoint("queue.smarthost", settings.smarthost)
     username, password = settings.smarthost_username, settings.smarthost_password
     return Smarthost(
         host, port, hello, Security(settings.smarthost_security), (username, password) if username else None,
-        ssl.create_default_context(cafile=settings.smarthost_ca), timeouts,
+        trusting(settings.smarthost_ca), timeouts, resolver_of(dns) if dns.dnssec != "off" else None,
     )  # fmt: skip
 
 
@@ -59,15 +68,17 @@ class Outbound:
         reporter = Reporter(f"postmaster@{settings.directory.domain}", gateway.hostname)
         bounces = Bounces(database, reporter, gateway.language)
         suspensions = Suspensions(database, settings)
+        route = route_of(queue, settings.dns, gateway.hostname, database)
         make = partial(
-            Sending, database, store, route_of(queue, settings.dns, gateway.hostname), schedule_of(queue), bounces,
-            Leaving(database, settings), suspensions,
+            Sending, database, store, route, schedule_of(queue), bounces, Leaving(database, settings), suspensions,
         )  # fmt: skip
         limits = Limits(
             queue.connections, queue.connections_per_destination, queue.messages_per_connection, queue.lease
         )
         self._worker = Worker(database, make, limits)
         self.clock = Clock(database, store, bounces, suspensions, queue.history_days * 86_400)
+        self._policies = StoredPolicies(database)
+        self._sts = route.sts if isinstance(route, DirectToMx) else None
 
     async def start(self) -> None:
         """Begin with what waits already."""
@@ -76,3 +87,9 @@ class Outbound:
     async def close(self, grace: float) -> None:
         """Let the messages under way be finished for so many seconds."""
         await self._worker.close(grace)
+
+    async def maintain(self) -> None:
+        """The daily upkeep."""
+        await self.clock.forget()
+        if self._sts is not None:
+            await self._policies.maintain(self._sts, time.time)

@@ -87,6 +87,20 @@ queued_recipient: Final = Table(
     **_CLUSTERED,
 )
 
+mta_sts_policy: Final = Table(
+    "mta_sts_policy",
+    metadata,
+    _text("domain", key=True),
+    *(_text(name) for name in ("policy_id", "mode", "mx")),
+    *(_number(name) for name in ("max_age", "fetched_at")),
+    _text("tried_id"),
+    _number("tried_at"),
+    Index(None, "fetched_at"),
+    comment="What a domain wants of TLS for mail to it (RFC 8461), empty mode: nothing is known; mx: its patterns, "
+    "between spaces; tried_id and tried_at: the version that could not be fetched",
+    **_CLUSTERED,
+)
+
 queue_destination: Final = Table(
     "queue_destination",
     metadata,

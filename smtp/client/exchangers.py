@@ -19,6 +19,27 @@ class Exchanger:
 
     name: str
     preference: int = 0
+    secure: bool = False
+    """Whether the name servers have validated that it is (DNSSEC)."""
+    destination: tuple[str, ...] = ()
+    """The domain, and what its CNAMEs lead to."""
+
+    @property
+    def implicit(self) -> bool:
+        """Whether it is the domain itself, which has no MX."""
+        return self.name in self.destination[:1]
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a server is."""
+
+    addresses: tuple[str, ...]
+    """IPv6 and IPv4 in turn."""
+    name: str
+    """The name that has them, behind all CNAMEs."""
+    secure: bool
+    """Whether the name servers have validated them."""
 
 
 async def exchangers(resolver: Resolver, domain: str, *, own_name: str = "") -> list[Exchanger]:
@@ -32,9 +53,12 @@ async def exchangers(resolver: Resolver, domain: str, *, own_name: str = "") -> 
     if not found.exists:
         raise _permanent("5.1.2", f"There is no domain {domain}")
     if not found.records:
-        return [Exchanger(domain)]
+        return [Exchanger(domain, destination=(domain,))]
     answers = [one for one in found.records if isinstance(one, dns.rdtypes.ANY.MX.MX)]
-    records = [Exchanger(str(one.exchange).rstrip("."), one.preference) for one in answers]
+    destination = tuple(dict.fromkeys((domain, found.name)))
+    records = [
+        Exchanger(str(one.exchange).rstrip("."), one.preference, found.authenticated, destination) for one in answers
+    ]
     if [one.name for one in records] == [""]:
         raise SendingError(Answer(556, "5.1.10", f"{domain} takes no mail (RFC 7505)"))
     return _ordered([one for one in records if one.name], domain, own_name)
@@ -42,11 +66,18 @@ async def exchangers(resolver: Resolver, domain: str, *, own_name: str = "") -> 
 
 async def addresses(resolver: Resolver, host: str) -> list[str]:
     """The addresses of a server, IPv6 and IPv4 in turn; [] when it has none. Raises SendingError (temporary)."""
+    return list((await located(resolver, host)).addresses)
+
+
+async def located(resolver: Resolver, host: str) -> Location:
+    """Where a server is. Raises SendingError (temporary)."""
     found = [await _lookup(resolver, host, kind) for kind in ("AAAA", "A")]
     kinds = dns.rdtypes.IN.A.A, dns.rdtypes.IN.AAAA.AAAA
     families = [[one.address for one in family.records if isinstance(one, kinds)] for family in found]
     longest = max(map(len, families))
-    return [family[at] for at in range(longest) for family in families if at < len(family)]
+    in_turn = [family[at] for at in range(longest) for family in families if at < len(family)]
+    having = [one for one in found if one.records] or found
+    return Location(tuple(in_turn), having[0].name, all(one.authenticated for one in having))
 
 
 async def _lookup(resolver: Resolver, name: str, kind: str) -> Found:

@@ -36,7 +36,8 @@ async def connect(
             await _open(client, host, replace(guard, security=Security.NONE), hello, timeouts)
             failure = None if error.passing else error.failure
         else:
-            failure = None
+            insecure = guard.security is Security.OPPORTUNISTIC and client.get_transport_info("ssl_object") is None
+            failure = TlsFailure.NOT_OFFERED if insecure else None
         if credentials is not None:
             await client.login(*credentials, timeout=timeouts.command)
     except Failure as error:

@@ -1,24 +1,23 @@
-"""Ways out: to a server that takes everything, or to the servers of each domain."""
+"""Ways out: to a server that takes everything, here; to the servers of each domain, in `smtp.client.direct`."""
 
 from __future__ import annotations
 
+import ipaddress
 import ssl
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from smtp.client.answers import Answer, SendingError
+from smtp.client.answers import SendingError
 from smtp.client.connection import Connection, Host, Timeouts
-from smtp.client.exchangers import addresses, exchangers
+from smtp.client.dane import Dane
+from smtp.client.exchangers import located
 from smtp.client.opening import connect
 from smtp.client.tls import Guard, Security
+from smtp.client.tlsa import dane_of
 from smtp.resolver import Resolver
 from smtp.tls_demand import TlsDemand
 
 BY_THE_BOOK: Final = Timeouts()
-_HOSTS_AT_MOST: Final = 8
-"""Servers of one domain that are tried at once, the addresses of each counted."""
-SMTP_PORT: Final = 25
 
 
 class Route(Protocol):
@@ -47,6 +46,8 @@ class Smarthost:
     credentials: tuple[str, str] | None = None
     context: ssl.SSLContext | None = None
     timeouts: Timeouts = BY_THE_BOOK
+    resolver: Resolver | None = None
+    """What it calls authenticated is: the server's TLSA records are looked for (RFC 7672 section 2.2.2)."""
 
     def lane(self, domain: str) -> str:
         """One for all."""
@@ -58,50 +59,43 @@ class Smarthost:
         Who requires TLS gets it with a certificate that holds, whatever is enough for others; who says that it is not
         required changes nothing: what is asked of this server is its user's policy, not that of a destination.
         """
-        required = demand is TlsDemand.REQUIRED
-        security = Security.STARTTLS if required and self.security is not Security.TLS else self.security
+        demand = demand if demand is TlsDemand.REQUIRED else TlsDemand.POLICY
+        addresses, dane = await self._found()
+        guard = self._guard(dane, demand)
+        *others, last = addresses
+        for address in others:
+            try:
+                return await self._open(address, guard, demand)
+            except SendingError:
+                continue
+        return await self._open(last, guard, demand)
+
+    async def _open(self, address: str, guard: Guard, demand: TlsDemand) -> Connection:
         return await connect(
-            Host(self.host, self.host, self.port), Guard(security, self.context), hello=self.hello,
-            timeouts=self.timeouts, credentials=self.credentials,
-            demand=demand if required else TlsDemand.POLICY,
+            Host(self.host, address, self.port), guard, hello=self.hello, timeouts=self.timeouts,
+            credentials=self.credentials, demand=demand,
         )  # fmt: skip
 
+    async def _found(self) -> tuple[tuple[str, ...], Dane | None]:
+        """Where it is, by its name where no other is known, and what it is to be verified by. Raises SendingError."""
+        if self.resolver is None or self.security is Security.NONE or _is_address(self.host):
+            return (self.host,), None
+        location = await located(self.resolver, self.host)
+        dane = await dane_of(self.resolver, self.host, location, self.port)
+        return location.addresses or (self.host,), dane
 
-@dataclass(frozen=True, slots=True)
-class DirectToMx:
-    """The servers that each domain names, in their order, until one talks to us (RFC 5321 section 5.1)."""
+    def _guard(self, dane: Dane | None, demand: TlsDemand) -> Guard:
+        """Records that cannot be used ask for TLS alone: where more is asked of the server, that stays."""
+        proved = self.security in {Security.STARTTLS, Security.TLS} or demand is TlsDemand.REQUIRED
+        if dane is not None and not dane.records and proved:
+            dane = None
+        security = Security.STARTTLS if proved or dane is not None else self.security
+        return Guard(self.security if self.security is Security.TLS else security, self.context, dane)
 
-    resolver: Resolver
-    hello: str
-    port: int = SMTP_PORT
-    security: Security = Security.OPPORTUNISTIC
-    timeouts: Timeouts = BY_THE_BOOK
 
-    def lane(self, domain: str) -> str:
-        """One for each domain."""
-        return domain
-
-    async def connect(self, domain: str, demand: TlsDemand = TlsDemand.POLICY) -> Connection:
-        """The last server's answer is the error: temporary, unless the name server says that there is none."""
-        if demand is TlsDemand.REQUIRED:
-            # RFC 8689 section 2: nothing vouches for the names that an MX look-up gave.
-            raise SendingError(Answer(550, "5.7.10", f"The servers of {domain} cannot be told from others"))
-        last: SendingError | None = None
-        for host in await self._hosts(domain):
-            try:
-                return await connect(
-                    host, Guard(self.security, vouched=False), hello=self.hello, timeouts=self.timeouts, demand=demand
-                )
-            except SendingError as error:
-                last = error
-        nothing = Answer(550, "5.4.4", f"The servers of {domain} have no address")
-        raise last or SendingError(nothing)
-
-    async def _hosts(self, domain: str) -> Sequence[Host]:
-        hosts: list[Host] = []
-        for exchanger in await exchangers(self.resolver, domain, own_name=self.hello):
-            found = await addresses(self.resolver, exchanger.name)
-            hosts += [Host(exchanger.name, address, self.port) for address in found]
-            if len(hosts) >= _HOSTS_AT_MOST:
-                break
-        return hosts[:_HOSTS_AT_MOST]
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

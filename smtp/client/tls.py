@@ -6,6 +6,7 @@ import ssl
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import aiosmtplib
@@ -16,6 +17,7 @@ _EXPIRED: Final = frozenset({9, 10})
 _UNTRUSTED: Final = frozenset({2, 7, 18, 19, 20, 21, 22, 24, 25, 26, 27, 28, 47})
 _OTHER_NAME: Final = frozenset({62, 64})
 """Codes of OpenSSL's X509_verify_cert: not valid yet or any more; no chain to an authority; host name or address."""
+_UNFINISHED: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _GOES_AWAY: Final = frozenset({421, 451, 454})
 
 
@@ -103,7 +105,7 @@ def failure_of(error: BaseException) -> TlsFailure:
 def tls_error(error: BaseException) -> TlsError:
     """The same as an exception, from whatever a client raises."""
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLError):
+    while cause is not None and (not isinstance(cause, ssl.SSLError) or isinstance(cause, _UNFINISHED)):
         cause = cause.__cause__ or cause.__context__
     if cause is not None:
         return TlsError(failure_of(cause), str(cause))
@@ -127,7 +129,7 @@ def trusting_system() -> ssl.SSLContext:
     return trusting(None)
 
 
-def trusting(authorities: str | None) -> ssl.SSLContext:
+def trusting(authorities: Path | None) -> ssl.SSLContext:
     """By the authorities of a PEM file; None: those of the system. Names count where RFC 8461 section 4.2 has them, in
     subjectAltName. Raises OSError.
     """

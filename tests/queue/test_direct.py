@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from smtp.client.answers import SendingError
+from smtp.client.direct import DirectToMx
 from smtp.client.exchangers import exchangers
-from smtp.client.routes import DirectToMx
 from smtp.resolver import Resolver
 from tests.queue.conftest import PATIENT, Desk, addresses
 from tests.support.nameserver import BROKEN, SILENT, NameServer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
@@ -44,6 +44,8 @@ class NameServer(asyncio.DatagramProtocol):
     """Seconds before each answer."""
     authenticated: bool = False
     """Whether answers are said to be validated (AD)."""
+    unsigned: Collection[str] = ()
+    """The names whose answers are not, as nobody signs them; so are answers that lead to them."""
     truncated: bool = False
     """Whether UDP carries nothing, so that one has to ask by TCP."""
     tcp: bool = True
@@ -124,6 +126,8 @@ class NameServer(asyncio.DatagramProtocol):
         if self.authenticated:
             answer.flags |= dns.flags.AD
         for _ in range(20):
+            if name in self.unsigned:
+                answer.flags &= ~dns.flags.AD
             found = self._of(name, kind)
             if found == SILENT:
                 return None
