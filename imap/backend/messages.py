@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 
 
 class Rendering(enum.Flag):
-    """The wire texts made once at delivery; ask only for what the command shows."""
+    """The wire texts made once, at delivery or soon after; ask only for what the command shows."""
 
     ENVELOPE = enum.auto()
     BODY = enum.auto()

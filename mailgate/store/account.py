@@ -251,7 +251,10 @@ class StoreAccount:
         """The wire texts that are asked for."""
         found, missing = self._texts.take(message_ids, which)
         if missing:
-            read = await self._read(lambda tx: messages.read_rendered(tx, missing, which))
+            read, bare = await self._read(lambda tx: messages.read_texts(tx, missing, which))
+            if bare:
+                beginnings = await self._read(lambda tx: messages.read_beginnings(tx, bare))
+                read |= await asyncio.to_thread(messages.rendered_now, beginnings, which)
             self._texts.add(read, which)
             found.update(read)
         return found
@@ -356,7 +359,7 @@ class StoreAccount:
         """A program has filed what it sent: the gateway's own copy, if there is one, is one too many."""
         account_id, mailbox_id = appended.mailbox
         if mailbox_id == SENT_ID:
-            contents, uids = [arrival.content for arrival in arrivals], appended.uids
+            contents, uids = [arrival.content.rendered() for arrival in arrivals], appended.uids
             with suppress(ServiceUnavailable):  # the message is filed: that is what is answered
                 await self._write(
                     lambda tx: give_way(tx, self.account_id, account_id, contents, uids, now), durable=False
@@ -364,7 +367,7 @@ class StoreAccount:
         return appended
 
     async def _arrival(self, message: NewMessage, stack: ExitStack, now: int) -> appends.Arrival:
-        content = await prepare(message.content, stack)
+        content = await prepare(message.content, stack, rendered=False)
         if content.size > self.append_limit:
             raise MessageTooLarge("This message is too large")
         date = now if message.internal_date is None else message.internal_date

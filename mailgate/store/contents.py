@@ -1,4 +1,7 @@
-"""A content on its way in: a buffer over it without another copy, its id, and all that IMAP will show of it."""
+"""A content on its way in: a buffer over it without another copy, its id, and all that IMAP will show of it.
+
+What IMAP shows may also be worked out later, by the indexer or by who reads it before.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,22 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Final, TypeAlias
 
-from imap.message import RenderedMessage, render
+from imap.message import render
+from mailgate.store.schema import CHUNK
 
-INLINE_SIZE: Final = 256 * 1024
-"""Above this many octets, hashing and rendering go to a thread."""
+INLINE_SIZE: Final = CHUNK
+"""Above this many octets, hashing and rendering go to a thread, and are never put off."""
+NOT_RENDERED: Final[Mapping[str, bytes]] = dict.fromkeys(
+    ("envelope", "body", "bodystructure", "header", "listing", "parts", "sort_keys", "thread_keys", "preview"), b""
+)
+"""The texts of a content that is not rendered yet."""
+MAY_BE_EMPTY: Final = frozenset({"header", "preview"})
+"""Texts that may be empty when they are rendered."""
 _UNRELEASED: Final = 2047
 """Octets that hashlib takes without releasing the interpreter, which the event loop would have to wait for again."""
 
@@ -47,7 +57,7 @@ class Prepared:
     message_id: bytes
     """BLAKE2b of 160 bits over the octets."""
     buffer: Buffer
-    texts: dict[str, bytes]
+    texts: Mapping[str, bytes]
     """The columns of `schema.message` that are rendered."""
     stored_at: int
 
@@ -56,22 +66,33 @@ class Prepared:
         """Octets of the content."""
         return len(self.buffer)
 
+    def rendered(self) -> Prepared:
+        """The same with its texts, if it was prepared without."""
+        return self if self.texts["envelope"] else replace(self, texts=rendered_texts(self.buffer))
 
-async def prepare(content: Content, stack: ExitStack) -> Prepared:
-    """Hash and render a content, in a thread when it is large; the buffer is valid until `stack` closes."""
+
+async def prepare(content: Content, stack: ExitStack, *, rendered: bool = True) -> Prepared:
+    """Hash and render a content, in a thread when it is large; the buffer is valid until `stack` closes.
+
+    A small one is not `rendered` if that can wait: the indexer does it, or who asks for its texts before.
+    """
     buffer = stack.enter_context(opened(content))
     if len(buffer) > INLINE_SIZE:
-        return await asyncio.to_thread(_prepare, buffer)
-    return _prepare(buffer)
+        return await asyncio.to_thread(_prepare, buffer, rendered_texts)
+    return _prepare(buffer, rendered_texts if rendered else _no_texts)
 
 
-def _prepare(buffer: Buffer) -> Prepared:
+def _prepare(buffer: Buffer, texts: Callable[[Buffer], Mapping[str, bytes]]) -> Prepared:
     return Prepared(
         message_id=content_key(buffer),
         buffer=buffer,
-        texts=_texts(render(buffer)),
+        texts=texts(buffer),
         stored_at=int(time.time()),
     )
+
+
+def _no_texts(_: Buffer) -> Mapping[str, bytes]:
+    return NOT_RENDERED
 
 
 def content_key(buffer: Buffer) -> bytes:
@@ -83,7 +104,9 @@ def content_key(buffer: Buffer) -> bytes:
     return digest.digest()
 
 
-def _texts(rendered: RenderedMessage) -> dict[str, bytes]:
+def rendered_texts(buffer: Buffer) -> dict[str, bytes]:
+    """Render a content, for the columns of `schema.message`."""
+    rendered = render(buffer)
     return {
         "envelope": rendered.envelope,
         "body": rendered.body,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
-from itertools import repeat
+from itertools import compress, repeat
+from operator import not_
 from typing import Final
 
 import zstandard
@@ -27,22 +28,12 @@ from imap.backend import Rendered, Rendering
 from imap.errors import MessageGone
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, member, rows
-from mailgate.store.contents import Prepared
+from mailgate.store.contents import MAY_BE_EMPTY, NOT_RENDERED, Prepared, rendered_texts
 from mailgate.store.schema import CHUNK, body_chunk, message, names
 from mailgate.store.search.queue import ENQUEUE, enqueuing
 
 _ZSTD_LEVEL: Final = 3
-_TEXTS: Final = (
-    "envelope",
-    "body",
-    "bodystructure",
-    "header",
-    "listing",
-    "parts",
-    "sort_keys",
-    "thread_keys",
-    "preview",
-)
+_TEXTS: Final = tuple(NOT_RENDERED)
 
 
 class _Compressors(threading.local):
@@ -103,6 +94,11 @@ _BEGINNING: Final = Statement(
 )
 _KEEP_PREVIEW: Final = Statement(
     update(message).where(message.c.message_id == bindparam("id")).values(preview=bindparam("text"))
+)
+_KEEP_TEXTS: Final = Statement(
+    update(message)
+    .where(message.c.message_id == bindparam("id"), message.c.envelope == bindparam("bare", b"", type_=LargeBinary))
+    .values({name: bindparam(name, type_=message.c[name].type) for name in _TEXTS})
 )
 _wanted = rows("wanted", message_id=LargeBinary)
 """As a table, contents are looked up in the order given, which is mostly that of their arrival and so of their pages;
@@ -193,12 +189,40 @@ async def keep_previews(tx: Tx, previews: Mapping[bytes, bytes]) -> None:
     )
 
 
-async def read_rendered(tx: Tx, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
+async def keep_texts(tx: Tx, texts: Mapping[bytes, Mapping[str, bytes]]) -> None:
+    """Write down the texts of contents that were stored without."""
+    await tx.run_many(_KEEP_TEXTS, [{"id": message_id, **texts[message_id]} for message_id in sorted(texts)])
+
+
+async def read_rendered(tx: Tx, message_ids: Collection[bytes], which: Rendering) -> dict[bytes, Rendered]:
     """The wire texts of these messages; those that are gone are left out."""
-    asked = [name for name in Rendered._fields if Rendering[name.upper()] in which]
+    read, bare = await read_texts(tx, message_ids, which)
+    if bare:
+        read |= rendered_now(await read_beginnings(tx, bare), which)
+    return read
+
+
+def rendered_now(contents: Mapping[bytes, Iterable[bytes]], which: Rendering) -> dict[bytes, Rendered]:
+    """The wire texts of contents that are not rendered yet, from their only chunks. This takes 0.3 ms for each."""
+    asked = _asked(which)
+    made = {message_id: rendered_texts(content) for message_id, content in joined(contents).items()}
+    return {message_id: Rendered(**{name: texts[name] for name in asked}) for message_id, texts in made.items()}
+
+
+def _asked(which: Rendering) -> list[str]:
+    return [name for name in Rendered._fields if Rendering[name.upper()] in which]
+
+
+async def read_texts(
+    tx: Tx, message_ids: Collection[bytes], which: Rendering
+) -> tuple[dict[bytes, Rendered], list[bytes]]:
+    """The wire texts of those of these messages that are rendered, and the others; what is gone is left out."""
+    asked = _asked(which)
+    telling = next((name for name in asked if name not in MAY_BE_EMPTY), "envelope")
+    names = list(dict.fromkeys((telling, *asked)))
     statement = _RENDERED.get(which)
     if statement is None:
-        columns = [message.c[name] for name in asked]
+        columns = [message.c[name] for name in names]
         statement = Statement(
             select(message.c.message_id, *columns).join_from(
                 _wanted, message, message.c.message_id == _wanted.c.message_id
@@ -207,11 +231,16 @@ async def read_rendered(tx: Tx, message_ids: Collection[bytes], which: Rendering
         _RENDERED[which] = statement
     read = await tx.all(statement, wanted=[(message_id,) for message_id in message_ids])
     if not read:
-        return {}
+        return {}, []
     found, *texts = zip(*read, strict=True)
-    of_name = dict(zip(asked, texts, strict=True))
-    rendered = zip(*(of_name.get(name) or repeat(b"") for name in Rendered._fields), strict=False)
-    return dict(zip(found, map(_make_rendered, rendered), strict=True))
+    of_name = dict(zip(names, texts, strict=True))
+    rendered = zip(*(of_name[name] if name in asked else repeat(b"") for name in Rendered._fields), strict=False)
+    made = dict(zip(found, map(_make_rendered, rendered), strict=True))
+    told = of_name[telling]
+    bare = list(compress(found, map(not_, told))) if b"" in told else []
+    for message_id in bare:
+        del made[message_id]
+    return made, bare
 
 
 def _joined(chunks: Iterable[bytes]) -> bytes:

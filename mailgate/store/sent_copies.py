@@ -19,7 +19,7 @@ from mailgate.store.access import access
 from mailgate.store.contents import Prepared
 from mailgate.store.counters import advance, lock_mailbox
 from mailgate.store.feed import announce
-from mailgate.store.messages import read_rendered
+from mailgate.store.messages import keep_texts, read_rendered
 from mailgate.store.provisioning import SENT_ID
 from mailgate.store.schema import entry
 
@@ -46,8 +46,9 @@ async def give_way(
 ) -> None:
     """Remove the gateway's copies of messages that a reader's program has filed just now, under `uids`.
 
-    One whose flags somebody has changed meanwhile stays.
+    One whose flags somebody has changed meanwhile stays. What was filed is given with its texts, which are kept.
     """
+    await keep_texts(tx, {content.message_id: content.texts for content in filed})
     mailbox = await lock_mailbox(tx, account_id, SENT_ID)
     pending = await flag_log.pending(tx, mailbox)
     gone = []

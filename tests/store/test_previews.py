@@ -10,6 +10,7 @@ from imap.backend import Account, NewMessage, Rendering
 from mailgate.database import Database, Statement, Tx
 from mailgate.store import MailStore
 from mailgate.store.schema import message as message_table
+from mailgate.store.search.indexer import Indexer
 from tests.store.messages import message, new_message, own
 
 _FORGET = Statement(update(message_table).values(preview=None))
@@ -37,6 +38,7 @@ async def test_a_missing_preview_is_made_and_kept(store: MailStore, database: Da
     large = message("un grand", size=600_000)
     await alice.append("INBOX", [new_message("un"), NewMessage(io.BytesIO(large), 0, (), None)])
     keys = [entry.message_id for entry in await alice.entries(own(alice), [1, 2])]
+    await Indexer(database).index_batch(2)  # which renders them
     await forget_previews(database)
     for _ in range(2):  # what is missing is not kept in memory as missing
         rendered = await alice.rendered(keys, Rendering.PREVIEW)

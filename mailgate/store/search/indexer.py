@@ -1,5 +1,7 @@
 """The indexer: takes contents from the queue into the index, in the background, a few at a time.
 
+What IMAP shows of a content that was appended is rendered here, too, unless somebody asked for it before.
+
 A batch is claimed, read, worked out, and written in one transaction with its removal from the queue. A process that
 dies in between leaves rows that are free again after a minute; until then SEARCH reads those messages. Any number of
 processes may do this on one database. None of it waits for the disk: what the loss of power undoes is queued again.
@@ -17,7 +19,7 @@ from functools import partial
 from typing import Final
 
 import structlog
-from sqlalchemy import LargeBinary, delete, func, select
+from sqlalchemy import LargeBinary, bindparam, delete, func, select
 
 from imap.backend import Rendering
 from imap.errors import MessageGone
@@ -27,6 +29,7 @@ from mailgate.database import Database, DatabaseUnavailable, Statement, Tx
 from mailgate.database.contract import Engine
 from mailgate.database.statement import insert, member, rows
 from mailgate.store import messages
+from mailgate.store.contents import rendered_texts
 from mailgate.store.schema import message
 from mailgate.store.search.documents import Document, document
 from mailgate.store.search.queue import claim, dequeue, enqueue_all, has_work, inverted_index, put_off, queue_length
@@ -52,7 +55,9 @@ _INLINE: Final = 32 * 1024
 """Octets of a content whose words are found in the event loop: some 3 ms."""
 
 _SIZES: Final = Statement(
-    select(message.c.message_id, message.c.size).where(member(message.c.message_id, "message_ids"))
+    select(message.c.message_id, message.c.size, message.c.envelope == bindparam("bare", b"", type_=LargeBinary)).where(
+        member(message.c.message_id, "message_ids")
+    )
 )
 _CLEAR: Final = Statement(delete(search_text))
 _FORGET_TEXTS: Final = Statement(delete(search_text).where(member(search_text.c.message_id, "message_ids")))
@@ -164,9 +169,11 @@ class Indexer:
         claimed = await self._database.write_alone(lambda tx: claim(tx, now, now + _LEASE, limit))
         if not claimed:
             return 0
-        sizes = {row[0]: row[1] for row in await self._database.read(lambda tx: tx.all(_SIZES, message_ids=claimed))}
+        rows = await self._database.read(lambda tx: tx.all(_SIZES, message_ids=claimed))
+        sizes = {message_id: size for message_id, size, _ in rows}
         small = [message_id for message_id, size in sizes.items() if size <= _WHOLE]
         contents = messages.joined(await self._database.read(lambda tx: messages.read_chunks(tx, small)))
+        await self._render({row[0]: contents[row[0]] for row in rows if row[2] and row[0] in contents})
         documents: list[Document] = []
         failed: list[bytes] = []
         for message_id, size in sizes.items():
@@ -184,6 +191,15 @@ class Indexer:
         if failed or gone:
             await self._database.write(partial(_settle, failed=failed, gone=gone))
         return len(claimed)
+
+    async def _render(self, contents: Mapping[bytes, bytes]) -> None:
+        """Write down what IMAP shows of contents that were stored without it."""
+        texts = {}
+        for message_id, content in contents.items():
+            await asyncio.sleep(0)
+            texts[message_id] = rendered_texts(content)
+        if texts:
+            await self._database.write(partial(messages.keep_texts, texts=texts), durable=False, brief=False)
 
     async def _parts(self, message_id: bytes) -> Texts:
         """The texts of a large content. Raises MessageGone."""
