@@ -31,10 +31,12 @@ from mailgate.i18n import ImapTexts
 from mailgate.listeners import Listening, Place, UnixSocket, bind_all, direct, name_of, parse_place, rebind
 from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.links import service_of
+from mailgate.naming.site import site_of
 from mailgate.proxied import ProxiedListeners
 from mailgate.queue.outbound import Outbound
 from mailgate.store import MailStore
 from mailgate.store.search.indexer import Indexer
+from mailgate.web import discovery
 from mailgate.web.pages import application
 from mailgate.web.server import WebServer
 from smtp.lmtp import LmtpServer
@@ -181,7 +183,8 @@ class Gateway:
             limits=smtp.limits.Limits(message_size=settings.smtp.max_message_size),
             front=settings.lmtp.networks(),
         )
-        web = WebServer(application(moderation, settings.gateway.language), self._tls.context)
+        found_by = discovery.routes(site_of(settings), settings.directory.domain, "ENT")
+        web = WebServer(application(moderation, settings.gateway.language, found_by), self._tls.context)
         outbound = Outbound(database, store, settings) if settings.queue.route != "none" else None
         # All at once: none takes new clients while the others let their own finish.
         self._parts.push_async_callback(

@@ -170,6 +170,7 @@ class Mx(Section, frozen=True):
     messages_per_minute: Positive = 300
     recipients_per_minute: Positive = 1_000
     errors: Positive = 20
+    mta_sts: Literal["none", "testing", "enforce"] = "testing"
     trusted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

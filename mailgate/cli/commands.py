@@ -68,6 +68,7 @@ ENTRIES: Final = {
     "policy": Entry("policy", _APP, "Who may write to whom."),
     "queue": Entry("queue", _APP, "Mail that leaves: what waits, why, and what is to become of it."),
     "moderation": Entry("moderation", _APP, "Messages that wait for a decision, or for their time."),
+    "dns": Entry("dns", _APP, "Records to publish in the DNS: SCHOOL, check."),
     "stop": Entry("stop", _APP, "Emergency stop: sending ends at once, for as few as need be; reading stays open."),
     "school": Entry("school", _APP, "Settings of a school."),
     "account": Entry("account", _APP, "Accounts and their passwords."),

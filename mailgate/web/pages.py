@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
 from typing import Final
 from urllib.parse import parse_qs
@@ -56,13 +56,14 @@ def _(text: str) -> str:
     return text
 
 
-def application(moderation: Moderation, language: Language) -> Starlette:
-    """The pages; `language` is for who asks for none."""
+def application(moderation: Moderation, language: Language, others: Sequence[Route] = ()) -> Starlette:
+    """The pages, and `others` beside them; `language` is for who asks for none."""
     pages = _Pages(moderation, language)
     return Starlette(
         routes=[
             Route(PATH + "{token:str}", _safely(pages.show), methods=["GET"]),
             Route(PATH + "{token:str}", _safely(pages.decide), methods=["POST"]),
+            *others,
         ],
         exception_handlers={404: pages.unknown, 405: pages.unknown},
     )

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from sqlalchemy import Connection, Row
-from typer.core import TyperGroup
 
 from directory.exclusions import exclusions, left_out
 from directory.list_adjustments import Adjustment, adjustments, day
@@ -16,19 +15,11 @@ from directory.queries import MEMBERS
 from directory.why import ADDED, Why
 from directory.why import why as reasons
 from mailgate.cli.context import Json, console, in_transaction, print_json, print_table, run, settings_of
+from mailgate.cli.groups import ShowFirst
 from mailgate.cli.lists import adjusting
 from mailgate.cli.lists.common import Address
 
-
-class _ListFirst(TyperGroup):
-    """An address in the place of a command shows the members of the list."""
-
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # click's own
-        known = {*self.commands, *ctx.help_option_names}
-        return super().parse_args(ctx, args if args and args[0] in known else ["show", *args])
-
-
-app = typer.Typer(cls=_ListFirst, help="Members of a list: LIST [--why], add, remove.")
+app = typer.Typer(cls=ShowFirst, help="Members of a list: LIST [--why], add, remove.")
 app.command(epilog="Example: mailgate list members add ape@clg-mistral.ent.example.org eva.roy@ent.example.org")(
     adjusting.add
 )

@@ -1,0 +1,1 @@
+"""Records of a domain, and what the world sees of them."""
