@@ -23,11 +23,11 @@ from mailgate.cli.context import (
 )
 from mailgate.cli.groups import ShowFirst
 from mailgate.config import Settings
-from mailgate.names import resolver_of
 from mailgate.naming.published import Seen, State, look
 from mailgate.naming.records import Record, records
 from mailgate.naming.site import site_of
 from mailgate.policy.schools import school_id_of
+from mailgate.resolving import resolver_of
 
 app = typer.Typer(cls=ShowFirst, help="Records to publish in the DNS: SCHOOL, check.", no_args_is_help=True)
 
