@@ -20,12 +20,17 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from mailgate.policy.attachment_types import AttachmentTypes, parse
+
 ENVIRONMENT_PREFIX = "MAILGATE_"
 SECTION_SEPARATOR = "__"
 
 Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+FilterSeconds = Annotated[float, Meta(gt=0, le=300)]
+"""The client waits for the answer to its message; RFC 5321 section 4.5.3.2.6 has it wait 10 minutes at least."""
+OnFailure = Literal["accept", "defer"]
 Share = Annotated[float, Meta(gt=0, le=1)]
 
 
@@ -332,6 +337,28 @@ class Log(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class AttachmentFilter(Section, frozen=True):
+    """The words are those of `mailgate.policy.attachment_types`."""
+
+    forbidden: tuple[str, ...] = ("default",)
+    archives: bool = True
+    skip_trusted: bool = False
+    timeout: FilterSeconds = 30.0
+    on_failure: OnFailure = "defer"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a word that names no type."""
+        self.types()
+
+    def types(self) -> AttachmentTypes:
+        """What is not let through, unless a school says otherwise."""
+        return parse(self.forbidden)
+
+
+class Filters(Section, frozen=True):
+    attachments: AttachmentFilter = AttachmentFilter()
+
+
 class Settings(Section, frozen=True):
     """Everything an operator can set; the defaults are those of ``mailgate config example``."""
 
@@ -347,6 +374,7 @@ class Settings(Section, frozen=True):
     proxy: Proxy = Proxy()
     queue: Queue = Queue()
     dns: Dns = Dns()
+    filters: Filters = Filters()
     accounts: Accounts = Accounts()
     directory: Directory = Directory()
     shared: Shared = Shared()

@@ -48,6 +48,10 @@ class Concerned:
         said = {self.settings[one].language or otherwise for one in party.schools} or {otherwise}
         return "fr" if "fr" in said else "en"
 
+    def reader_language(self, otherwise: Language) -> Language:
+        """That of a sentence about the message as a whole: the writer's who signed in, else the first recipient's."""
+        return self.language(self.parties[0], otherwise) if self.parties else otherwise
+
 
 class Audience:
     """The recipients of one message."""

@@ -6,18 +6,17 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
 import structlog
 
+from mailgate.config import OnFailure
 from mailgate.filtering.contract import Action, Arriving, Check, Finding, Unavailable, deferred
 from mailgate.i18n import Language, translator
 from smtp.message import Prepared, fields
 
 log = structlog.stdlib.get_logger("mailgate.filtering")
 
-OnFailure = Literal["accept", "defer"]
-"""Fail open, or fail closed: the other server, or the person's program, tries again later."""
 
 _FOREIGN: Final = b"x-spam"
 """What a message brings along of what others thought of it, by the beginning of the field's name."""
@@ -31,6 +30,7 @@ class Guarded:
     timeout: float
     """Seconds."""
     on_failure: OnFailure
+    """Fail open, or fail closed: the other server, or the person's program, tries again later."""
     skip_trusted: bool = False
     """Whether it is not asked about what comes from a trusted network."""
 

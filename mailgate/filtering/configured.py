@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from mailgate.config import Settings
-from mailgate.filtering.chain import Chain
+from mailgate.filtering.attachments import Attachments
+from mailgate.filtering.chain import Chain, Guarded
 
 
 def for_incoming(settings: Settings) -> Chain:
     """For what other servers send."""
-    return Chain([], settings.gateway.language)
+    return Chain([_attachments(settings)], settings.gateway.language)
 
 
 def for_submission(settings: Settings) -> Chain:
     """For what people of the schools send."""
-    return Chain([], settings.gateway.language)
+    return Chain([_attachments(settings)], settings.gateway.language)
+
+
+def _attachments(settings: Settings) -> Guarded:
+    own = settings.filters.attachments
+    check = Attachments(own.types(), settings.gateway.language, archives=own.archives)
+    return Guarded(check, own.timeout, own.on_failure, own.skip_trusted)

@@ -14,6 +14,7 @@ from directory.ties import schools_of
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
 from mailgate.i18n import Language
+from mailgate.policy import attachment_types
 from mailgate.policy.schema import school_setting
 
 
@@ -35,6 +36,10 @@ class SchoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     outside_directory: bool = False
     """Whether relatives of its pupils may name as that address the one that the directory has of them; it is kept only
     then.
+    """
+    attachments: str = attachment_types.DEFAULT_WORD
+    """The types of attachments that nobody of this school gets or sends, as words of
+    `mailgate.policy.attachment_types`; empty: none.
     """
     recall_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] = 10
     """For how long a sender may take back a message where it is unread; 0: not at all."""
@@ -109,8 +114,8 @@ def change(connection: Connection, school_id: int, name: str, value: str | None)
         raise SchoolError(f"{name!r} is no setting of a school; use one of {', '.join(NAMES)}")
     if value is not None:
         try:
-            _decoded({name: value})
-        except msgspec.ValidationError as error:
+            attachment_types.parse(_decoded({name: value}).attachments.split())
+        except (msgspec.ValidationError, attachment_types.TypeWordError) as error:
             raise SchoolError(f"{name}: {error}") from error
     here = (school_setting.c.school_id == school_id, school_setting.c.name == name)
     connection.execute(delete(school_setting).where(*here))

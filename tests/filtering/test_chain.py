@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 from structlog.testing import capture_logs
 
+from mailgate.config import OnFailure
 from mailgate.filtering.audience import Audience
-from mailgate.filtering.chain import Chain, Guarded, OnFailure, Outcome
+from mailgate.filtering.chain import Chain, Guarded, Outcome
 from mailgate.filtering.contract import Action, Arriving, Finding, Unavailable, deferred, refused
 from smtp.handler import Peer, SmtpError, Transaction
 from smtp.message import Prepared
