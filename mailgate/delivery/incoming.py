@@ -193,7 +193,7 @@ class Incoming:
             return Outcome()
         with opened(content) as octets:
             audience = Audience(self._database, envelope.recipients, OUTSIDE_WRITER)
-            trusted = is_among(envelope.peer.host, self._trusted)
+            trusted = envelope.lmtp or is_among(envelope.peer.host, self._trusted)
             return await self._checks.examine(Arriving(identity, envelope, message, octets, audience, trusted=trusted))
 
     def _check_names(self, message: Prepared) -> None:

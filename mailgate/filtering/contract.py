@@ -71,7 +71,7 @@ class Arriving:
     sender: int = OUTSIDE_WRITER
     """The account of who signed in."""
     trusted: bool = False
-    """Whether it comes from a network of `mx.trusted`."""
+    """Whether it comes from a network of `mx.trusted`, or over LMTP from a server in front: the peer wrote nothing."""
 
     @property
     def from_outside(self) -> bool:

@@ -27,20 +27,18 @@ def test_example_is_exactly_the_defaults() -> None:
 
 def test_example_names_every_key() -> None:
     commented = config.example()
+
+    def check(name: str, section: type) -> None:
+        assert f"[{name}]" in commented
+        for key in msgspec.structs.fields(section):
+            if isinstance(key.type, type) and issubclass(key.type, config.Section):
+                check(f"{name}.{key.encode_name}", key.type)
+            elif key.name not in {"domains", "ldap", "weights"}:
+                named = f"\n{key.encode_name} = ", f"# {key.encode_name} = "
+                assert any(one in commented for one in named), f"{name}.{key.encode_name}"
+
     for section in msgspec.structs.fields(config.Settings):
-        assert f"[{section.encode_name}]" in commented
-        for key in msgspec.structs.fields(section.type):
-            assert (
-                f"\n{key.encode_name} = " in commented
-                or f"# {key.encode_name} = " in commented
-                or key.name
-                in {
-                    "domains",
-                    "ldap",
-                    "limits",
-                    "weights",
-                }
-            ), f"{section.encode_name}.{key.encode_name}"
+        check(section.encode_name, section.type)
 
 
 def test_every_limit_of_the_engine_can_be_set() -> None:
