@@ -67,6 +67,7 @@ ENTRIES: Final = {
     "person": Entry("person", _APP, "Parents: entered twice, excluded by a school."),
     "policy": Entry("policy", _APP, "Who may write to whom."),
     "queue": Entry("queue", _APP, "Mail that leaves: what waits, why, and what is to become of it."),
+    "dkim": Entry("dkim", _APP, "Signatures of mail that leaves: the keys of each domain (DKIM)."),
     "moderation": Entry("moderation", _APP, "Messages that wait for a decision, or for their time."),
     "dns": Entry("dns", _APP, "Records to publish in the DNS: SCHOOL, check."),
     "stop": Entry("stop", _APP, "Emergency stop: sending ends at once, for as few as need be; reading stays open."),

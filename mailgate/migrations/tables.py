@@ -15,6 +15,7 @@ import mailgate.policy.audit
 import mailgate.policy.schema
 import mailgate.queue.schema
 import mailgate.queue.wishes
+import mailgate.signing.schema
 import mailgate.store.schema
 import mailgate.store.search.schema
 import mailgate.strangers.schema
@@ -30,5 +31,6 @@ METADATA: Final[tuple[MetaData, ...]] = (
     mailgate.moderation.schema.metadata,
     mailgate.queue.schema.metadata,
     mailgate.queue.wishes.metadata,
+    mailgate.signing.schema.metadata,
     mailgate.strangers.schema.metadata,
 )

@@ -59,7 +59,7 @@ class Outward:
         kept = [(name, value, line) for name, value, line in fields(header)]
         rest = header[sum(len(line) for _, _, line in kept) :]
         author = next((value for name, value, _ in kept if name == b"from"), b"")
-        ours = not author.strip() or all(map(self.holds, _addresses(author)))
+        ours = self._holds_all(author)
         lines = [b"X-Loop: %s\r\n" % self.mark.encode()]
         if stop:
             lines.append(b"List-Unsubscribe: <mailto:%s?subject=stop>\r\n" % stop.encode())
@@ -69,6 +69,13 @@ class Outward:
                 lines.append(b"Reply-To:%s\r\n" % author)
         lines += [line for name, _, line in kept if name not in _INSIDE and (ours or name != b"from")]
         return b"".join(lines) + rest
+
+    def is_ours(self, header: bytes) -> bool:
+        """Whether the author of a header is of this installation."""
+        return self._holds_all(next((value for name, value, _ in fields(header) if name == b"from"), b""))
+
+    def _holds_all(self, author: bytes) -> bool:
+        return not author.strip() or all(map(self.holds, _addresses(author)))
 
     def _via(self, author: bytes, label: str) -> bytes:
         name, address = parseaddr(author.decode("utf-8", "replace"))

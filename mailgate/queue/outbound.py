@@ -11,6 +11,7 @@ from mailgate.delivery.reports import Reporter
 from mailgate.listeners import parse_endpoint
 from mailgate.queue.bounces import Bounces
 from mailgate.queue.clock import Clock
+from mailgate.queue.forms import Forms
 from mailgate.queue.leaving import Leaving
 from mailgate.queue.policies import StoredPolicies
 from mailgate.queue.schedule import Schedule
@@ -18,6 +19,7 @@ from mailgate.queue.sending import Sending
 from mailgate.queue.suspending import Suspensions
 from mailgate.queue.worker import Limits, Worker
 from mailgate.resolving import resolver_of
+from mailgate.signing.signer import Signer
 from mailgate.store import MailStore
 from smtp.client.connection import Timeouts
 from smtp.client.direct import DirectToMx
@@ -69,8 +71,10 @@ class Outbound:
         bounces = Bounces(database, reporter, gateway.language)
         suspensions = Suspensions(database, settings)
         route = route_of(queue, settings.dns, gateway.hostname, database)
+        signer = Signer(database, settings.directory.holds, gateway.hostname)
+        forms = Forms(database, Leaving(database, settings), signer)
         make = partial(
-            Sending, database, store, route, schedule_of(queue), bounces, Leaving(database, settings), suspensions,
+            Sending, database, store, route, schedule_of(queue), bounces, forms, suspensions,
         )  # fmt: skip
         limits = Limits(
             queue.connections, queue.connections_per_destination, queue.messages_per_connection, queue.lease

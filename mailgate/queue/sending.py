@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
 from imap.errors import MessageGone
 from mailgate.database import Database, DatabaseError, Tx
 from mailgate.queue import claim as entries
-from mailgate.queue.bounces import Bounces, Kind, Told, read_block, read_header, without_return_path
+from mailgate.queue.bounces import Bounces, Kind, Told
 from mailgate.queue.claim import Claim, Entry, Result
-from mailgate.queue.leaving import Leaving
+from mailgate.queue.forms import Forms
 from mailgate.queue.outcome import State, results_of
 from mailgate.queue.schedule import Schedule
 from mailgate.queue.suspending import Failure, SuspendedMeanwhile, Suspensions, counts
 from mailgate.store import MailStore
-from mailgate.store.schema import CHUNK
 from smtp.client.answers import Answer, SendingError
-from smtp.client.connection import Connection, Mail, To
+from smtp.client.connection import Connection, To
 from smtp.client.routes import Route
 from smtp.tls_demand import TlsDemand
 
@@ -38,16 +36,6 @@ class LeaseLost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
-    """How a message leaves: what is sent in place of its first octets, and what behind its last ones."""
-
-    mail: Mail
-    beginning: bytes = b""
-    replaced: int = 0
-    ending: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
 class Sending:
     """Hands messages over by a route and settles them for `owner`."""
 
@@ -56,7 +44,7 @@ class Sending:
     route: Route
     schedule: Schedule
     bounces: Bounces
-    leaving: Leaving
+    forms: Forms
     suspensions: Suspensions
     owner: str
     clock: Callable[[], float] = time.time
@@ -93,8 +81,8 @@ class Sending:
             except SendingError as error:
                 return [error.answer] * len(to), None
             try:
-                form = await self._form(claim)
-                answers = await connection.send(form.mail, to, self._content(claim.entry, form), go_ahead)
+                form = await self.forms.form(claim)
+                answers = await connection.send(form.mail, to, self.forms.content(claim.entry, form), go_ahead)
             except MessageGone:
                 return [Answer(554, "5.3.0", "The message is there no more")] * len(to), None
             if connection.usable:
@@ -103,32 +91,6 @@ class Sending:
             if fresh or any(one.positive or one.permanent or one.doubtful for one in answers):
                 return answers, None
             connection = None  # one that was kept open was closed by the other side: that says nothing of the message
-
-    async def _form(self, claim: Claim) -> _Form:
-        """Raises MessageGone."""
-        entry = claim.entry
-        required = entry.tls is TlsDemand.REQUIRED
-        ret = "HDRS" if required else entry.ret
-        mail = Mail(entry.mail_from, entry.size, entry.eightbit, entry.utf8, ret, entry.envelope_id, required)
-        [(person_id, to)] = {(one.person_id, one.address) for one in claim.recipients} if entry.verp else {(None, "")}
-        if person_id is None:
-            return _Form(mail)
-        header = await self.database.read(partial(read_header, content_id=entry.content_id))
-        beginning, ending = await self.leaving.form(header, person_id, to, eightbit=entry.eightbit)
-        reverse_path = await self.leaving.reverse_path(person_id, entry.queue_id)
-        size = entry.size - len(header) + len(beginning) + len(ending)
-        return _Form(replace(mail, mail_from=reverse_path, size=size), beginning, len(header), ending)
-
-    async def _content(self, entry: Entry, form: _Form) -> AsyncIterator[bytes]:
-        """The message as it leaves, in pieces. Raises MessageGone."""
-        if form.beginning:
-            yield form.beginning
-        for start in range(form.replaced, entry.size, CHUNK):
-            read = partial(read_block, content_id=entry.content_id, start=start, stop=min(start + CHUNK, entry.size))
-            block = await self.database.read(read)
-            yield block if start else without_return_path(block)
-        if form.ending:
-            yield form.ending
 
     async def _settle(
         self, claim: Claim, domain: str, answers: list[Answer], results: list[Result], now: int

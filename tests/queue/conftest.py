@@ -22,12 +22,14 @@ from mailgate.delivery.reports import Reporter
 from mailgate.queue.bounces import Bounces
 from mailgate.queue.clock import Clock
 from mailgate.queue.enqueue import Outgoing, OutsideRecipient, enqueuing
+from mailgate.queue.forms import Forms
 from mailgate.queue.leaving import Leaving
 from mailgate.queue.schedule import Priority, Schedule
 from mailgate.queue.schema import queue_destination, queued_message, queued_recipient
 from mailgate.queue.sending import Sending
 from mailgate.queue.suspending import Suspensions
 from mailgate.queue.worker import Limits, Worker
+from mailgate.signing.signer import Signer
 from mailgate.store import MailStore, Parcel
 from mailgate.store.messages import joined, read_chunks
 from mailgate.store.provisioning import INBOX_ID
@@ -123,9 +125,13 @@ class Desk:
 
     def making(self, route: Route) -> Callable[[str], Sending]:
         return lambda owner: Sending(
-            self.database, self.store, route, self.schedule, self.bounces, Leaving(self.database, self.settings),
-            self.suspensions, owner, lambda: self.now,
+            self.database, self.store, route, self.schedule, self.bounces, self.forms(), self.suspensions,
+            owner, lambda: self.now,
         )  # fmt: skip
+
+    def forms(self) -> Forms:
+        signer = Signer(self.database, self.settings.directory.holds, "gate.example.org", lambda: self.now)
+        return Forms(self.database, Leaving(self.database, self.settings), signer)
 
     def clock(self) -> Clock:
         return Clock(self.database, self.store, self.bounces, self.suspensions, 30 * 86_400, lambda: self.now)

@@ -1,0 +1,1 @@
+"""DKIM keys of this installation's domains: kept, rotated, and used on what leaves."""
