@@ -68,14 +68,25 @@ def report(
         made["In-Reply-To"] = made["References"] = message.message_id
     made["Auto-Submitted"] = "auto-replied"
     made.attach(MIMEText(words, "plain", "utf-8"))
-    status = MIMEBase("message", "delivery-status")
-    arrived = now if message.arrived_at is None else format_datetime(datetime.fromtimestamp(message.arrived_at, UTC))
-    of_client = {"Original-Envelope-Id": printable(message.envelope_id)} if message.envelope_id else {}
-    of_message = {**of_client, "Reporting-MTA": f"dns; {reporter.hostname}", "Arrival-Date": arrived}
-    status.set_payload([_fields(one) for one in (of_message, *recipients)])
-    made.attach(status)
-    made.attach(_returned(message))
+    for part in for_programs(reporter, message, recipients):
+        made.attach(part)
     return b"Return-Path: <>\r\n" + made.as_bytes(policy=email.policy.SMTP)
+
+
+def for_programs(
+    reporter: Reporter, message: Reported, recipients: Sequence[Mapping[str, str]]
+) -> tuple[email.message.Message, email.message.Message]:
+    """The second and the third part of a report (RFC 6522 section 3): what became of it, and what it was."""
+    at = datetime.now(UTC) if message.arrived_at is None else datetime.fromtimestamp(message.arrived_at, UTC)
+    of_client = {"Original-Envelope-Id": printable(message.envelope_id)} if message.envelope_id else {}
+    of_message = {
+        **of_client,
+        "Reporting-MTA": f"dns; {reporter.hostname}",
+        "Arrival-Date": format_datetime(at),
+    }
+    status = MIMEBase("message", "delivery-status")
+    status.set_payload([_fields(one) for one in (of_message, *recipients)])
+    return status, _returned(message)
 
 
 def _returned(message: Reported) -> email.message.Message:

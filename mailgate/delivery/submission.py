@@ -198,7 +198,7 @@ class Submission(SmtpSignIn):
             first = self._brakes.guard(envelope, reached)
             if to.held:
                 message = Message(prepared, *copies.whole(), require_tls=envelope.require_tls)
-                wishes = success.wishes(await self._asker(envelope), envelope) if success.asked(envelope) else {}
+                wishes = success.wishes(await self._asker(envelope), envelope) if envelope.mail_from else {}
                 held = await self._holding.hold(dispatch, message, to.held, (to.people, to.lists), stack, wishes)
                 parcels += held.parcels
                 first = in_turn(self._brakes.guard(envelope, reached + held.reach), held.write)

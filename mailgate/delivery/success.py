@@ -25,8 +25,10 @@ from smtp.handler import Envelope, Recipient
 from smtp.message import Prepared
 
 SUCCESS: Final = "SUCCESS"
+FAILURE: Final = "FAILURE"
 NAMES_AT_MOST: Final = 100
 """Of people without account, for each list."""
+_HERE: Final = (PersonRecipient, ListRecipient, Moderated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Delivered:
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """Who is to be told of a delivery that waits: `to` is the reverse path, `original` what ORCPT said."""
+    """Who is to be told what becomes of a copy that waits: `to` is the reverse path, `original` what ORCPT said."""
 
     account_id: int
     staff: bool
@@ -59,26 +61,34 @@ class Wish(msgspec.Struct, frozen=True):
     address: str
     original: str | None
     envelope_id: str | None
+    success: bool = True
+    """Of its delivery; else of its failure alone."""
+    failure: bool = False
+    full: bool = False
+    """With the whole message, when it fails (RET=FULL)."""
 
 
 def asked(envelope: Envelope) -> list[Recipient]:
     """Those for whom a report is to be made; nobody where there is no reverse path (RFC 3461 section 6.1)."""
     if not envelope.mail_from:
         return []
-    here = (PersonRecipient, ListRecipient, Moderated)
-    return [one for one in envelope.recipients if SUCCESS in one.notify and isinstance(one.resolved, here)]
+    return [one for one in envelope.recipients if SUCCESS in one.notify and isinstance(one.resolved, _HERE)]
 
 
 def wishes(asker: Asker, envelope: Envelope) -> dict[int, str]:
-    """By list or account, what a held message is to know of those that `asked` gives, as JSON."""
+    """By list or account, what a held message is to know of those whose writer is to be told something, as JSON: who
+    said nothing is told of a failure (RFC 3461 section 5.2).
+    """
     return {
         number_of(one.resolved): msgspec.json.encode(
             Wish(
                 asker.account_id, asker.staff, asker.language, envelope.mail_from,
-                one.address, one.original, envelope.envelope_id,
+                one.address, one.original, envelope.envelope_id, SUCCESS in one.notify,
+                not one.notify or FAILURE in one.notify, envelope.dsn_return == "FULL",
             )
         ).decode()
-        for one in asked(envelope)
+        for one in envelope.recipients
+        if isinstance(one.resolved, _HERE) and (not one.notify or one.notify & {SUCCESS, FAILURE})
     }  # fmt: skip
 
 

@@ -16,17 +16,16 @@ from sqlalchemy import and_, bindparam, select
 from directory.schema import address, list_, person
 from imap.message import readable_text
 from mailgate.database import Database, Statement, Tx
-from mailgate.delivery import recipients, success
+from mailgate.delivery import recipients
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.notices import Notices
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
-from mailgate.delivery.reports import Reported, Reporter
-from mailgate.delivery.success import Wish
 from mailgate.moderation import held as table
 from mailgate.moderation import outward
 from mailgate.moderation.held import DELIVERED, OPEN, RETENTION, Direct, HeldMessage, State
 from mailgate.moderation.letters import Letter, write
 from mailgate.moderation.links import Service
+from mailgate.moderation.telling import failure_of, success_report, wish_of
 from mailgate.moderation.tokens import SENDER, Action, is_genuine, load_key, parse, sign
 from mailgate.moderation.wording import Writer
 from mailgate.policy.audit import record_in
@@ -270,8 +269,9 @@ class Moderation:
     ) -> list[Parcel]:
         """The message itself for those who have none of it yet, and the letters about it."""
         parcels = await self._copies(after, siblings, stack) if after.state in DELIVERED else []
-        if after.state in DELIVERED and after.wish is not None:
-            parcels += await self._report(after, msgspec.json.decode(after.wish, type=Wish), parcels)
+        wish = wish_of(after)
+        if after.state in DELIVERED and wish is not None and await self._is_open(wish.account_id):
+            parcels += await success_report(self._database, self.service, after, parcels)
         writer = Writer(after.language, self.service.zone)
 
         def letter(letter: Letter, accounts: frozenset[int], to: str) -> None:
@@ -284,26 +284,21 @@ class Moderation:
         if others:
             letter(writer.told(after), frozenset(one for one in others if one is not None), "")
         if after.state in {State.REFUSED, State.EXPIRED}:
-            if after.sender_id == OUTSIDE_WRITER and self._notices is not None:
-                content = stack.enter_context(write(writer.outcome(after), self.service, after, after.writer))
-                told = await outward.parcel(self._database, self._notices.settings.queue, before, content)
-                parcels += [told] if told is not None else []
-            elif await self._is_open(after.sender_id):
-                letter(writer.outcome(after), frozenset([after.sender_id]), after.writer)
+            parcels += await self._failed(after, writer, stack)
         return parcels
 
-    async def _report(self, held: HeldMessage, wish: Wish, copies: Sequence[Parcel]) -> list[Parcel]:
-        """What ``NOTIFY=SUCCESS`` asked for, now that the message is delivered."""
-        content = await table.read_content(self._database, held, held.header_size)
-        if content is None or not await self._is_open(wish.account_id):
-            return []
-        with content:
-            message = Reported(content.read(held.header_size), held.message_ref, wish.envelope_id, held.created_at)
-        list_id = held.target_id if held.kind == "list" else None
-        mailboxes = sum(len(one.account_ids) for one in copies)
-        delivered = await self._database.read(lambda tx: success.later(tx, wish, list_id, mailboxes))
-        reporter = Reporter(f"postmaster@{self.service.domain}", self.service.hostname)
-        return [success.late_parcel(wish, message, delivered, reporter=reporter)]
+    async def _failed(self, held: HeldMessage, writer: Writer, stack: ExitStack) -> list[Parcel]:
+        """The one letter to who wrote it, with the report to who sent it."""
+        outside = held.sender_id == OUTSIDE_WRITER
+        failure = await failure_of(self._database, self.service, held, outside=outside)
+        content = write(writer.outcome(held), self.service, held, held.writer, failure=failure)
+        stack.enter_context(content)
+        if outside and self._notices is not None:
+            told = await outward.parcel(self._database, self._notices.settings.queue, held, content)
+            return [told] if told is not None else []
+        readers = {held.sender_id, *([failure.account_id] if failure and failure.account_id else [])}
+        there = frozenset([one for one in readers if await self._is_open(one)])
+        return [Parcel(content, there, list_id=None)] if there else []
 
     async def _is_open(self, account_id: int) -> bool:
         return await self._database.read(lambda tx: tx.one(_NAME, account_id=account_id)) is not None

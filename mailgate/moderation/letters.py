@@ -14,13 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.headerregistry import Address
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
+from email.mime.multipart import MIMEMultipart
 from email.policy import SMTP
 from email.utils import format_datetime
 from typing import IO, Final
 
+from mailgate.delivery.reports import for_programs
 from mailgate.moderation.held import SPOOL_MEMORY, HeldMessage
 from mailgate.moderation.links import Service
+from mailgate.moderation.telling import Failure
 
 _BUTTON: Final = (
     "display:inline-block;margin:4px 8px 4px 0;padding:12px 20px;border-radius:6px;color:#fff;"
@@ -57,15 +60,25 @@ class Letter:
     """Its local part."""
 
 
-def write(letter: Letter, service: Service, held: HeldMessage, to: str, original: IO[bytes] | None = None) -> IO[bytes]:
-    """The whole message, rewound; the caller closes it. `original` is read from its start.
+def write(
+    letter: Letter,
+    service: Service,
+    held: HeldMessage,
+    to: str,
+    original: IO[bytes] | None = None,
+    failure: Failure | None = None,
+) -> IO[bytes]:
+    """The whole message, rewound; the caller closes it. `original` is read from its start. With a `failure` it is a
+    report (RFC 6522), whose first part is the letter.
 
     The message attached is not changed, not even its transfer encodings: nothing here leaves for another server.
     """
     spool: IO[bytes] = tempfile.SpooledTemporaryFile(SPOOL_MEMORY)  # noqa: SIM115 - the caller closes it
     spool.write(b"Return-Path: <>\r\n")
     words = _words(letter)
-    if original is None:
+    if failure is not None:
+        spool.write(_report(words, letter, service, held, to, failure))
+    elif original is None:
         _address(words, letter, service, held, to)
         spool.write(words.as_bytes(policy=SMTP))
     else:
@@ -85,13 +98,26 @@ def write(letter: Letter, service: Service, held: HeldMessage, to: str, original
     return spool
 
 
+def _report(
+    words: EmailMessage, letter: Letter, service: Service, held: HeldMessage, to: str, failure: Failure
+) -> bytes:
+    made = MIMEMultipart("report", report_type="delivery-status", policy=SMTP)
+    _address(made, letter, service, held, to, "auto-replied")
+    del words["MIME-Version"]
+    for part in (words, *for_programs(failure.reporter, failure.message, [failure.recipient])):
+        made.attach(part)
+    return made.as_bytes(policy=SMTP)
+
+
 def _head(message: EmailMessage) -> bytes:
     return message.as_bytes(policy=SMTP).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
 
 
-def _address(message: EmailMessage, letter: Letter, service: Service, held: HeldMessage, to: str) -> None:
-    message["From"] = Address(letter.title, addr_spec=service.address)
-    message["To"] = Address(addr_spec=to) if to else "undisclosed-recipients:;"
+def _address(
+    message: Message, letter: Letter, service: Service, held: HeldMessage, to: str, automatic: str = "auto-generated"
+) -> None:
+    message["From"] = str(Address(letter.title, addr_spec=service.address))
+    message["To"] = str(Address(addr_spec=to)) if to else "undisclosed-recipients:;"
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = f"<{letter.message_id}@{service.hostname}>"
@@ -101,7 +127,7 @@ def _address(message: EmailMessage, letter: Letter, service: Service, held: Held
     message["References"] = f"{letter.in_reply_to} {thread}".strip()
     if held.kind == "list":
         message["List-Id"] = f"<{held.target.replace('@', '.')}>"
-    message["Auto-Submitted"] = "auto-generated"
+    message["Auto-Submitted"] = automatic
 
 
 def _words(letter: Letter) -> EmailMessage:

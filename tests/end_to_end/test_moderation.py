@@ -255,14 +255,16 @@ def test_the_direct_recipients_have_it_at_once_and_nobody_twice(school: School) 
     assert [school.has(one, "Aux deux") for one in (READER, *REST)] == [1] * (1 + len(REST))
 
 
-def ask_for_report(school: School, writer: str, subject: str) -> str:
+def ask_for_report(
+    school: School, writer: str, subject: str, notify: str = "NOTIFY=SUCCESS", ret: str = "RET=HDRS"
+) -> str:
     """Send to the parents' list as a program does that asks for a delivery report; give the Message-ID."""
     message_id = make_msgid(domain="client.example")
     message = f"From: {writer}\r\nTo: {PARENTS}\r\nMessage-ID: {message_id}\r\nSubject: {subject}\r\n\r\nBonjour.\r\n"
     with school.serving.smtp(writer) as client:
         client.ehlo()
-        client.mail(writer, ["ENVID=e-1"])
-        assert client.rcpt(PARENTS, ["NOTIFY=SUCCESS", f"ORCPT=rfc822;{PARENTS}"])[0] == 250
+        client.mail(writer, [ret, "ENVID=e-1"])
+        assert client.rcpt(PARENTS, [*filter(None, [notify]), f"ORCPT=rfc822;{PARENTS}"])[0] == 250
         assert client.data(message.encode())[0] == 250
     return message_id
 
@@ -289,6 +291,37 @@ def test_the_report_of_what_waits_and_that_of_its_delivery(school: School) -> No
     assert text_of(reports[1]).splitlines()[-1] == f"{PARENTS} : remis"
     [sent] = school.serving.command.good("sent", "show", message_id, "--json").json
     assert (sent["waiting"], sent["to"][0]["delivered"] > 1) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("notify", "wanted"),
+    [("", True), ("NOTIFY=FAILURE,DELAY", True), ("NOTIFY=SUCCESS", False), ("NOTIFY=NEVER", False)],
+)
+def test_who_sent_what_is_refused_has_one_letter_that_is_the_report(school: School, notify: str, wanted: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    subject = f"Refusé {notify}".strip()
+    ask_for_report(school, WRITER, subject, notify)
+    to, decision = mail_to(school.notice(DIRECTION[0], subject), "refuse")
+    school.write(DIRECTION[0], to, decision, "Pas ainsi.\n")
+    [told] = [one for one in school.letters(WRITER, subject) if one["Subject"].startswith("Non distribué")]
+    assert "Pas ainsi." in text_of(told)
+    assert (told.get_content_type() == "multipart/report") is wanted
+    if not wanted:
+        return
+    assert told["Return-Path"] == "<>"
+    assert told["Auto-Submitted"] == "auto-replied"
+    assert told.get_param("report-type") == "delivery-status"
+    words, status, returned = cast("list[EmailMessage]", told.get_payload())
+    assert words.get_content_type() == "multipart/alternative"
+    of_message, recipient = cast("list[EmailMessage]", status.get_payload())
+    assert of_message["Original-Envelope-Id"] == "e-1"
+    assert dict(recipient.items()) == {
+        "Original-Recipient": f"rfc822;{PARENTS}", "Final-Recipient": f"rfc822; {PARENTS}",
+        "Action": "failed", "Status": "5.7.1",
+    }  # fmt: skip
+    assert returned.get_content_type() == "text/rfc822-headers"
+    header = returned.get_content()
+    assert PARENTS in header
+    assert "Return-Path" not in header
 
 
 @pytest.mark.usefixtures("patient")
@@ -321,10 +354,14 @@ def wait_until_decided(school: School, subject: str) -> None:
 
 
 def test_what_nobody_decides_expires_and_its_writer_is_told(school: School) -> None:
-    school.write(WRITER, PARENTS, "Oublié")
+    ask_for_report(school, WRITER, "Oublié", "", "RET=FULL")
     wait_until_decided(school, "Oublié")
     [told] = [one for one in school.letters(WRITER, "Oublié") if one["Subject"].startswith("Non distribué")]
     assert "Personne n’a décidé" in text_of(told)
+    assert actions(told) == [(f"rfc822; {PARENTS}", "failed")]
+    assert "Status: 5.4.7" in told.as_string()
+    whole = next(part for part in told.walk() if part.get_content_type() == "message/rfc822")
+    assert "Bonjour." in whole.as_string(), "RET=FULL"
     assert school.has(DIRECTION[0], "Décidé : Oublié") == 1
     assert school.has(READER, "Oublié") == 0
     found = school.serving.command.good("moderation", "list", "--json").json

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from email import message_from_bytes
+from email.policy import default
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from mailgate.policy.schools import school_id_of
 from mailgate.policy.stops import Wanted, add, lift
 from mailgate.queue.schema import queued_message, queued_recipient
 from mailgate.store import MailStore
+from mailgate.store.messages import joined, read_chunks
 from tests.cli.command import Command, describe
 from tests.incoming.conftest import SENDER, Site, note
 from tests.policy.academy import Account, accounts, lists
@@ -198,12 +201,24 @@ async def test_what_is_to_be_approved_waits(site: Site) -> None:
     await refuse(site, held_id)
     [queued] = await site.batch(
         lambda connection: connection.execute(
-            select(queued_message.c.mail_from, queued_recipient.c.address).join(
+            select(queued_message.c.mail_from, queued_recipient.c.address, queued_message.c.content_id).join(
                 queued_recipient, queued_recipient.c.queue_id == queued_message.c.queue_id
             )
         ).all()
     )
-    assert tuple(queued) == ("", SENDER)
+    assert tuple(queued)[:2] == ("", SENDER)
+    told = message_from_bytes(await _content(site, queued.content_id), policy=default)
+    assert told.get_content_type() == "multipart/report"
+    status = next(part for part in told.walk() if part.get_content_type() == "message/delivery-status")
+    assert f"Final-Recipient: rfc822; {PUPIL}" in status.as_string()
+    assert "Action: failed" in status.as_string()
+
+
+async def _content(site: Site, content_id: bytes) -> bytes:
+    database = await open_database(site.url)
+    found = joined(await database.read(lambda tx: read_chunks(tx, [content_id])))
+    await database.close()
+    return found[content_id]
 
 
 async def refuse(site: Site, held_id: int) -> None:
