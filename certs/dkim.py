@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.serialization import (
 
 RSA_BITS: Final = 2_048
 """What RFC 8301 section 3.2 asks of signers; the record of a larger key is too long for some name servers."""
-_STRING: Final = 255
 
 
 class Kind(StrEnum):
@@ -56,8 +55,3 @@ def record(key: PrivateKey) -> str:
         return f"v=DKIM1; k={Kind.RSA}; p={base64.b64encode(octets).decode()}"
     octets = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return f"v=DKIM1; k={Kind.ED25519}; p={base64.b64encode(octets).decode()}"
-
-
-def strings(text: str) -> str:
-    """A TXT record as zone files have it: quoted strings of at most 255 octets each."""
-    return " ".join(f'"{text[at : at + _STRING]}"' for at in range(0, len(text), _STRING))

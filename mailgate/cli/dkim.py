@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection
 
-from certs.dkim import Kind, strings
+from certs.dkim import Kind
 from mailgate.cli.context import (
     CommandFailed,
     DryRun,
@@ -24,6 +24,7 @@ from mailgate.cli.context import (
     settings_of,
 )
 from mailgate.config import Settings
+from mailgate.naming.records import Record, Topic
 from mailgate.policy.audit import record
 from mailgate.resolving import resolver_of
 from mailgate.signing import keys as dkim_keys
@@ -215,7 +216,7 @@ def _seen(one: Key) -> dict[str, object]:
 
 def _publish(found: Sequence[Key]) -> None:
     for one in found:
-        console.print(f"{one.name}. 3600 IN TXT {strings(one.record)}")
+        console.print(Record(Topic.DKIM, one.name, "TXT", one.record, "").zone_line())
 
 
 def _since(one: Key) -> int:

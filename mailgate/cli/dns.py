@@ -28,6 +28,7 @@ from mailgate.naming.records import Record, records
 from mailgate.naming.site import site_of
 from mailgate.policy.schools import school_id_of
 from mailgate.resolving import resolver_of
+from mailgate.signing import keys as dkim_keys
 
 app = typer.Typer(cls=ShowFirst, help="Records to publish in the DNS: SCHOOL, check.", no_args_is_help=True)
 
@@ -86,14 +87,18 @@ def _show(seen: Iterable[Seen]) -> None:
 def _wanted(settings: Settings, uai: str | None) -> list[Record]:
     """The records of the school's domain and of people's, each once. Raises SchoolError."""
 
-    def work(connection: Connection) -> list[str]:
+    def work(connection: Connection) -> tuple[list[str], dict[str, list[tuple[str, str]]]]:
+        keys: dict[str, list[tuple[str, str]]] = {}
+        for one in dkim_keys.keys(connection):
+            keys.setdefault(one.domain, []).append((one.name, one.record))
         domains = select(school.c.domain).where(school.c.domain.is_not(None)).order_by(school.c.domain)
         if uai is not None:
             domains = domains.where(school.c.school_id == school_id_of(connection, uai))
-        return list(connection.scalars(domains))
+        return list(connection.scalars(domains)), keys
 
-    own = run(in_transaction(settings, work))
+    own, keys = run(in_transaction(settings, work))
     if uai is not None and not own:
         raise CommandFailed(f"{uai} has no domain: the directory knows no pupils of it")
     site = site_of(settings)
-    return list(dict.fromkeys(one for name in [*own, settings.directory.domain] for one in records(name, site, ())))
+    names = [*own, settings.directory.domain]
+    return list(dict.fromkeys(one for name in names for one in records(name, site, keys.get(name, ()))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
@@ -11,16 +11,15 @@ from typing import Final
 from mailgate.database import Database
 from mailgate.signing.keyring import Keyring
 from smtp.addresses import parse_addresses
-from smtp.arrival import claims_our_name
 from smtp.authentication.arc import Status, seal
 from smtp.authentication.canonical import BodyHash
+from smtp.authentication.results import FIELD, AuthenticationResults, parse
 from smtp.authentication.signatures import Malformed
 from smtp.authentication.signing import Algorithm, SigningKey, sign
 from smtp.message import fields
 
 _AT_ONCE: Final = 64 * 1024
 """Octets that are hashed in the event loop; more in a thread."""
-_ARC: Final = re.compile(rb";[ \t\r\n]*arc[ \t\r\n]*=[ \t\r\n]*(none|pass|fail)\b")
 
 
 class Signer:
@@ -67,20 +66,24 @@ class Signer:
         results = self._results(arrived)
         if rsa is None or results is None:
             return top
-        found = _ARC.search(b";" + results)
-        status = Status(found[1].decode()) if found else Status.NONE
+        found = results.of("arc")
+        said = found[0].result if found else Status.NONE.value
+        status = Status(said) if said in set(Status) else Status.FAIL
+        payload = results.payload().encode("ascii", "replace")
         try:
-            return seal(top + header, digest, results, status, rsa, now) + top
+            return seal(top + header, digest, payload, status, rsa, now) + top
         except Malformed:
-            return seal(top + header, digest, results, Status.FAIL, rsa, now) + top
+            return seal(top + header, digest, payload, Status.FAIL, rsa, now) + top
 
-    def _results(self, header: bytes) -> bytes | None:
-        """What we found of a message when it came: the value of our Authentication-Results."""
-        values = (value for name, value, _ in fields(header) if name == b"authentication-results")
-        return next((one for one in values if claims_our_name(one, self._is_ours)), None)
-
-    def _is_ours(self, name: str) -> bool:
-        return name.lower() == self._hostname
+    def _results(self, header: bytes) -> AuthenticationResults | None:
+        """What we found of a message when it came."""
+        for name, value, _ in fields(header):
+            if name == FIELD:
+                with contextlib.suppress(ValueError):
+                    found = parse(value.decode("utf-8", "replace"))
+                    if found.authserv_id.lower() == self._hostname:
+                        return found
+        return None
 
 
 async def _hash(body: AsyncIterator[bytes]) -> bytes:

@@ -159,3 +159,11 @@ def test_nothing_secret_is_said_and_every_change_leaves_a_row(academy: Command) 
     assert [action for action, _, _ in mine].count("dkim create") == 4
     assert {detail for action, _, detail in mine if action == "dkim sign"} == {"rsa forced", "ed25519 forced"}
     assert [subject for action, subject, _ in mine if action == "dkim remove"] == [f"{selector}._domainkey.{DOMAIN}"]
+
+
+def test_the_records_of_a_school_have_its_keys(academy: Command) -> None:
+    made = academy.good("dkim", "create", DOMAIN, "--json").json
+    shown = academy.good("dns", "show", "0131001T", "--json").json
+    assert {one["name"]: one["value"] for one in shown if one["topic"] == "DKIM"} == {
+        one["name"]: one["record"] for one in made
+    }
