@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.peers.peer import Peer, Person, bytes_on_disk, free_port
-from benchmarks.peers.postfix import Postfix
+from benchmarks.peers.postfix import Relay
 from certs import ensure_demo
 from tests.support.dovecot import PASSWORD, Dovecot
 
@@ -89,7 +89,7 @@ def dovecot(members: int, mail_format: Format) -> Iterator[Peer]:
         )
         people = tuple(Person(f"parent{number}@bench.example.org", PASSWORD) for number in range(members))
         server = Dovecot(directory, fsync="optimized", extra=extra)
-        relay = Postfix(directory / "postfix", tls, auth=directory / "auth", lmtp=directory / "lmtp")
+        relay = Relay(directory / "postfix", tls, auth=directory / "auth", lmtp=directory / "lmtp")
         with server, relay.running({_LIST: [person.address for person in people]}):
             yield Peer(
                 name=f"Dovecot, {mail_format}",
