@@ -74,7 +74,7 @@ list_setting = Table(
     metadata,
     _part("list_id", "list.list_id"),
     *(Column(name, Text) for name in ("posting", "reply", "reply_to", "tag", "welcome", "welcome_to")),
-    *(Column(name, Boolean) for name in ("archive", "leaving")),
+    *(Column(name, Boolean) for name in ("archive", "leaving", "moderated")),
     *(Column(name, Integer) for name in ("size_limit", "hold_minutes", "archive_days")),
     *_made(),
 )

@@ -65,6 +65,7 @@ class ListSettings:
     `hold_minutes` is how long a message waits so that its sender can take it back. `welcome` is the text sent to new
     members, empty for none, and `welcome_to` says to which. `leaving` says whether members may leave by themselves.
     `archive` says whether messages are kept for members to read, for `archive_days` days, or without end for 0.
+    `moderated` says whether every message that may be posted waits for approval, but those of who could give it.
     """
 
     posting: Posting = Posting.POLICY
@@ -78,6 +79,7 @@ class ListSettings:
     leaving: bool = False
     archive_days: int = 365
     welcome_to: WelcomeTo = WelcomeTo.ADDED
+    moderated: bool = False
 
 
 NAMES: Final = tuple(field.name for field in fields(ListSettings))
@@ -203,4 +205,5 @@ _PARSERS: Final[Mapping[str, Callable[[str, str], str | bool | int]]] = {
     "leaving": _switch,
     "archive_days": _number(MAX_DAYS, "days", "without end"),
     "welcome_to": partial(_word, words=WelcomeTo),
+    "moderated": _switch,
 }

@@ -32,6 +32,8 @@ _POSTING: Final = {
 
 def sentence(decision: Decision, uai: str | None) -> str:
     """What decides: the cell, and whether a school or the shipped matrix has it."""
+    if decision.moderated:
+        return f"{decision.writer} {_DONE[decision.verdict]} to this list: the list is set to have messages approved."
     if decision.posting is not Posting.POLICY:
         return f"{decision.writer} {_DONE[decision.verdict]} to this list: {_POSTING[decision.posting]}."
     pair = f"{decision.writer} {_DONE[decision.verdict]} to {decision.recipient}"

@@ -101,6 +101,8 @@ class Decision:
     school_id: int | None
     overridden: bool
     posting: Posting = Posting.POLICY
+    moderated: bool = False
+    """Whether the list has every message approved, where this one would pass otherwise."""
 
 
 def decide(cells: Cells, writer: str, recipient: str, relations: Iterable[Relation]) -> Decision:

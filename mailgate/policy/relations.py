@@ -25,11 +25,20 @@ _WRITER, _OTHER = 0, 1
 
 
 class Common(NamedTuple):
-    """A writer's profile, what is in common, and what a list says of who may post to it."""
+    """A writer's profile, what is in common, and what a list says of who may post to it, and of approval."""
 
     writer: str
     relations: Sequence[Relation]
     posting: Posting = Posting.POLICY
+    moderated: bool = False
+
+
+def _set_for_list(name: str) -> ColumnElement[Any]:
+    return (
+        select(list_setting.c[name])
+        .where(list_setting.c.list_id == bindparam("list", type_=BigInteger))
+        .scalar_subquery()
+    )
 
 
 def _statement(*others: ColumnElement[int], of_list: bool = False) -> Statement:
@@ -46,9 +55,8 @@ def _statement(*others: ColumnElement[int], of_list: bool = False) -> Statement:
     )
     more: list[ColumnElement[Any]] = []
     if of_list:
-        setting = select(list_setting.c.posting).where(list_setting.c.list_id == bindparam("list", type_=BigInteger))
         cite = select(school.c.cite_id).where(school.c.school_id == _school)
-        more = [setting.scalar_subquery(), cite.scalar_subquery()]
+        more = [*(_set_for_list(name) for name in ("posting", "moderated")), cite.scalar_subquery()]
     return Statement(
         select(person.c.profile, policy_cell.c.school_id, policy_cell.c.scope, policy_cell.c.verdict, *fact.c, *more)
         .select_from(person)
@@ -75,9 +83,8 @@ INWARD_TO_PERSON: Final = Statement(
 INWARD_TO_LIST: Final = Statement(
     select(
         select(policy_cell.c.verdict).where(_from_outside, policy_cell.c.school_id == _school).scalar_subquery(),
-        select(list_setting.c.posting)
-        .where(list_setting.c.list_id == bindparam("list", type_=BigInteger))
-        .scalar_subquery(),
+        _set_for_list("posting"),
+        _set_for_list("moderated"),
     )
 )
 _FIRST: Final = 4
@@ -109,7 +116,7 @@ async def to_list(tx: Tx, sender: int, to: ListTarget) -> Common:
     """
     rows = await tx.all(TO_LIST, sender=sender, school=to.school_id, to=to.key, list=to.list_id)
     mine = ties(_facts(rows, sender), _WRITER)
-    posting, its_cite = rows[0][_AFTER:]
+    posting, moderated, its_cite = rows[0][_AFTER:]
     its = {(to.kind, to.target_id), (SCHOOL, to.school_id), (CITE, its_cite)}
     known = {
         (_SCOPES[tie.kind], tie.school_id if to.school_id is None else to.school_id)
@@ -117,7 +124,7 @@ async def to_list(tx: Tx, sender: int, to: ListTarget) -> Common:
         if tie.kind in _SCOPES and (tie.kind, tie.target_id) in its
     }
     relations = _relations(rows, known | {(Scope.ANYONE, to.school_id)})
-    return Common(rows[0][0], relations, Posting(posting or Posting.POLICY))
+    return Common(rows[0][0], relations, Posting(posting or Posting.POLICY), bool(moderated))
 
 
 async def outward(tx: Tx, sender: int, to: str) -> Common:
@@ -137,9 +144,9 @@ async def inward(tx: Tx, to: PersonTarget | ListTarget) -> Common:
         known = {school_id: cells.get(school_id) for school_id in (None, *sorted(cells))}
         return Common(OUTSIDE, [Relation(Scope.ANYONE, school_id, cell) for school_id, cell in known.items()])
     row = await tx.one(INWARD_TO_LIST, school=to.school_id, to=to.key, list=to.list_id)
-    cell, posting = row or (None, None)
+    cell, posting, moderated = row or (None, None, None)
     relation = Relation(Scope.ANYONE, to.school_id, Verdict(cell) if cell else None)
-    return Common(OUTSIDE, [relation], Posting(posting or Posting.POLICY))
+    return Common(OUTSIDE, [relation], Posting(posting or Posting.POLICY), bool(moderated))
 
 
 def _anyone(known: frozenset[Tie]) -> set[tuple[Scope, int | None]]:

@@ -5,12 +5,14 @@ schools concerned (`mailgate.policy.relations`, `mailgate.policy.matrix`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import BigInteger, bindparam, exists, literal_column, select
 
 from directory.list_delegates import HAS_ROLE, Role
 from directory.list_settings import Posting
+from directory.nomenclature import Profile
 from directory.schema import list_member
 from mailgate.database import Statement, Tx
 from mailgate.policy.matrix import Decision, Relation, Scope, Verdict, decide, default_cells
@@ -31,8 +33,8 @@ _HAS_ROLE: Final = Statement(HAS_ROLE)
 async def may_write(tx: Tx, sender: int, target: Target) -> Decision:
     """What the policy says of a message from this person, or from `OUTSIDE_WRITER`. Everybody may write to oneself.
 
-    A list that says who may post (`directory.list_settings.Posting`) is not subject to the matrix. Raises LookupError
-    when there is no such sender.
+    A list that says who may post (`directory.list_settings.Posting`) is not subject to the matrix; what may be posted
+    to a moderated one is to be approved. Raises LookupError when there is no such sender.
     """
     if sender == OUTSIDE_WRITER and not isinstance(target, OutsideTarget):
         return _from_outside(await inward(tx, target), target)
@@ -43,8 +45,12 @@ async def may_write(tx: Tx, sender: int, target: Target) -> Decision:
                 return Decision(Verdict.ALLOW, common.writer, key, None, None, overridden=False)
         case ListTarget():
             common = await to_list(tx, sender, target)
-            if common.posting is not Posting.POLICY:
-                return await _by_list(tx, sender, target, common.posting, common.writer, common.relations)
+            decision = (
+                decide(default_cells(), common.writer, target.key, common.relations)
+                if common.posting is Posting.POLICY
+                else await _by_list(tx, sender, target, common.posting, common.writer, common.relations)
+            )
+            return await _moderated(tx, sender, target, decision) if common.moderated else decision
         case OutsideTarget(key):
             common = await outward(tx, sender, key)
     return decide(default_cells(), common.writer, target.key, common.relations)
@@ -56,7 +62,21 @@ def _from_outside(common: Common, target: PersonTarget | ListTarget) -> Decision
         return Decision(
             Verdict.REFUSE, common.writer, target.key, None, target.school_id, overridden=False, posting=common.posting
         )
-    return decide(default_cells(), common.writer, target.key, common.relations)
+    decision = decide(default_cells(), common.writer, target.key, common.relations)
+    return _to_approve(decision) if common.moderated else decision
+
+
+async def _moderated(tx: Tx, sender: int, to: ListTarget, decision: Decision) -> Decision:
+    """What a moderated list makes of it: who could approve a message need not have theirs approved."""
+    if decision.verdict is not Verdict.ALLOW or decision.writer == Profile.MANAGEMENT:
+        return decision
+    row = await tx.one(_HAS_ROLE, list_id=to.list_id, person_id=sender, role=Role.MODERATE.value)
+    return decision if row is not None and row[0] > 0 else _to_approve(decision)
+
+
+def _to_approve(decision: Decision) -> Decision:
+    verdict = Verdict.MODERATE if decision.verdict is Verdict.ALLOW else decision.verdict
+    return replace(decision, verdict=verdict, moderated=verdict is not decision.verdict)
 
 
 async def _by_list(

@@ -51,6 +51,7 @@ async def test_what_is_set_is_read_and_the_rest_is_the_default(transaction: Tran
         "leaving": "yes",
         "archive_days": "30",
         "welcome_to": "everyone",
+        "moderated": "on",
     }
     assert set(texts) == set(NAMES)
     everything = ListSettings(
@@ -65,6 +66,7 @@ async def test_what_is_set_is_read_and_the_rest_is_the_default(transaction: Tran
         True,  # noqa: FBT003
         30,
         WelcomeTo.EVERYONE,
+        True,  # noqa: FBT003
     )
     assert await transaction(lambda connection: _set(connection, **texts)) == everything
     assert await transaction(lambda connection: _set(connection, tag="default", archive="off")) == ListSettings(
@@ -79,6 +81,7 @@ async def test_what_is_set_is_read_and_the_rest_is_the_default(transaction: Tran
         True,  # noqa: FBT003
         30,
         WelcomeTo.EVERYONE,
+        True,  # noqa: FBT003
     )
     assert await transaction(lambda connection: _set(connection, **dict.fromkeys(NAMES, "default"))) == DEFAULTS
     rows = select(func.count()).select_from(list_setting)
@@ -99,7 +102,7 @@ async def test_an_address_for_replies_goes_with_its_setting(transaction: Transac
 
 
 def test_a_row_of_any_driver_is_read() -> None:
-    row = ("staff", None, None, None, 1, 0, None, None, 0, None, None)
+    row = ("staff", None, None, None, 1, 0, None, None, 0, None, None, 0)
     assert from_row(row) == ListSettings(posting=Posting.STAFF, archive=True)
     assert from_row(row).archive is True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import smtplib
 from contextlib import ExitStack
 from email.policy import SMTP
@@ -68,6 +69,35 @@ def test_a_list_takes_messages_from_whom_it_says(gateway: Gateway, cast: Cast) -
             refused = {text.decode() for code, text in answers.values() if code != 250}
             assert all(text.startswith("5.7.1 ") for text in refused)
             assert told is None or refused == {f"5.7.1 {told}"}
+
+
+def test_a_moderated_list_has_messages_approved_that_might_pass(gateway: Gateway, cast: Cast) -> None:
+    """Not those of who could approve them; who may not write still may not."""
+    accepted = {}
+    for settings in (("posting=policy", "moderated=on"), ("posting=members",)):
+        gateway.command("list", "settings", "set", THEATRE, *settings)
+        for name in ("teacher", "member", "manager", "stranger"):
+            accepted[settings[0], name] = rcpt(gateway, getattr(cast, name))
+    waits = "2.1.5 Message accepte ; il sera relu avant d'etre distribue."
+    assert accepted["posting=policy", "teacher"] == accepted["posting=members", "member"] == (250, waits)
+    passes = [key for key, (code, text) in accepted.items() if code == 250 and text != waits]
+    assert passes == [("posting=policy", "manager")]
+    assert len([key for key, (code, _) in accepted.items() if code == 550]) == 5
+    gateway.command("list", "settings", "set", THEATRE, "posting=policy")
+    gateway.send(cast.teacher, [THEATRE], compose(cast.teacher, THEATRE, "Décors"))
+    told = gateway.command("policy", "explain", cast.teacher.address, THEATRE)
+    assert told.strip() == (
+        "teacher may write, once approved, to this list: the list is set to have messages approved."
+    )
+    with gateway.imap(cast.member) as client:
+        assert "Décors" not in subjects(client)
+    [held] = [one for one in json.loads(gateway.command("moderation", "list", "--json")) if one["subject"] == "Décors"]
+    with gateway.imap(cast.manager) as client:
+        assert "À approuver : Décors" in subjects(client), "who manages the list decides"
+    gateway.command("moderation", "approve", held["number"])
+    with gateway.imap(cast.member) as client:
+        assert subjects(client).count("Décors") == 1
+    gateway.command("list", "settings", "set", THEATRE, "moderated=default")
 
 
 def test_explain_says_that_the_list_decides(gateway: Gateway, cast: Cast) -> None:
