@@ -34,6 +34,7 @@ from mailgate.moderation.links import service_of
 from mailgate.naming.site import site_of
 from mailgate.proxied import ProxiedListeners
 from mailgate.queue.outbound import Outbound
+from mailgate.resolving import resolver_of
 from mailgate.store import MailStore
 from mailgate.store.search.indexer import Indexer
 from mailgate.web import discovery
@@ -155,7 +156,11 @@ class Gateway:
             catalogue=ImapTexts(settings.gateway.language),
             hostname=settings.gateway.hostname,
         )
-        sent_by_people, sent_by_servers = configured.for_submission(settings), configured.for_incoming(settings)
+        resolver = resolver_of(settings.dns)
+        sent_by_people, sent_by_servers = (
+            configured.for_submission(settings),
+            configured.for_incoming(settings, resolver),
+        )
         self._parts.push_async_callback(sent_by_people.close)
         self._parts.push_async_callback(sent_by_servers.close)
         handler = Submission(database, store, accounts, settings, moderation, sent_by_people)

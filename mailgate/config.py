@@ -355,7 +355,28 @@ class AttachmentFilter(Section, frozen=True):
         return parse(self.forbidden)
 
 
+class AuthenticationFilter(Section, frozen=True):
+    """SPF, DKIM, ARC and DMARC of what comes from other servers."""
+
+    enabled: bool = True
+    spf_fail: Literal["accept", "junk", "refuse"] = "accept"
+    trusted_sealers: tuple[str, ...] = ()
+    admitted_results: tuple[str, ...] = ()
+    skip_trusted: bool = True
+    timeout: FilterSeconds = 30.0
+    on_failure: OnFailure = "accept"
+
+    def sealers(self) -> frozenset[str]:
+        """The domains of trusted sealers, in small letters."""
+        return frozenset(one.lower() for one in self.trusted_sealers)
+
+    def admitted(self) -> frozenset[str]:
+        """The identifiers of servers whose results stay, in small letters."""
+        return frozenset(one.lower() for one in self.admitted_results)
+
+
 class Filters(Section, frozen=True):
+    authentication: AuthenticationFilter = AuthenticationFilter()
     attachments: AttachmentFilter = AttachmentFilter()
 
 

@@ -6,22 +6,20 @@ Nothing else changes: the writer's signature (RFC 6376) must still hold. The bod
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import IO, Final
 
 from smtp.addresses import parse_addresses
+from smtp.authentication.results import FIELD, authserv_id
 from smtp.handler import SmtpError
 from smtp.message import HEADER_LIMIT, Prepared, fields, from_addresses, read_header
 
-_RESULTS: Final = b"authentication-results"
-_COMMENT: Final = re.compile(r"\((?:[^()\\]|\\.)*\)", re.DOTALL)
-_AUTHSERV_ID: Final = re.compile(r"""\s*(?:"(?P<quoted>[^"\\]*)"|(?P<token>[^\s"();,=/]+))(?:\s+[0-9]+)?\s*(?:;|$)""")
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]+>")
 
 
-def arrived(content: IO[bytes], trace: bytes, *, is_ours: Callable[[str], bool], limit: int = HEADER_LIMIT) -> Prepared:
-    """The message with `trace` on top, without Return-Path (RFC 5321 section 4.4) and without what others said in our
-    name of its authenticity (RFC 8601 section 5): `is_ours` knows our names.
+def arrived(content: IO[bytes], trace: bytes, *, admitted: Collection[str] = (), limit: int = HEADER_LIMIT) -> Prepared:
+    """The message with `trace` on top, without Return-Path (RFC 5321 section 4.4) and without what others found of its
+    authenticity (RFC 8601 section 5), but for those whose authserv-id, in small letters, is `admitted`.
 
     Raises SmtpError 554 5.6.0 for a header without an author, and for a second or malformed From or Sender.
     """
@@ -33,7 +31,7 @@ def arrived(content: IO[bytes], trace: bytes, *, is_ours: Callable[[str], bool],
     sender: str | None = None
     message_id = ""
     for name, value, whole in fields(header.block):
-        if name == b"return-path" or (name == _RESULTS and claims_our_name(value, is_ours)):
+        if name == b"return-path" or (name == FIELD and not _is_admitted(value, admitted)):
             continue
         if name == b"sender":
             if sender is not None:
@@ -47,16 +45,9 @@ def arrived(content: IO[bytes], trace: bytes, *, is_ours: Callable[[str], bool],
     return Prepared(b"".join(kept), header.body_offset, tuple(authors), sender or None, message_id)
 
 
-def claims_our_name(value: bytes, is_ours: Callable[[str], bool]) -> bool:
-    """Whether an Authentication-Results field has a name of ours as its authserv-id, or none that can be read.
-
-    authres-payload = [CFWS] authserv-id [CFWS authres-version] ( no-result / 1*resinfo ) (RFC 8601 section 2.2).
-    """
-    text, nested = value.decode("utf-8", "replace"), 1
-    while nested:
-        text, nested = _COMMENT.subn(" ", text)
-    match = _AUTHSERV_ID.match(text)
-    return match is None or is_ours(match["token"] or match["quoted"])
+def _is_admitted(value: bytes, admitted: Collection[str]) -> bool:
+    who = authserv_id(value.decode("utf-8", "replace")) if admitted else None
+    return who is not None and who.lower() in admitted
 
 
 def _address_of_sender(value: bytes) -> str:

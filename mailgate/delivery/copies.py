@@ -33,8 +33,10 @@ class Copies:
     stack: ExitStack
     imap_url: str
     """Where the archives of lists are found (RFC 5092); empty when that is not known."""
-    junk: bool = False
-    """Whether people get it in their Junk mailbox."""
+    marked: Prepared | None = None
+    """The message as those get it for whom it is junk."""
+    junk: frozenset[int] = frozenset()
+    """The accounts and lists for which it is: theirs go to Junk mailboxes."""
 
     async def parcels(
         self, tx: Tx, people: Sequence[int], lists: Sequence[ListRecipient], sent_copy_for: int | None
@@ -46,18 +48,24 @@ class Copies:
         """
         reached = await recipients.reached(tx, people, [one.list_id for one in lists])
         parcels = []
-        if reached[0] or sent_copy_for is not None:
-            parcels.append(Parcel(self._spooled(self.message), reached[0], sent_copy_for, junk=self.junk))
+        if (inbox := reached[0] - self.junk) or sent_copy_for is not None:
+            parcels.append(Parcel(self._spooled(self.message), inbox, sent_copy_for))
+        if junk := reached[0] & self.junk:
+            parcels.append(Parcel(self._spooled(self._as_for(junk=True)), junk, junk=True))
         for one in lists:
             settings = from_row(await tx.one(_SETTINGS, list_id=one.list_id))
             archive = await archive_of(tx, one.list_id) if settings.archive else None
             if reached[one.list_id] or archive is not None:
                 to = PostedTo(one.address, one.label, settings, archive_url(self.imap_url, one.address, settings))
-                spooled = self._spooled(as_posted(self.message, to))
+                is_junk = one.list_id in self.junk
+                spooled = self._spooled(as_posted(self._as_for(junk=is_junk), to))
                 parcels.append(
-                    Parcel(spooled, reached[one.list_id], list_id=one.list_id, archive_id=archive, junk=self.junk)
+                    Parcel(spooled, reached[one.list_id], list_id=one.list_id, archive_id=archive, junk=is_junk)
                 )
         return parcels
+
+    def _as_for(self, *, junk: bool) -> Prepared:
+        return self.marked if junk and self.marked is not None else self.message
 
     def whole(self) -> tuple[IO[bytes], int]:
         """The message as it is, rewound, and its octets."""

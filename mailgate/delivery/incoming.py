@@ -87,6 +87,7 @@ class Incoming:
         self._checks = checks
         self._door = Door(database, settings, self._admission)
         self._trusted = settings.mx.networks()
+        self._admitted = settings.filters.authentication.admitted() - {settings.gateway.hostname.lower()}
 
     async def mail_from(self, envelope: Transaction) -> None:
         """The null reverse path, or one that is not here: people of the school sign in to write."""
@@ -178,14 +179,16 @@ class Incoming:
         now = datetime.datetime.now(datetime.UTC)
         trace = received(envelope, hostname=self._hostname, identity=identity, when=now, disclose=True)
         return_path = b"Return-Path: <%s>\r\n" % envelope.mail_from.encode()
-        message = arrived(content, return_path + trace, is_ours=self._is_our_name)
+        message = arrived(content, return_path + trace, admitted=self._admitted if self._is_trusted(envelope) else ())
         self._check_names(message)
         outcome = await self._examined(envelope, message, content, identity)
         await self._look_again(envelope)
         await self._check_posting(envelope, message, content.seek(0, os.SEEK_END))
-        if outcome.junk:
-            await self._hold_junk(envelope)
+        await self._hold_junk(envelope, outcome)
         return await self._deliver(envelope, message, content, identity, outcome)
+
+    def _is_trusted(self, envelope: Transaction) -> bool:
+        return envelope.lmtp or is_among(envelope.peer.host, self._trusted)
 
     async def _examined(self, envelope: Transaction, message: Prepared, content: IO[bytes], identity: str) -> Outcome:
         """What the checks say. Raises SmtpError."""
@@ -193,7 +196,7 @@ class Incoming:
             return Outcome()
         with opened(content) as octets:
             audience = Audience(self._database, envelope.recipients, OUTSIDE_WRITER)
-            trusted = envelope.lmtp or is_among(envelope.peer.host, self._trusted)
+            trusted = self._is_trusted(envelope)
             return await self._checks.examine(Arriving(identity, envelope, message, octets, audience, trusted=trusted))
 
     def _check_names(self, message: Prepared) -> None:
@@ -209,8 +212,10 @@ class Incoming:
             author=message.authors[0], internet_id=message.message_id, at=now,
         )  # fmt: skip
         with ExitStack() as stack:
-            is_junk = bool(outcome.junk)
-            copies = Copies(outcome.on(message, marked=is_junk), content, stack, self._imap_url, junk=is_junk)
+            copies = Copies(
+                outcome.on(message, marked=False), content, stack, self._imap_url,
+                outcome.on(message, marked=True), _junk_for(envelope, outcome),
+            )  # fmt: skip
             parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, None))
             reached = sum(len(parcel.account_ids) for parcel in parcels)
             if not reached and not to.held:
@@ -218,8 +223,7 @@ class Incoming:
             first = self._guard(_course(envelope), to)
             if to.held:
                 # Whoever approves it says that it is no junk: those who then get it see no mark.
-                unmarked = replace(copies, message=outcome.on(message, marked=False))
-                whole = Message(unmarked.message, *unmarked.whole(), require_tls=envelope.require_tls)
+                whole = Message(copies.message, *copies.whole(), require_tls=envelope.require_tls)
                 held = await self._holding.hold(dispatch, whole, to.held, (to.people, to.lists), stack, {})
                 parcels += held.parcels
                 first = in_turn(first, held.write)
@@ -227,7 +231,7 @@ class Incoming:
             await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
         log.info(
             "received", id=identity, peer=envelope.peer.host, recipients=len(envelope.recipients), mailboxes=reached,
-            held=len(to.held), junk=is_junk,
+            held=len(to.held), junk=len(copies.junk),
             octets=len(message.header) + content.seek(0, os.SEEK_END) - message.body_offset,
         )  # fmt: skip
         return f"Accepted as {identity}" if to.held else f"Delivered as {identity}"
@@ -271,10 +275,11 @@ class Incoming:
             lists = sorted_out(replace(envelope, recipients=[recipient])).all_lists
             await _alone(envelope, recipient, self._admission.check_posting(lists, message.header, octets))
 
-    async def _hold_junk(self, envelope: Transaction) -> None:
+    async def _hold_junk(self, envelope: Transaction, outcome: Outcome) -> None:
         """Have somebody look at the copies of lists, but for those to which everybody may write."""
         for recipient in envelope.recipients:
-            if recipients.number_of(recipient.resolved) not in _course(envelope).offices:
+            is_office = recipients.number_of(recipient.resolved) in _course(envelope).offices
+            if outcome.is_junk_for(recipient.address) and not is_office:
                 await _alone(envelope, recipient, self._admission.hold_junk(OUTSIDE_WRITER, recipient))
 
     def _check_name(self, address: str) -> None:
@@ -282,9 +287,6 @@ class Incoming:
         if self._directory.holds(unicodedata.normalize("NFKC", address)):
             text = _("Who writes from an address of the school must sign in to send.")
             raise self._admission.refusal(550, "5.7.1", text)
-
-    def _is_our_name(self, name: str) -> bool:
-        return name.lower() == self._hostname.lower() or self._directory.holds(f"@{name}")
 
     async def _stopped(self, tx: Tx, stop: Stop) -> SmtpError:
         """For now: the other server keeps the message and tries again, so that it comes when the stop has ended."""
@@ -301,6 +303,12 @@ async def _alone(envelope: Transaction, recipient: Recipient, check: Awaitable[N
         if not envelope.lmtp:
             raise
         recipient.refusal = refusal
+
+
+def _junk_for(envelope: Transaction, outcome: Outcome) -> frozenset[int]:
+    """The accounts and lists that get it as junk."""
+    junk = (one.resolved for one in envelope.recipients if outcome.is_junk_for(one.address))
+    return frozenset(map(recipients.number_of, junk))
 
 
 def _course(envelope: Transaction) -> _Course:

@@ -42,6 +42,12 @@ class Outcome:
     header: bytes = b""
     junk: tuple[str, ...] = ()
     """Why it is junk, by each check that says so; empty when it is none."""
+    only: frozenset[str] | None = None
+    """The recipients for whom it is; None: all."""
+
+    def is_junk_for(self, address: str) -> bool:
+        """Whether a recipient, as named in the envelope, gets it as junk."""
+        return bool(self.junk) and (self.only is None or address in self.only)
 
     def on(self, message: Prepared, *, marked: bool) -> Prepared:
         """The message with the fields of the checks below its Return-Path; `marked`: as junk, with the reasons."""
@@ -68,8 +74,10 @@ class Chain:
         worst = max(findings, key=lambda one: one.action, default=Finding())
         if worst.reply is not None:
             raise worst.reply
-        junk = tuple(one.reason for one in findings if one.action is Action.JUNK)
-        return Outcome(b"".join(one.header for one in findings), junk)
+        junk = [one for one in findings if one.action is Action.JUNK]
+        some = [one.only for one in junk if one.only is not None]
+        only = frozenset[str]().union(*some) if junk and len(some) == len(junk) else None
+        return Outcome(b"".join(one.header for one in findings), tuple(one.reason for one in junk), only)
 
     def __bool__(self) -> bool:
         """Whether there is any check."""

@@ -42,6 +42,8 @@ class Finding:
     """Whole fields, each with its CRLF, to put on top of the message if it is delivered."""
     reply: SmtpError | None = None
     """What the client is told: there for DEFER and REFUSE."""
+    only: frozenset[str] | None = None
+    """For JUNK: the recipients for whom it is junk, as the audience names them; None: all."""
 
 
 def refused(text: str, reason: str, *, code: int = 550, status: str = "5.7.1") -> Finding:

@@ -29,6 +29,10 @@ class SchoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """In which refusals and notices are written; None: the gateway's."""
     opened_shown: bool = False
     """Whether who writes to this school's people and lists may know who opened a message."""
+    dmarc: Literal["respect", "junk", "report"] = "respect"
+    """What becomes of mail from outside that the domain of its author disowns (RFC 7489): refused or taken for junk, as
+    the domain wants; always taken for junk; or delivered, and only said so in its header.
+    """
     outside: Literal["none", "notify", "copy"] = "none"
     """Whether relatives of its pupils who want it are told at an address outside that a message came, or may
     have a copy of it there.

@@ -88,8 +88,8 @@ class Site:
         key = cell("outside", recipient, "anyone")
         await self.batch(lambda connection: change(connection, school_id_of(connection, uai), {key: verdict}))
 
-    async def inbox(self, who: str) -> list[bytes]:
-        """Every message of somebody's INBOX, by IMAP."""
+    async def inbox(self, who: str, mailbox: str = "INBOX") -> list[bytes]:
+        """Every message of a mailbox of somebody, by IMAP."""
         found = await self.batch(
             lambda connection: connection.scalar(select(address.c.person_id).where(address.c.address == who))
         )
@@ -98,13 +98,14 @@ class Site:
         password = await accounts.create_app_password(found, "test")
         accounts.close()
         await database.close()
-        return await asyncio.to_thread(self._read, who, password)
+        return await asyncio.to_thread(self._read, who, password, mailbox)
 
-    def _read(self, who: str, password: str) -> list[bytes]:
+    def _read(self, who: str, password: str, mailbox: str) -> list[bytes]:
         tls = ssl.create_default_context(cafile=str(self.ca))
         with imaplib.IMAP4_SSL(*self.imaps, ssl_context=tls, timeout=20) as client:
             client.login(who, password)
-            client.select("INBOX", readonly=True)
+            if client.select(mailbox, readonly=True)[0] != "OK":
+                return []
             _, data = client.uid("FETCH", "1:*", "(BODY.PEEK[])")
             return [part[1] for part in data if isinstance(part, tuple)]
 
@@ -129,6 +130,7 @@ async def running(academy_url: str, tmp_path: Path, **sections: config.Section) 
         mx=config.Mx(listen=("127.0.0.1:0", "127.0.0.1:0 proxy")),
         lmtp=config.Lmtp(listen=(f"unix:{tmp_path}/lmtp.sock",), socket_mode="600"),
         proxy=config.Proxy(trusted=("127.0.0.0/8",)),
+        filters=config.Filters(authentication=config.AuthenticationFilter(enabled=False)),
         queue=config.Queue(route="smarthost", smarthost="127.0.0.1:9", pauses=(86_400,)),
     )
     settings = msgspec.structs.replace(settings, **sections)
@@ -137,10 +139,12 @@ async def running(academy_url: str, tmp_path: Path, **sections: config.Section) 
     await gateway.start(sockets)
     mx, proxied, imaps = (sock.getsockname() for sock in (*sockets.mx, *sockets.imap))
     made = Site(academy_url, mx, proxied, tmp_path / "lmtp.sock", imaps, files.ca, settings)
-    yield made
-    for writer in made.writers:
-        writer.transport.abort()
-    await gateway.stop()
-    await made.batch(
-        lambda connection: [connection.execute(delete(one)) for one in (stop, policy_cell, school_setting)]
-    )
+    try:
+        yield made
+    finally:
+        for writer in made.writers:
+            writer.transport.abort()
+        await gateway.stop()
+        await made.batch(
+            lambda connection: [connection.execute(delete(one)) for one in (stop, policy_cell, school_setting)]
+        )
