@@ -170,7 +170,9 @@ class Gateway:
             self._tls.context,
             hostname=settings.gateway.hostname,
             limits=smtp.limits.Limits(
-                message_size=settings.smtp.max_message_size, recipients=settings.smtp.max_recipients
+                message_size=settings.smtp.max_message_size,
+                recipients=settings.smtp.max_recipients,
+                future_release=settings.smtp.send_later_days * 86_400,
             ),
         )
         incoming = Incoming(database, store, settings, moderation, sent_by_servers)

@@ -145,6 +145,9 @@ class Smtp(Section, frozen=True):
     max_message_size: Positive = 50 * 1024 * 1024
     max_recipients: Positive = 500
     keep_sent: bool = True
+    send_later_days: Annotated[int, Meta(ge=0, le=3_650)] = 60
+    send_later_messages: Positive = 50
+    send_later_size: Positive = 200 * 1024 * 1024
     sent_history_days: Positive = 400
 
 

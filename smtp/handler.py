@@ -99,6 +99,12 @@ class Envelope(Transaction):
     """The transaction of somebody who signed in."""
 
     sender: Sender = field(kw_only=True)
+    release_at: int = 0
+    """When it is to be let go, seconds since the epoch (RFC 4865); 0: at once."""
+    release_request: str = ""
+    """What the client asked for, as reports have it."""
+    accepted_at: int | None = None
+    """When it was taken, where that was not now."""
 
 
 T_contra = TypeVar("T_contra", bound=Transaction, contravariant=True)

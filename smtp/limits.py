@@ -25,6 +25,8 @@ class Limits:
     """Recipients of one message; the next one is answered 452 so that the client sends it in another transaction."""
     messages: int = 1_000
     """Transactions of one connection."""
+    future_release: int = 0
+    """For how many seconds at the most a message may wait until it is let go (RFC 4865); 0: that is not offered."""
     recipients_per_connection: int | None = None
     """Recipients of all messages of one connection."""
 

@@ -44,6 +44,8 @@ class MxSession(Session[Transaction]):
     def _begun(self, command: MailCommand) -> Transaction:
         if command.dsn_return is not None or command.envelope_id is not None:
             raise SmtpError(555, "5.5.4", "DSN is not supported")
+        if command.hold is not None:
+            raise SmtpError(555, "5.5.4", "FUTURERELEASE is not supported")
         if not self._server.messages.take(peer_key(self.peer.host), self._limits.message_rate):
             raise SmtpError(450, "4.7.1", _SLOW_DOWN)
         return Transaction(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ssl
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
+from smtp.future_release import Hold, date_time
 from smtp.handler import Envelope, Peer, Sender, SmtpError, SubmissionHandler
 from smtp.limits import Limits
 from smtp.replies import Closing
@@ -33,6 +35,8 @@ class SubmissionSession(Session[Envelope]):
         """AUTH is offered under TLS only (RFC 8314 section 3)."""
         yield from super()._keywords()
         yield "DSN"
+        if self.peer.tls and (longest := self._limits.future_release):
+            yield f"FUTURERELEASE {longest} {date_time(time.time() + longest)}"
         if self.peer.tls:
             yield "AUTH " + " ".join(self._submission.mechanisms())
 
@@ -44,6 +48,7 @@ class SubmissionSession(Session[Envelope]):
     def _begun(self, command: MailCommand) -> Envelope:
         if self._sender is None:
             raise SmtpError(530, "5.7.0", "Sign in first")
+        release_at = self._release_at(command.hold)
         return Envelope(
             peer=self.peer,
             helo=self._helo,
@@ -55,7 +60,20 @@ class SubmissionSession(Session[Envelope]):
             dsn_return=command.dsn_return,
             envelope_id=command.envelope_id,
             require_tls=command.require_tls,
+            release_at=release_at,
+            release_request=str(command.hold) if release_at else "",
         )
+
+    def _release_at(self, hold: Hold | None) -> int:
+        """When a message is to be let go; 0 for one whose time has come. Raises SmtpError (RFC 4865 section 4.2)."""
+        longest, now = self._limits.future_release, time.time()
+        if hold is None:
+            return 0
+        if not longest:
+            raise SmtpError(555, "5.5.4", "FUTURERELEASE is not supported")
+        if hold.seconds > longest or hold.until > now + longest:
+            raise SmtpError(501, "5.5.4", f"A message may wait for {longest} seconds at the most")
+        return at if (at := hold.release_at(now)) > now else 0
 
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
         """RFC 4954 section 4."""

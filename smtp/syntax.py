@@ -12,6 +12,7 @@ from binascii import a2b_base64
 from dataclasses import dataclass
 from typing import Final
 
+from smtp.future_release import Hold, parse_hold
 from smtp.handler import SmtpError
 from smtp.replies import Closing
 
@@ -83,6 +84,7 @@ class MailCommand:
     dsn_return: str | None
     envelope_id: str | None
     require_tls: bool
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def parse_mail(argument: str) -> MailCommand:
     utf8_value = parameters.pop("SMTPUTF8", None)
     require_tls = "REQUIRETLS" in parameters
     tls_value = parameters.pop("REQUIRETLS", None)
+    hold = _hold(parameters)
     dsn_return = parameters.pop("RET", "")
     envelope_id = parameters.pop("ENVID", "")
     trusted = parameters.pop("AUTH", "")
@@ -132,6 +135,7 @@ def parse_mail(argument: str) -> MailCommand:
         dsn_return=dsn_return.upper() or None,
         envelope_id=_optional_xtext("ENVID", envelope_id, ENVID_LIMIT),
         require_tls=require_tls,
+        hold=hold,
     )
 
 
@@ -218,6 +222,14 @@ def _split_path(argument: str, keyword: str, status: str) -> tuple[str, dict[str
             raise _fault(f"Parameter {name} is given twice")
         parameters[name] = parameter[2]
     return match[0], parameters
+
+
+def _hold(parameters: dict[str, str | None]) -> Hold | None:
+    """hold-param = "HOLDFOR=" future-release-interval / "HOLDUNTIL=" future-release-date-time (RFC 4865 section 3)."""
+    if parameters.keys().isdisjoint({"HOLDFOR", "HOLDUNTIL"}):
+        return None
+    given = {name: parameters.pop(name) or "" for name in ("HOLDFOR", "HOLDUNTIL") if name in parameters}
+    return parse_hold(given.get("HOLDFOR"), given.get("HOLDUNTIL"))
 
 
 def _refuse_unknown(parameters: dict[str, str | None]) -> None:

@@ -60,6 +60,8 @@ class Outside:
             utf8=not (all(map(str.isascii, addresses)) and copies.message.header.isascii()),
             ret=envelope.dsn_return,
             envelope_id=envelope.envelope_id,
+            release_request=envelope.release_request,
+            accepted_at=envelope.accepted_at,
             tls=demanded(copies.message.header, require_tls=envelope.require_tls),
         )
         stored = enqueuing(out, self._schedule)

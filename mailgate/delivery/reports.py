@@ -35,6 +35,8 @@ class Reported:
     envelope_id: str | None = None
     arrived_at: int | None = None
     whole: bytes | None = None
+    future: str = ""
+    """What its writer asked for who wanted it to be sent later (RFC 4865 section 5.1.2)."""
 
     @property
     def subject(self) -> str:
@@ -83,6 +85,7 @@ def for_programs(
         **of_client,
         "Reporting-MTA": f"dns; {reporter.hostname}",
         "Arrival-Date": format_datetime(at),
+        **({"Future-Release-Request": message.future} if message.future else {}),
     }
     status = MIMEBase("message", "delivery-status")
     status.set_payload([_fields(one) for one in (of_message, *recipients)])

@@ -8,10 +8,12 @@ from __future__ import annotations
 import datetime
 import os
 import secrets
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import IO, Final
 
+import msgspec
 import structlog
 
 from mailgate.accounts import Accounts
@@ -26,16 +28,18 @@ from mailgate.delivery.copies import Copies
 from mailgate.delivery.list_commands import ListCommands, Wish
 from mailgate.delivery.notices import Notices
 from mailgate.delivery.outside import Outside
+from mailgate.delivery.postponing import kept, waiting_of
 from mailgate.delivery.recall import RecallByMail
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
+from mailgate.delivery.releasing import Releasing, Settling
 from mailgate.delivery.reports import Reporter
-from mailgate.delivery.sorting import sorted_out
+from mailgate.delivery.sorting import SortedOut, sorted_out
 from mailgate.filtering.audience import Audience
 from mailgate.filtering.chain import Chain, Outcome
 from mailgate.filtering.contract import Arriving
 from mailgate.moderation.by_mail import DecisionsByMail
 from mailgate.moderation.deciding import Moderation, Ticket
-from mailgate.moderation.holding import Holding, Message
+from mailgate.moderation.holding import Holding, Later, Message
 from mailgate.moderation.wording import Writer
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.profiles import STAFF
@@ -79,9 +83,11 @@ class Submission(SmtpSignIn):
         self._outside = Outside(settings.queue, language)
         self._notices = Notices(database, settings)
         self._language = settings.gateway.language
-        self._keeps_sent = settings.smtp.keep_sent
+        self._smtp = settings.smtp
         self._admission = Admission(database, store, language)
         self._checks = checks
+        reporter = Reporter(f"postmaster@{settings.directory.domain}", settings.gateway.hostname)
+        moderation.release = Releasing(database, store, self, reporter, moderation.clock, moderation.is_open).release
 
     async def mail_from(self, envelope: Envelope) -> None:
         """The reverse path is the person's own, or one that the person may send as, or null as read receipts have it
@@ -91,10 +97,21 @@ class Submission(SmtpSignIn):
             await self._refuse_shared(envelope.mail_from)
             raise self._admission.refusal(550, "5.7.1", _("Please send from an address of your own."))
         await self._brakes.begin(envelope)
+        await self._check_room(envelope, envelope.declared_size)
+
+    async def _check_room(self, envelope: Envelope, octets: int) -> None:
+        """Refuse what is to be sent later where too much of this person waits for that (RFC 4865 section 6)."""
+        if not envelope.release_at:
+            return
+        number, size = await waiting_of(self._database, envelope.sender.account_id)
+        if number >= self._smtp.send_later_messages or size + octets > self._smtp.send_later_size:
+            text = _("Too many of your messages wait to be sent later. Please wait until some have gone.")
+            raise self._admission.refusal(552, "5.7.16", text)
 
     async def rcpt_to(self, envelope: Envelope, recipient: Recipient) -> None:
         """The recipient exists, can take mail, and this person may write to it, and so much."""
         if await self._is_for_the_service(envelope, recipient):
+            self._check_at_once(envelope)
             return
         found = await self._database.read(lambda tx: recipients.resolve(tx, recipient.address))
         recipient.resolved = found
@@ -110,11 +127,17 @@ class Submission(SmtpSignIn):
                 await self._brakes.admit(envelope, found)
             case None if self._directory.holds(recipient.address):
                 if wish := await self._list_commands.rcpt_to(envelope, recipient.address):
+                    self._check_at_once(envelope)
                     recipient.resolved = wish
                     return
                 raise await self._admission.unknown(recipient.address)
             case None:
                 await self._rcpt_outside(envelope, recipient)
+
+    def _check_at_once(self, envelope: Envelope) -> None:
+        if envelope.release_at:
+            text = _("What is for the service itself cannot be sent later.")
+            raise self._admission.refusal(550, "5.7.1", text)
 
     async def _rcpt_outside(self, envelope: Envelope, recipient: Recipient) -> None:
         await self._check_policy(envelope, recipient, None)
@@ -178,16 +201,52 @@ class Submission(SmtpSignIn):
             received=b"Return-Path: <%s>\r\n" % envelope.mail_from.encode() + trace,
             now=now,
         )
-        sent_as = await self._check_authors(envelope, prepared.authors, prepared.sender)
-        outcome = await self._examined(envelope, prepared, content, identity)
+        return await self.submit(envelope, prepared, content, identity)
+
+    async def submit(
+        self, envelope: Envelope, message: Prepared, content: IO[bytes], identity: str, settling: Settling | None = None
+    ) -> str:
+        """Deliver a prepared message, with what `settling` has for the transaction, or have it wait until it is to be
+        sent (RFC 4865); give the text after ``250``. Raises SmtpError.
+        """
+        sent_as = await self._check_authors(envelope, message.authors, message.sender)
+        outcome = await self._examined(envelope, message, content, identity)
         await self._look_again(envelope)
-        prepared = outcome.on(prepared, marked=False)
+        prepared = message if settling is not None else outcome.on(message, marked=False)
         dispatch = Dispatch(
             identity, envelope.sender.account_id, sent_as or envelope.sender.account_id,
-            author=prepared.authors[0], internet_id=prepared.message_id, at=int(now.timestamp()),
+            author=prepared.authors[0], internet_id=prepared.message_id, at=envelope.release_at or int(time.time()),
         )  # fmt: skip
         to = sorted_out(envelope)
         await self._admission.check_posting(to.all_lists, prepared.header, content.seek(0, os.SEEK_END))
+        if envelope.release_at:
+            return await self._postpone(envelope, dispatch, prepared, content)
+        return await self._deliver(envelope, dispatch, prepared, content, to, settling or Settling(_nothing))
+
+    async def _postpone(self, envelope: Envelope, dispatch: Dispatch, prepared: Prepared, content: IO[bytes]) -> str:
+        """Keep the message until its time; it counts among what its writer has sent when it goes."""
+        with ExitStack() as stack:
+            copies = Copies(prepared, content, stack, self._imap_url)
+            message = Message(prepared, *copies.whole(), require_tls=envelope.require_tls)
+            await self._check_room(envelope, message.size)
+            found = kept(envelope)
+            language = self._brakes.standing(envelope).language
+            later = Later(
+                msgspec.json.encode(found).decode(), found.named, len(found.recipients), int(time.time()), language
+            )
+            held = await self._holding.postpone(dispatch, message, later, stack)
+            await self._store.deliver_all(held.parcels, first=held.write, dispatch=dispatch)
+        log.info(
+            "postponed", id=dispatch.dispatch_id, sender=envelope.sender.account_id, until=dispatch.at,
+            recipients=len(envelope.recipients), octets=message.size,
+        )  # fmt: skip
+        return f"Accepted as {dispatch.dispatch_id}"
+
+    async def _deliver(
+        self, envelope: Envelope, dispatch: Dispatch, prepared: Prepared, content: IO[bytes], to: SortedOut,
+        settling: Settling,
+    ) -> str:  # fmt: skip
+        identity = dispatch.dispatch_id
         with ExitStack() as stack:
             copies = Copies(prepared, content, stack, self._imap_url)
             author = await self._keeps_copy(envelope, dispatch, content)
@@ -207,7 +266,8 @@ class Submission(SmtpSignIn):
             if to.outside:
                 self._outside.add(parcels, envelope, to.outside, copies, dispatch_id=identity)
             parcels = await self._notices.joined(parcels, dispatch, dispatch.at, require_tls=envelope.require_tls)
-            await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
+            parcels = [*parcels, *settling.parcels]
+            await self._store.deliver_all(parcels, first=in_turn(settling.first, first), dispatch=dispatch)
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),
             mailboxes=reached, held=len(to.held),
@@ -242,7 +302,7 @@ class Submission(SmtpSignIn):
 
     async def _keeps_copy(self, envelope: Envelope, dispatch: Dispatch, content: IO[bytes]) -> int | None:
         """Whose Sent mailbox gets a copy: the author's, if it has room. Of a read receipt nobody keeps one."""
-        if dispatch.author_id == dispatch.sender_id and not (self._keeps_sent and envelope.mail_from):
+        if dispatch.author_id == dispatch.sender_id and not (self._smtp.keep_sent and envelope.mail_from):
             return None
         quota = await self._store.account(dispatch.author_id, "").quota()
         has_room = not quota.limit or quota.used + content.seek(0, os.SEEK_END) <= quota.limit
@@ -284,6 +344,10 @@ class Submission(SmtpSignIn):
             return {**await recipients.lent_addresses(tx, account_id), **dict.fromkeys(own, account_id)}
 
         return await self._database.read(work)
+
+
+async def _nothing(tx: Tx) -> None:
+    """What goes into the transaction beside a message that is sent at once."""
 
 
 def _is_recall(envelope: Envelope) -> bool:

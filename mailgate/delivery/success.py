@@ -66,6 +66,8 @@ class Wish(msgspec.Struct, frozen=True):
     failure: bool = False
     full: bool = False
     """With the whole message, when it fails (RET=FULL)."""
+    future: str = ""
+    """What the writer asked for who wanted the message to be sent later (RFC 4865)."""
 
 
 def asked(envelope: Envelope) -> list[Recipient]:
@@ -84,7 +86,7 @@ def wishes(asker: Asker, envelope: Envelope) -> dict[int, str]:
             Wish(
                 asker.account_id, asker.staff, asker.language, envelope.mail_from,
                 one.address, one.original, envelope.envelope_id, SUCCESS in one.notify,
-                not one.notify or FAILURE in one.notify, envelope.dsn_return == "FULL",
+                not one.notify or FAILURE in one.notify, envelope.dsn_return == "FULL", envelope.release_request,
             )
         ).decode()
         for one in envelope.recipients
@@ -113,7 +115,9 @@ def parcel(
     asker: Asker, envelope: Envelope, message: Prepared, delivered: Sequence[Delivered], *, reporter: Reporter
 ) -> Parcel:
     """The report, for the INBOX of who asked."""
-    reported = Reported(message.header, message.message_id, envelope.envelope_id)
+    reported = Reported(
+        message.header, message.message_id, envelope.envelope_id, envelope.accepted_at, future=envelope.release_request
+    )
     return _parcel(asker, envelope.mail_from, reported, delivered, reporter)
 
 

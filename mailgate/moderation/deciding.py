@@ -75,8 +75,9 @@ class DecidedError(Exception):
 class UndeliverableError(Exception):
     """The message cannot be delivered: the list or the person is gone, or (`stopped`) sending is stopped."""
 
-    def __init__(self, *, stopped: bool = False) -> None:
-        super().__init__("sending is stopped" if stopped else "the list or the person is gone")
+    def __init__(self, *, stopped: bool = False, early: bool = False) -> None:
+        gone = "its writer wants it to go when its time has come" if early else "the list or the person is gone"
+        super().__init__("sending is stopped" if stopped else gone)
         self.stopped = stopped
 
 
@@ -119,8 +120,10 @@ class Moderation:
         self._database = database
         self._store = store
         self.service = service
-        self._clock = clock
+        self.clock = clock
         self._notices = notices
+        self.release: Callable[[HeldMessage], Awaitable[bool]] | None = None
+        """What lets go a message that was postponed; None: here nobody does."""
         self._key: bytes | None = None
 
     async def ticket(self, token: str) -> Ticket | None:
@@ -141,7 +144,7 @@ class Moderation:
             row = await tx.one(_NAME, account_id=owner)
             if row is None:
                 return None
-            return Ticket(held.as_of(int(self._clock())), claim.action, at_slot, Decider(row[0], row[1], owner))
+            return Ticket(held.as_of(int(self.clock())), claim.action, at_slot, Decider(row[0], row[1], owner))
 
         return await self._database.read(work)
 
@@ -168,7 +171,7 @@ class Moderation:
         found = await self._database.read(lambda tx: table.find(tx, held_id))
         if found is None:
             raise NoSuchMessageError(str(held_id))
-        return found.as_of(int(self._clock()))
+        return found.as_of(int(self.clock()))
 
     async def use(self, ticket: Ticket, words: str = "") -> HeldMessage:
         """Do what a ticket allows. Raises DecidedError, UndeliverableError."""
@@ -203,7 +206,7 @@ class Moderation:
         Any number of nodes may do this at once: each message is decided by one of them.
         """
         done = 0
-        now = int(self._clock())
+        now = int(self.clock())
         for held_id in await self._database.read(lambda tx: table.due(tx, now, _AT_ONCE)):
             try:
                 done += await self._time_is_over(held_id)
@@ -213,13 +216,15 @@ class Moderation:
 
     async def forget(self) -> None:
         """The daily upkeep: what was decided long ago."""
-        before = int(self._clock()) - RETENTION
+        before = int(self.clock()) - RETENTION
         await self._database.write(lambda tx: table.forget(tx, before))
 
     async def _time_is_over(self, held_id: int) -> bool:
         held = await self._database.read(lambda tx: table.find(tx, held_id))
         if held is None or held.state not in OPEN:
             return False
+        if held.kind == table.POSTPONED:
+            return self.release is not None and await self.release(held)
         nobody = Decider("", "mailgate")
         try:
             if held.state is State.WAITING:
@@ -241,10 +246,12 @@ class Moderation:
         """
         for _ in range(_TRIES):
             found = await self._database.read(lambda tx: table.find(tx, held_id))
-            now = int(self._clock())
+            now = int(self.clock())
             if found is None:
                 raise NoSuchMessageError(str(held_id))
             standing = found if clock else found.as_of(now)
+            if found.kind == table.POSTPONED and state in DELIVERED:
+                raise UndeliverableError(early=True)  # RFC 4865 section 4.2
             if standing.state not in OPEN or (state is State.SENT and found.state is not State.WAITING):
                 raise DecidedError(standing)
             after = replace(found, state=state, decided_at=now, decided_by=by.name, words=words or None)
@@ -270,7 +277,7 @@ class Moderation:
         """The message itself for those who have none of it yet, and the letters about it."""
         parcels = await self._copies(after, siblings, stack) if after.state in DELIVERED else []
         wish = wish_of(after)
-        if after.state in DELIVERED and wish is not None and await self._is_open(wish.account_id):
+        if after.state in DELIVERED and wish is not None and await self.is_open(wish.account_id):
             parcels += await success_report(self._database, self.service, after, parcels)
         writer = Writer(after.language, self.service.zone)
 
@@ -297,10 +304,11 @@ class Moderation:
             told = await outward.parcel(self._database, self._notices.settings.queue, held, content)
             return [told] if told is not None else []
         readers = {held.sender_id, *([failure.account_id] if failure and failure.account_id else [])}
-        there = frozenset([one for one in readers if await self._is_open(one)])
+        there = frozenset([one for one in readers if await self.is_open(one)])
         return [Parcel(content, there, list_id=None)] if there else []
 
-    async def _is_open(self, account_id: int) -> bool:
+    async def is_open(self, account_id: int) -> bool:
+        """Whether somebody has an account that is open."""
         return await self._database.read(lambda tx: tx.one(_NAME, account_id=account_id)) is not None
 
     async def _copies(self, held: HeldMessage, siblings: list[HeldMessage], stack: ExitStack) -> list[Parcel]:

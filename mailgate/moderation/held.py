@@ -46,6 +46,10 @@ DELAY: Final = "delay"
 """The reason of what waits for the minutes of its list."""
 JUNK: Final = "junk"
 """The reason of what a check takes for junk."""
+POSTPONED: Final = "postponed"
+"""The kind of a message that is to be sent later, as a whole; `target` are its recipients then."""
+LATER: Final = "later"
+"""The reason of what waits for the time that its writer named."""
 OPEN: Final = frozenset({State.HELD, State.WAITING})
 DELIVERED: Final = frozenset({State.APPROVED, State.SENT})
 
@@ -59,7 +63,10 @@ class Direct(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class HeldMessage:
-    """A message held for one list or one person (`kind`); `direct` is a `Direct` as JSON. Sizes are octets."""
+    """A message held for one list or one person, or postponed as a whole (`kind`); `direct` is a `Direct` as JSON.
+
+    Sizes are octets.
+    """
 
     held_id: int
     content_id: int
@@ -90,6 +97,8 @@ class HeldMessage:
     """A `mailgate.delivery.success.Wish` as JSON: who asked to be told when it is delivered."""
     require_tls: int = 0
     """1: its writer asked for REQUIRETLS (RFC 8689)."""
+    envelope: str | None = None
+    """A `mailgate.delivery.postponing.Postponed` as JSON, of one of kind `POSTPONED`."""
 
     def as_of(self, now: int) -> HeldMessage:
         """As it is to who asks now: one whose time is over can be decided no more, though nobody has noted it yet."""
@@ -148,6 +157,11 @@ _DECIDE: Final = Statement(
     update(held_message)
     .where(held_message.c.held_id == bindparam("held"), held_message.c.state == bindparam("before"))
     .values({name: bindparam(name) for name in ("state", "decided_at", "decided_by", "words")})
+)
+_PUT_OFF: Final = Statement(
+    update(held_message)
+    .where(held_message.c.held_id == bindparam("held"), held_message.c.state == bindparam("before"))
+    .values(expires_at=bindparam("until"))
 )
 _MODERATOR: Final = Statement(
     select(held_moderator.c.account_id)
@@ -228,6 +242,11 @@ async def decide(tx: Tx, before: HeldMessage, after: HeldMessage) -> bool:
     """Write what became of a message; False when somebody else was first."""
     values = {name: getattr(after, name) for name in ("state", "decided_at", "decided_by", "words")}
     return bool(await tx.run(_DECIDE, held=after.held_id, before=before.state, **values))
+
+
+async def put_off(tx: Tx, held: HeldMessage, until: int) -> None:
+    """Have it wait for longer, unless somebody has decided."""
+    await tx.run(_PUT_OFF, held=held.held_id, before=held.state, until=until)
 
 
 async def let_go(tx: Tx, content_id: int) -> None:

@@ -68,6 +68,18 @@ class Held:
     write: Work[None]
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A message that is to be sent later: for how many `recipients`, which `target` names."""
+
+    envelope: str
+    """A `mailgate.delivery.postponing.Postponed` as JSON."""
+    target: str
+    recipients: int
+    accepted_at: int
+    language: Language | None
+
+
 class Holding:
     """Holds messages for one gateway."""
 
@@ -100,8 +112,33 @@ class Holding:
         `wishes` are those of `mailgate.delivery.success`, by list or account.
         """
         people, lists = direct
-        at_once = msgspec.json.encode(Direct(tuple(people), tuple(one.list_id for one in lists))).decode()
-        base = HeldMessage(
+        base = self._base(dispatch, message, Direct(tuple(people), tuple(one.list_id for one in lists)))
+        rows = [
+            await self._database.read(
+                partial(self._row, base=replace(base, wish=wishes.get(recipients.number_of(one))), wanted=one)
+            )
+            for one in wanted
+        ]
+        key = await self.key()
+        parcels = [
+            parcel for held, moderators in rows for parcel in self._notices(key, held, moderators, message, stack)
+        ]
+        return Held(parcels, sum(held.reach for held, _ in rows), lambda tx: table.put(tx, message.content, rows))
+
+    async def postpone(
+        self, dispatch: Dispatch, message: Message, later: Later, stack: ExitStack
+    ) -> Held:  # fmt: skip
+        """Prepare to hold all of a message until its writer's time, which is that of `dispatch`."""
+        row = replace(
+            self._base(dispatch, message, Direct()), held_id=new_id(), state=State.WAITING, reason=table.LATER,
+            kind=table.POSTPONED, target=later.target, reach=later.recipients, created_at=later.accepted_at,
+            expires_at=dispatch.at, envelope=later.envelope, language=later.language or self._language,
+        )  # fmt: skip
+        parcels = self._notices(await self.key(), row, [], message, stack)
+        return Held(parcels, row.reach, lambda tx: table.put(tx, message.content, [(row, [])]))
+
+    def _base(self, dispatch: Dispatch, message: Message, direct: Direct) -> HeldMessage:
+        return HeldMessage(
             held_id=0,
             content_id=new_id(),
             state=State.HELD,
@@ -118,24 +155,13 @@ class Holding:
             size=message.size,
             header_size=len(message.prepared.header),
             reach=1,
-            direct=at_once,
+            direct=msgspec.json.encode(direct).decode(),
             created_at=dispatch.at,
             expires_at=0,
             dispatch_id=dispatch.dispatch_id,
             author_id=dispatch.author_id,
             require_tls=int(message.require_tls),
         )
-        rows = [
-            await self._database.read(
-                partial(self._row, base=replace(base, wish=wishes.get(recipients.number_of(one))), wanted=one)
-            )
-            for one in wanted
-        ]
-        key = await self.key()
-        parcels = [
-            parcel for held, moderators in rows for parcel in self._notices(key, held, moderators, message, stack)
-        ]
-        return Held(parcels, sum(held.reach for held, _ in rows), lambda tx: table.put(tx, message.content, rows))
 
     async def _row(
         self, tx: Tx, base: HeldMessage, wanted: Moderated | ListRecipient

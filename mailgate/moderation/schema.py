@@ -44,11 +44,13 @@ held_message: Final = Table(
     Column("author_id", BigInteger),
     Column("wish", Text),
     Column("require_tls", BigInteger, nullable=False, server_default="0"),
+    Column("envelope", Text),
     Index(None, "state", "expires_at"),
     Index(None, "content_id"),
     Index(None, "dispatch_id"),
     comment="A message that waits for a decision (held) or its time (waiting), and what became of it; "
-    "direct: who had it without waiting (mailgate.moderation.held)",
+    "direct: who had it without waiting (mailgate.moderation.held); envelope: of one that is to be sent later "
+    "(mailgate.delivery.postponing)",
 )
 
 held_moderator: Final = Table(

@@ -22,7 +22,9 @@ from mailgate.moderation.links import Service
 from mailgate.store import Parcel
 
 WHOLE: Final = 1024 * 1024
-"""Octets of a message that is returned whole to who asked for it (RET=FULL); of a larger one the header."""
+"""Octets of a message that is returned whole to who asked for it (RET=FULL); of a larger one the header, as of one that
+requires TLS (RFC 8689 section 5).
+"""
 _STATUS: Final = {State.REFUSED: "5.7.1", State.EXPIRED: "5.4.7"}
 """RFC 3463: not authorized, refused; time expired."""
 
@@ -77,15 +79,15 @@ def _reporter(service: Service) -> Reporter:
 
 async def _reported(database: Database, held: HeldMessage, wish: Wish | None) -> Reported | None:
     """None when the content is gone."""
-    whole = wish is not None and wish.full and held.size <= WHOLE
+    whole = wish is not None and wish.full and held.size <= WHOLE and not held.require_tls
     content = await read_content(database, held, None if whole else held.header_size)
     if content is None:
         return None
-    envelope_id = None if wish is None else wish.envelope_id
+    envelope_id, future = (None, "") if wish is None else (wish.envelope_id, wish.future)
     with content:
         header = _left(content.read(held.header_size))
         octets = header + content.read() if whole else None
-    return Reported(header, held.message_ref, envelope_id, held.created_at, octets)
+    return Reported(header, held.message_ref, envelope_id, held.created_at, octets, future)
 
 
 def _left(header: bytes) -> bytes:

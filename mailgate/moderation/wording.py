@@ -10,7 +10,7 @@ from typing import Final
 from babel.dates import format_datetime
 
 from mailgate.i18n import Language, translator
-from mailgate.moderation.held import DELAY, JUNK, HeldMessage, State
+from mailgate.moderation.held import DELAY, JUNK, LATER, POSTPONED, HeldMessage, State
 from mailgate.moderation.letters import Button, Letter
 from mailgate.moderation.links import Link
 
@@ -101,10 +101,12 @@ class Writer:
         """To the writer of a message that was accepted and waits."""
         if held.state is State.WAITING:
             subject = self.say(_("Will be sent: {subject}"), subject=held.subject)
-            text = self.say(
-                _("Your message to this list goes at {time}. Until then you can take it back."),
-                time=self.time(held.expires_at),
+            text = (
+                _("Your message goes at {time}, as you wish. Until then you can take it back.")
+                if held.kind == POSTPONED
+                else _("Your message to this list goes at {time}. Until then you can take it back.")
             )
+            text = self.say(text, time=self.time(held.expires_at))
         else:
             subject = self.say(_("Waits for approval: {subject}"), subject=held.subject)
             text = self.say(_("Your message will be looked at before it is delivered. You need not do anything."))
@@ -125,7 +127,7 @@ class Writer:
             State.EXPIRED: (
                 _("Not delivered: {subject}"),
                 _("Your message could not be delivered when its time came. You can send it again.")
-                if held.reason == DELAY
+                if held.reason in {DELAY, LATER}
                 else _("Nobody decided about your message in time; it is not delivered. You can send it again."),
             ),
         }[held.state]
@@ -157,7 +159,7 @@ class Writer:
             State.REFUSED: _("{name} refused this message on {time}. It is not delivered."),
             State.CANCELLED: _("{name} took this message back on {time}. It is not delivered."),
             State.EXPIRED: _("This message could not be delivered on {time}.")
-            if held.reason == DELAY
+            if held.reason in {DELAY, LATER}
             else _("Nobody decided about this message before {time}. It is not delivered."),
             State.SENT: _("This message was sent on {time}."),
         }[held.state]

@@ -111,7 +111,8 @@ async def _reported(tx: Tx, entry: Entry, *, whole: bool) -> Reported:
         chunks = await read_chunks(tx, [entry.content_id])
         content = without_return_path(joined(chunks).get(entry.content_id, b""))
     block = b"".join(line for _, _, line in kept) + b"\r\n"
-    return Reported(block, message_id, entry.envelope_id, entry.created_at, content)
+    arrived_at, future = entry.accepted_at or entry.created_at, entry.release_request or ""
+    return Reported(block, message_id, entry.envelope_id, arrived_at, content, future)
 
 
 async def read_header(tx: Tx, content_id: bytes) -> bytes:

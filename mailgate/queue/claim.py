@@ -72,7 +72,7 @@ _LEASE: Final = Statement(
 )
 _MESSAGE_COLUMNS = (
     "queue_id", "content_id", "size", "sender_id", "mail_from", "dispatch_id", "eightbit", "utf8", "require_tls", "ret",
-    "envelope_id", "created_at", "expires_at", "verp",
+    "envelope_id", "created_at", "expires_at", "verp", "release_request", "accepted_at",
 )  # fmt: skip
 _one_message = select(*(queued_message.c[name] for name in _MESSAGE_COLUMNS)).where(
     queued_message.c.queue_id == number("of")
@@ -171,6 +171,8 @@ class Entry:
     created_at: int
     expires_at: int
     verp: bool
+    release_request: str | None
+    accepted_at: int
 
 
 @dataclass(frozen=True, slots=True)

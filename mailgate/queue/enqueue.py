@@ -25,7 +25,7 @@ _PAYLOAD: Final = 7_000
 
 _MESSAGE: Final = (
     "queue_id", "content_id", "size", "sender_id", "mail_from", "dispatch_id", "eightbit", "utf8", "require_tls", "ret",
-    "envelope_id", "created_at", "expires_at", "verp",
+    "envelope_id", "created_at", "expires_at", "verp", "release_request", "accepted_at",
 )  # fmt: skip
 _INSERT_MESSAGE: Final = Statement(
     insert(queued_message).values(
@@ -105,6 +105,9 @@ class Outgoing:
     envelope_id: str | None = None
     not_before: int = 0
     """When the first attempt may be made (RFC 4865); its life is counted from there."""
+    release_request: str | None = None
+    accepted_at: int | None = None
+    """Of a message that was to be sent later (RFC 4865): what was asked for, and when it was taken."""
     verp: bool = False
     """Each recipient, who has a `person_id`, gets it from a reverse path of its own, with the header of a copy outside
     (`mailgate.queue.leaving`).
@@ -134,7 +137,8 @@ async def enqueue(tx: Tx, out: Outgoing, content_id: bytes, size: int, schedule:
         _INSERT_MESSAGE, queue_id=queue_id, content_id=content_id, size=size, sender_id=out.sender_id,
         mail_from=out.mail_from, dispatch_id=out.dispatch_id, eightbit=int(out.eightbit), utf8=int(out.utf8),
         require_tls=int(out.tls), ret=out.ret, envelope_id=out.envelope_id, created_at=now,
-        expires_at=expires_at, verp=int(out.verp),
+        expires_at=expires_at, verp=int(out.verp), release_request=out.release_request or None,
+        accepted_at=out.accepted_at or 0,
     )  # fmt: skip
     domains = sorted({one.domain for one in out.recipients})
     await add_destinations(tx, domains)

@@ -35,12 +35,15 @@ queued_message: Final = Table(
     *(_text(name, nullable=True) for name in ("ret", "envelope_id")),
     *(_number(name) for name in ("created_at", "expires_at", "done_at")),
     _number("verp", default="0"),
+    _text("release_request", nullable=True),
+    _number("accepted_at", default="0"),
     Index(None, "dispatch_id"),
     Index(None, "sender_id"),
     Index(None, "done_at"),
     comment="A message that leaves; sender_id: the account that sent it, none for the service; ret and envelope_id: "
     "RFC 3461; require_tls: smtp.tls_demand; verp: 1 where each recipient has a reverse path of its own; "
-    "done_at: when nothing of it waited any more, 0 before",
+    "release_request, accepted_at: of one that was to be sent later (RFC 4865), what was asked for and when it was "
+    "taken; done_at: when nothing of it waited any more, 0 before",
     **_CLUSTERED,
 )
 
