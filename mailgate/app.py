@@ -182,13 +182,15 @@ class Gateway:
             hostname=settings.gateway.hostname,
             limits=mx_limits(settings),
             trusted=settings.mx.networks(),
+            dsn=settings.reports_outside,
         )
         lmtp = LmtpServer(
             incoming,
             self._tls.context,
             hostname=settings.gateway.hostname,
-            limits=smtp.limits.Limits(message_size=settings.smtp.max_message_size),
+            limits=smtp.limits.Limits(message_size=settings.smtp.max_message_size, hops=settings.mx.received_fields),
             front=settings.lmtp.networks(),
+            dsn=settings.reports_outside,
         )
         found_by = discovery.routes(site_of(settings), settings.directory.domain, "ENT")
         web = WebServer(application(moderation, settings.gateway.language, found_by), self._tls.context)
@@ -278,6 +280,7 @@ def mx_limits(settings: Settings) -> smtp.limits.Limits:
         message_rate=mx.messages_per_minute,
         recipient_rate=mx.recipients_per_minute,
         bad_commands=mx.errors,
+        hops=mx.received_fields,
     )
 
 

@@ -179,6 +179,8 @@ class Mx(Section, frozen=True):
     recipients_per_minute: Positive = 1_000
     errors: Positive = 20
     mta_sts: Literal["none", "testing", "enforce"] = "testing"
+    received_fields: Annotated[int, Meta(ge=20)] = 50
+    dsn: bool = True
     trusted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -405,6 +407,11 @@ class Settings(Section, frozen=True):
     moderation: Moderation = Moderation()
     web: Web = Web()
     log: Log = Log()
+
+    @property
+    def reports_outside(self) -> bool:
+        """Whether writers outside get the reports that they ask for: DSN is offered then."""
+        return self.mx.dsn and self.queue.route != "none"
 
     def listeners(self) -> dict[str, tuple[str, ...]]:
         """Every ``host:port`` to listen on, by the key that names it."""

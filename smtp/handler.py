@@ -89,6 +89,10 @@ class Transaction:
     """Whether the client said REQUIRETLS (RFC 8689), which it may under TLS alone."""
     lmtp: bool = False
     """Whether a server in front sends it (RFC 2033): `peer` is that server, and each recipient gets an answer."""
+    release_request: str = ""
+    """What the client asked for who wants it sent later (RFC 4865), as reports have it."""
+    accepted_at: int | None = None
+    """When it was taken, where that was not now."""
     recipients: list[Recipient] = field(default_factory=list)
     application: Any = None
     """What the application wants to remember of this transaction; the engine never looks at it."""
@@ -101,10 +105,6 @@ class Envelope(Transaction):
     sender: Sender = field(kw_only=True)
     release_at: int = 0
     """When it is to be let go, seconds since the epoch (RFC 4865); 0: at once."""
-    release_request: str = ""
-    """What the client asked for, as reports have it."""
-    accepted_at: int | None = None
-    """When it was taken, where that was not now."""
 
 
 T_contra = TypeVar("T_contra", bound=Transaction, contravariant=True)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
+from typing import Final
+
+ANNOUNCED_MOST: Final = 999_999
+"""What six digits hold (RFC 9422 section 4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,11 @@ class Limits:
     """A message may take `transfer_grace` plus its octets so far divided by this: slow lines live, trickles end."""
     close_timeout: float = 5.0
     """How long a closing connection may take to read its last answer."""
+
+    def announced(self) -> str:
+        """What LIMITS says (RFC 9422): transactions of a connection, and recipients of each, unless any number."""
+        found = {"MAILMAX": self.messages, "RCPTMAX": self.recipients}
+        return " ".join(f"{name}={number}" for name, number in found.items() if number <= ANNOUNCED_MOST)
 
     def lifted(self) -> Limits:
         """These for a peer that is trusted: what tells a busy server from an attack does not hold for it."""

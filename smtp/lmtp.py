@@ -76,16 +76,19 @@ class LmtpServer(Server):
         limits: Limits | None = None,
         spool: Path | None = None,
         front: Iterable[Network] = (),
+        dsn: bool = False,
     ) -> None:
+        """`dsn`: whether the application sends the reports of RFC 3461."""
         super().__init__(tls_context, hostname=hostname, limits=limits, spool=spool, trusted=front)
         self._handler = handler
+        self._dsn = dsn
 
     def limits_of(self, host: str) -> Limits:
         """Lifted for whoever may connect at all."""
         return self._lifted
 
     def _session(self, peer: Peer) -> LmtpSession:
-        return LmtpSession(self, self._handler, peer)
+        return LmtpSession(self, self._handler, peer, dsn=self._dsn)
 
     def _refusal(self, peer: Peer) -> SmtpError | None:
         if peer.host and not self.trusts(peer.host):

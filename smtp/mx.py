@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +22,15 @@ class MxSession(Session[Transaction]):
     service = "ESMTP"
     faults = frozenset(range(500, 600))
 
-    def __init__(self, server: Server, handler: Handler[Transaction], peer: Peer) -> None:
+    def __init__(self, server: Server, handler: Handler[Transaction], peer: Peer, *, dsn: bool = False) -> None:
         super().__init__(server, handler, peer)
+        self._dsn = dsn
         self._recipients = 0
+
+    def _keywords(self) -> Iterator[str]:
+        yield from super()._keywords()
+        if self._dsn:
+            yield "DSN"
 
     def _host(self, argument: str) -> str:
         """RFC 5321 section 2.3.5: a name in full, or an address literal; ours would be a loop, or a lie.
@@ -42,7 +48,7 @@ class MxSession(Session[Transaction]):
         return name
 
     def _begun(self, command: MailCommand) -> Transaction:
-        if command.dsn_return is not None or command.envelope_id is not None:
+        if not self._dsn and (command.dsn_return is not None or command.envelope_id is not None):
             raise SmtpError(555, "5.5.4", "DSN is not supported")
         if command.hold is not None:
             raise SmtpError(555, "5.5.4", "FUTURERELEASE is not supported")
@@ -56,11 +62,13 @@ class MxSession(Session[Transaction]):
             smtputf8=command.smtputf8,
             body_8bit=command.body_8bit,
             declared_size=command.size,
+            dsn_return=command.dsn_return,
+            envelope_id=command.envelope_id,
             require_tls=command.require_tls,
         )
 
     def _check_recipient(self, command: RcptCommand) -> None:
-        if command.notify or command.original is not None:
+        if not self._dsn and (command.notify or command.original is not None):
             raise SmtpError(555, "5.5.4", "DSN is not supported")
         most = self._limits.recipients_per_connection
         if most is not None and self._recipients >= most:
@@ -85,9 +93,12 @@ class MxServer(Server):
         limits: Limits | None = None,
         spool: Path | None = None,
         trusted: Iterable[Network] = (),
+        dsn: bool = False,
     ) -> None:
+        """`dsn`: whether the application sends the reports of RFC 3461."""
         super().__init__(tls_context, hostname=hostname, limits=limits, spool=spool, trusted=trusted)
         self._handler = handler
+        self._dsn = dsn
 
     def _session(self, peer: Peer) -> MxSession:
-        return MxSession(self, self._handler, peer)
+        return MxSession(self, self._handler, peer, dsn=self._dsn)

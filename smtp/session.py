@@ -66,6 +66,8 @@ class Session(Connection, Generic[T]):
         """The extensions (RFC 5321 section 2.2)."""
         yield "PIPELINING"
         yield f"SIZE {self._limits.message_size}"
+        if limits := self._limits.announced():
+            yield f"LIMITS {limits}"
         yield from ("8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING")
         yield "REQUIRETLS" if self.peer.tls else "STARTTLS"
 

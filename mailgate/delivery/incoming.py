@@ -10,7 +10,7 @@ import os
 import secrets
 import time
 import unicodedata
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import IO, Final
@@ -22,13 +22,14 @@ from mailgate.config import Settings
 from mailgate.database import Database, Tx
 from mailgate.database.contract import Work
 from mailgate.database.unit import in_turn
-from mailgate.delivery import recipients
+from mailgate.delivery import recipients, success
 from mailgate.delivery.admission import Admission
 from mailgate.delivery.brakes import FRESH
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.ending import Ending, Endings
 from mailgate.delivery.notices import Notices
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
+from mailgate.delivery.reports import Reporter
 from mailgate.delivery.returns import Returned, Returns, ServiceRecipient
 from mailgate.delivery.sorting import SortedOut, sorted_out
 from mailgate.filtering.audience import Audience
@@ -41,7 +42,7 @@ from mailgate.policy.matrix import Verdict
 from mailgate.policy.schools import language_of_school
 from mailgate.policy.stops import Stop, keep_out, schools_stopped_for, stop_of
 from mailgate.policy.targets import OUTSIDE_WRITER
-from mailgate.store import Dispatch, MailStore
+from mailgate.store import Dispatch, MailStore, Parcel
 from mailgate.store.contents import opened
 from mailgate.strangers.door import Door, Reputation
 from smtp.arrival import arrived
@@ -85,6 +86,9 @@ class Incoming:
         self._returns = Returns(database, store, settings, self._admission)
         self._endings = Endings(database, store, settings, self._admission)
         self._checks = checks
+        self._reports = settings.reports_outside
+        self._reporter = Reporter(f"postmaster@{settings.directory.domain}", settings.gateway.hostname)
+        self._queue = settings.queue
         self._door = Door(database, settings, self._admission)
         self._trusted = settings.mx.networks()
         self._admitted = settings.filters.authentication.admitted() - {settings.gateway.hostname.lower()}
@@ -224,9 +228,12 @@ class Incoming:
             if to.held:
                 # Whoever approves it says that it is no junk: those who then get it see no mark.
                 whole = Message(copies.message, *copies.whole(), require_tls=envelope.require_tls)
-                held = await self._holding.hold(dispatch, whole, to.held, (to.people, to.lists), stack, {})
+                wishes = success.wishes(self._asker(envelope), envelope) if self._reports else {}
+                held = await self._holding.hold(dispatch, whole, to.held, (to.people, to.lists), stack, wishes)
                 parcels += held.parcels
                 first = in_turn(first, held.write)
+            if self._reports:
+                parcels += await self._reported(envelope, message, parcels, outcome)
             parcels = await self._notices.joined(parcels, dispatch, now, require_tls=envelope.require_tls)
             await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
         log.info(
@@ -235,6 +242,21 @@ class Incoming:
             octets=len(message.header) + content.seek(0, os.SEEK_END) - message.body_offset,
         )  # fmt: skip
         return f"Accepted as {identity}" if to.held else f"Delivered as {identity}"
+
+    async def _reported(
+        self, envelope: Transaction, message: Prepared, parcels: Sequence[Parcel], outcome: Outcome
+    ) -> list[Parcel]:
+        """What the writer is told because of NOTIFY (RFC 3461); of junk nobody is told, whose reverse path is false."""
+        wanted = [one for one in success.asked(envelope) if not outcome.is_junk_for(one.address)]
+        if not wanted:
+            return []
+        asker = self._asker(envelope)
+        delivered = await self._database.read(lambda tx: success.look(tx, asker, wanted, parcels))
+        return [success.parcel(asker, envelope, message, delivered, reporter=self._reporter)]
+
+    def _asker(self, envelope: Transaction) -> success.Asker:
+        post = success.post_of(self._queue, int(envelope.require_tls))
+        return success.Asker(OUTSIDE_WRITER, staff=False, language=self._admission.language, post=post)
 
     def _guard(self, course: _Course, to: SortedOut) -> Work[None]:
         """What the delivering transaction does first: look for a stop once more; none begins before the commit."""

@@ -1,9 +1,12 @@
-"""The report that a writer asked for with ``NOTIFY=SUCCESS`` (RFC 3461): to whom the message was delivered.
+"""The report that a writer asked for with ``NOTIFY`` (RFC 3461): to whom the message was delivered.
 
 A list is delivered to when it takes the message (RFC 3461 section 5.2.7.1), and its members are nobody's business but
 the staff's: a member of staff reads how many mailboxes it reached and who of the list has no account, by name. Nobody
 reads an address that was not in the envelope. What waits, for a moderator or for the minutes of its list, is reported
 as "delayed" with the words for why, and once more, as delivered, when somebody or the clock lets it pass (`Wish`).
+
+To a writer outside the report goes by the queue, and of what waits only where DELAY was asked for (RFC 3461 section
+5.2.5).
 """
 
 from __future__ import annotations
@@ -15,17 +18,23 @@ from typing import Final
 
 import msgspec
 
+from mailgate.config import Queue
 from mailgate.database import Tx
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient, number_of
 from mailgate.delivery.reports import Reported, Reporter, printable, report
 from mailgate.delivery.states import left_out
 from mailgate.i18n import Language, translator
+from mailgate.queue.enqueue import Outgoing, OutsideRecipient, enqueuing
+from mailgate.queue.outbound import schedule_of
+from mailgate.queue.schedule import Priority, Schedule
 from mailgate.store import Parcel
-from smtp.handler import Envelope, Recipient
+from smtp.handler import Envelope, Recipient, Transaction
 from smtp.message import Prepared
+from smtp.tls_demand import TlsDemand
 
 SUCCESS: Final = "SUCCESS"
 FAILURE: Final = "FAILURE"
+DELAY: Final = "DELAY"
 NAMES_AT_MOST: Final = 100
 """Of people without account, for each list."""
 _HERE: Final = (PersonRecipient, ListRecipient, Moderated)
@@ -33,11 +42,23 @@ _HERE: Final = (PersonRecipient, ListRecipient, Moderated)
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who gets the report; `staff` says whether of lists more is told than that they took the message."""
+    """Who gets the report; `staff` says whether of lists more is told than that they took the message.
+
+    `post` is the way to a writer outside, whose account is `OUTSIDE_WRITER`.
+    """
 
     account_id: int
     staff: bool
     language: Language
+    post: Post | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """How what is said to a writer outside leaves."""
+
+    schedule: Schedule
+    tls: TlsDemand
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +70,11 @@ class Delivered:
     without: tuple[str, ...] = ()
     waits: str = ""
     """Why it is not delivered yet, in English; empty when it is."""
+
+
+def post_of(queue: Queue, require_tls: int) -> Post | None:
+    """The way to a writer outside; None where nothing leaves."""
+    return None if queue.route == "none" else Post(schedule_of(queue), TlsDemand(require_tls))
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -70,17 +96,17 @@ class Wish(msgspec.Struct, frozen=True):
     """What the writer asked for who wanted the message to be sent later (RFC 4865)."""
 
 
-def asked(envelope: Envelope) -> list[Recipient]:
-    """Those for whom a report is to be made; nobody where there is no reverse path (RFC 3461 section 6.1)."""
-    if not envelope.mail_from:
-        return []
-    return [one for one in envelope.recipients if SUCCESS in one.notify and isinstance(one.resolved, _HERE)]
+def asked(envelope: Transaction) -> list[Recipient]:
+    """Those for whom a report is to be made now; nobody where there is no reverse path (RFC 3461 section 6.1)."""
+    outside = not isinstance(envelope, Envelope)
+    return [one for one in _here(envelope) if (DELAY if outside and _waits(one.resolved) else SUCCESS) in one.notify]
 
 
-def wishes(asker: Asker, envelope: Envelope) -> dict[int, str]:
+def wishes(asker: Asker, envelope: Transaction) -> dict[int, str]:
     """By list or account, what a held message is to know of those whose writer is to be told something, as JSON: who
-    said nothing is told of a failure (RFC 3461 section 5.2).
+    said nothing is told of a failure (RFC 3461 section 5.2). Writers outside who want no word are there too.
     """
+    outside = not isinstance(envelope, Envelope)
     return {
         number_of(one.resolved): msgspec.json.encode(
             Wish(
@@ -89,9 +115,20 @@ def wishes(asker: Asker, envelope: Envelope) -> dict[int, str]:
                 not one.notify or FAILURE in one.notify, envelope.dsn_return == "FULL", envelope.release_request,
             )
         ).decode()
-        for one in envelope.recipients
-        if isinstance(one.resolved, _HERE) and (not one.notify or one.notify & {SUCCESS, FAILURE})
+        for one in _here(envelope)
+        if outside or not one.notify or one.notify & {SUCCESS, FAILURE}
     }  # fmt: skip
+
+
+def _here(envelope: Transaction) -> list[Recipient]:
+    here = (PersonRecipient, ListRecipient, Moderated)
+    if not envelope.mail_from:
+        return []
+    return [one for one in envelope.recipients if one.refusal is None and isinstance(one.resolved, here)]
+
+
+def _waits(found: object) -> bool:
+    return isinstance(found, Moderated) or (isinstance(found, ListRecipient) and bool(found.hold_minutes))
 
 
 async def look(tx: Tx, asker: Asker, wanted: Sequence[Recipient], parcels: Sequence[Parcel]) -> list[Delivered]:
@@ -112,9 +149,9 @@ async def look(tx: Tx, asker: Asker, wanted: Sequence[Recipient], parcels: Seque
 
 
 def parcel(
-    asker: Asker, envelope: Envelope, message: Prepared, delivered: Sequence[Delivered], *, reporter: Reporter
+    asker: Asker, envelope: Transaction, message: Prepared, delivered: Sequence[Delivered], *, reporter: Reporter
 ) -> Parcel:
-    """The report, for the INBOX of who asked."""
+    """The report, for the INBOX of who asked, or for the queue."""
     reported = Reported(
         message.header, message.message_id, envelope.envelope_id, envelope.accepted_at, future=envelope.release_request
     )
@@ -129,9 +166,11 @@ async def later(tx: Tx, wish: Wish, list_id: int | None, mailboxes: int) -> Deli
     return Delivered(recipient, mailboxes, tuple(await left_out(tx, list_id)))
 
 
-def late_parcel(wish: Wish, message: Reported, delivered: Delivered, *, reporter: Reporter) -> Parcel:
+def late_parcel(
+    wish: Wish, message: Reported, delivered: Delivered, *, reporter: Reporter, post: Post | None = None
+) -> Parcel:
     """The report that a copy which waited is delivered."""
-    asker = Asker(wish.account_id, wish.staff, wish.language)
+    asker = Asker(wish.account_id, wish.staff, wish.language, post)
     return _parcel(asker, wish.to, message, [delivered], reporter)
 
 
@@ -145,7 +184,13 @@ def _parcel(asker: Asker, to: str, message: Reported, delivered: Sequence[Delive
     subject = translate(_("Delivered: {subject}") if there else _("Waiting: {subject}"))
     fields = [_of_one(one) for one in delivered]
     content = report(reporter, asker.language, to, message, subject, "\n".join(words), fields)
-    return Parcel(BytesIO(content), frozenset({asker.account_id}), list_id=None)
+    if asker.post is None:
+        return Parcel(BytesIO(content), frozenset({asker.account_id}), list_id=None)
+    out = Outgoing(
+        None, "", [OutsideRecipient(to, frozenset({"NEVER"}))], Priority.NORMAL,
+        eightbit=not content.isascii(), utf8=not to.isascii(), tls=asker.post.tls,
+    )  # fmt: skip
+    return Parcel(BytesIO(content), frozenset(), list_id=None, stored=enqueuing(out, asker.post.schedule))
 
 
 def _lines(one: Delivered, language: Language) -> list[str]:

@@ -16,7 +16,7 @@ from sqlalchemy import and_, bindparam, select
 from directory.schema import address, list_, person
 from imap.message import readable_text
 from mailgate.database import Database, Statement, Tx
-from mailgate.delivery import recipients
+from mailgate.delivery import recipients, success
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.notices import Notices
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient
@@ -276,9 +276,11 @@ class Moderation:
     ) -> list[Parcel]:
         """The message itself for those who have none of it yet, and the letters about it."""
         parcels = await self._copies(after, siblings, stack) if after.state in DELIVERED else []
-        wish = wish_of(after)
-        if after.state in DELIVERED and wish is not None and await self.is_open(wish.account_id):
-            parcels += await success_report(self._database, self.service, after, parcels)
+        wish, post = wish_of(after), None
+        if wish is not None and wish.account_id == OUTSIDE_WRITER and self._notices is not None:
+            post = success.post_of(self._notices.settings.queue, after.require_tls)
+        if after.state in DELIVERED and wish is not None and (post or await self.is_open(wish.account_id)):
+            parcels += await success_report(self._database, self.service, after, parcels, post)
         writer = Writer(after.language, self.service.zone)
 
         def letter(letter: Letter, accounts: frozenset[int], to: str) -> None:
@@ -296,7 +298,9 @@ class Moderation:
 
     async def _failed(self, held: HeldMessage, writer: Writer, stack: ExitStack) -> list[Parcel]:
         """The one letter to who wrote it, with the report to who sent it."""
-        outside = held.sender_id == OUTSIDE_WRITER
+        outside, wish = held.sender_id == OUTSIDE_WRITER, wish_of(held)
+        if outside and wish is not None and not wish.failure:
+            return []  # a letter without report could be taken for mail that was not asked for
         failure = await failure_of(self._database, self.service, held, outside=outside)
         content = write(writer.outcome(held), self.service, held, held.writer, failure=failure)
         stack.enter_context(content)

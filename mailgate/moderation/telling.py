@@ -16,7 +16,7 @@ import msgspec
 from mailgate.database import Database
 from mailgate.delivery import success
 from mailgate.delivery.reports import Reported, Reporter, printable
-from mailgate.delivery.success import Wish
+from mailgate.delivery.success import Post, Wish
 from mailgate.moderation.held import HeldMessage, State, read_content
 from mailgate.moderation.links import Service
 from mailgate.store import Parcel
@@ -40,29 +40,29 @@ class Failure:
 
 
 def wish_of(held: HeldMessage) -> Wish | None:
-    """What its writer asked to be told; None of one who asked for nothing, or is outside."""
+    """What its writer asked to be told; None of one who asked for nothing, or cannot be told."""
     return None if held.wish is None else msgspec.json.decode(held.wish, type=Wish)
 
 
 async def success_report(
-    database: Database, service: Service, held: HeldMessage, copies: Sequence[Parcel]
+    database: Database, service: Service, held: HeldMessage, copies: Sequence[Parcel], post: Post | None = None
 ) -> list[Parcel]:
-    """What ``NOTIFY=SUCCESS`` asked for, now that the message is delivered."""
+    """What ``NOTIFY=SUCCESS`` asked for, now that the message is delivered; by `post` to a writer outside."""
     wish = wish_of(held)
     if wish is None or not wish.success or (message := await _reported(database, held, wish)) is None:
         return []
     list_id = held.target_id if held.kind == "list" else None
     mailboxes = sum(len(one.account_ids) for one in copies)
     delivered = await database.read(lambda tx: success.later(tx, wish, list_id, mailboxes))
-    return [success.late_parcel(wish, message, delivered, reporter=_reporter(service))]
+    return [success.late_parcel(wish, message, delivered, reporter=_reporter(service), post=post)]
 
 
 async def failure_of(database: Database, service: Service, held: HeldMessage, *, outside: bool) -> Failure | None:
-    """The report of a copy that is refused or has expired; None where its sender wants none. Of a writer outside nobody
-    knows that he or she wants none.
+    """The report of a copy that is refused or has expired; None where its sender wants none. A writer outside of whom
+    nothing is known wants one.
     """
     wish = wish_of(held)
-    if not outside and (wish is None or not wish.failure):
+    if (wish is None and not outside) or (wish is not None and not wish.failure):
         return None
     message = await _reported(database, held, wish)
     if message is None:

@@ -119,6 +119,7 @@ async def site(academy_url: str, tmp_path: Path) -> AsyncIterator[Site]:
 @contextlib.asynccontextmanager
 async def running(academy_url: str, tmp_path: Path, **sections: config.Section) -> AsyncIterator[Site]:
     """Policy, stops and settings of schools are as they were before, when it has stopped."""
+    tmp_path.mkdir(exist_ok=True)
     files = ensure_demo(tmp_path / "tls", ["localhost"])
     assert files.ca is not None
     settings = config.Settings(

@@ -79,10 +79,10 @@ StartMx = Callable[..., Awaitable[Mx]]
 async def start_mx(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> AsyncIterator[StartMx]:
     started: list[tuple[MxServer, Mx]] = []
 
-    async def go(*, trusted: bool = False, **limits: int) -> Mx:
+    async def go(*, trusted: bool = False, dsn: bool = False, **limits: int) -> Mx:
         box = Letterbox()
         server = MxServer(
-            box, server_tls, hostname=HOST, limits=Limits(**limits), trusted=[LOOPBACK] if trusted else []
+            box, server_tls, hostname=HOST, limits=Limits(**limits), trusted=[LOOPBACK] if trusted else [], dsn=dsn
         )
         sock = socket.create_server(("127.0.0.1", 0))
         await server.start([sock], starttls=True)
@@ -109,7 +109,8 @@ async def test_what_is_offered(start_mx: StartMx) -> None:
     await wire.reply()
     offered = (await wire.ask("EHLO relay.elsewhere.example")).splitlines()
     assert {line[4:] for line in offered[1:]} == {
-        "PIPELINING", "SIZE 50000000", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "STARTTLS",
+        "PIPELINING", "SIZE 50000000", "LIMITS MAILMAX=1000 RCPTMAX=500", "8BITMIME", "SMTPUTF8",
+        "ENHANCEDSTATUSCODES", "CHUNKING", "STARTTLS",
     }  # fmt: skip
 
 
@@ -238,6 +239,43 @@ async def test_parameters_of_what_is_not_offered_are_refused(start_mx: StartMx) 
     assert (await wire.ask("MAIL FROM:<> SIZE=10 BODY=8BITMIME SMTPUTF8")).startswith("250")
     assert (await wire.ask("RCPT TO:<ada@ecole.example> NOTIFY=SUCCESS")).startswith("555 5.5.4")
     assert (await wire.ask("RCPT TO:<ada@ecole.example> ORCPT=rfc822;a@b")).startswith("555 5.5.4")
+
+
+async def test_dsn_is_taken_where_it_is_offered(start_mx: StartMx) -> None:
+    mx = await start_mx(dsn=True)
+    wire = await mx.connect()
+    await wire.reply()
+    assert "DSN" in {line[4:] for line in (await wire.ask("EHLO relay.elsewhere.example")).splitlines()}
+    await wire.ask("MAIL FROM:<ami@elsewhere.example> RET=HDRS ENVID=QQ+2B1")
+    assert (await wire.ask("RCPT TO:<ada@ecole.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb@x")).startswith("250")
+    assert (await wire.ask("RCPT TO:<bob@ecole.example> NOTIFY=NEVER")).startswith("250")
+    assert (await wire.data(MESSAGE + b".\r\n")).startswith("250")
+    [(envelope, _)] = mx.box.delivered
+    assert (envelope.dsn_return, envelope.envelope_id) == ("HDRS", "QQ+1")
+    assert [(one.notify, one.original) for one in envelope.recipients] == [
+        (frozenset({"SUCCESS", "DELAY"}), "rfc822;a+b@x"), (frozenset({"NEVER"}), None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({}, "LIMITS MAILMAX=1000 RCPTMAX=500"),
+        ({"messages": 1, "recipients": 100}, "LIMITS MAILMAX=1 RCPTMAX=100"),
+        ({"messages": 7, "trusted": True}, "LIMITS RCPTMAX=500"),
+        ({"messages": 10**6, "recipients": 10**6}, ""),
+    ],
+)
+async def test_limits_are_announced(start_mx: StartMx, limits: dict[str, int], said: str) -> None:
+    """RFC 9422: a number of six digits at the most, or none; before TLS as under it."""
+    mx = await start_mx(**limits)
+    for secure in (False, True):
+        wire = await mx.greeted()
+        if secure:
+            await wire.ask("STARTTLS")
+            wire = await mx.secured(wire)
+        offered = [line[4:] for line in (await wire.ask("EHLO relay.elsewhere.example")).splitlines()]
+        assert [line for line in offered if line.startswith("LIMITS")] == [said] * bool(said)
 
 
 async def test_limits_of_a_connection(start_mx: StartMx) -> None:

@@ -16,6 +16,7 @@ async def test_ehlo_announces_what_the_server_can_do(running: Running) -> None:
         "250-mail.ecole.example",
         "250-PIPELINING",
         "250-SIZE 50000000",
+        "250-LIMITS MAILMAX=1000 RCPTMAX=500",
         "250-8BITMIME",
         "250-SMTPUTF8",
         "250-ENHANCEDSTATUSCODES",
