@@ -37,7 +37,7 @@ from mailgate.queue.outbound import Outbound
 from mailgate.resolving import resolver_of
 from mailgate.store import MailStore
 from mailgate.store.search.indexer import Indexer
-from mailgate.web import discovery
+from mailgate.web import discovery, stopping
 from mailgate.web.pages import application
 from mailgate.web.server import WebServer
 from smtp.lmtp import LmtpServer
@@ -193,8 +193,9 @@ class Gateway:
             dsn=settings.reports_outside,
         )
         found_by = discovery.routes(site_of(settings), settings.directory.domain, "ENT")
-        web = WebServer(application(moderation, settings.gateway.language, found_by), self._tls.context)
-        outbound = Outbound(database, store, settings) if settings.queue.route != "none" else None
+        others = [*found_by, *stopping.routes(incoming.endings, settings.gateway.language)]
+        web = WebServer(application(moderation, settings.gateway.language, others), self._tls.context)
+        outbound = Outbound(database, store, settings, service.base_url) if settings.queue.route != "none" else None
         # All at once: none takes new clients while the others let their own finish.
         self._parts.push_async_callback(
             lambda: asyncio.gather(

@@ -31,7 +31,7 @@ from mailgate.queue.leaving import Leaving
 from mailgate.queue.letters import write
 from mailgate.queue.outbound import schedule_of
 from mailgate.queue.schedule import Priority
-from mailgate.queue.stop_addresses import parse
+from mailgate.queue.stop_addresses import Claim, parse
 from mailgate.queue.suspending import owner_of
 from mailgate.queue.wishes import outside_failure, outside_wish
 from mailgate.store import MailStore, Parcel
@@ -74,30 +74,41 @@ class Endings:
 
     async def rcpt_to(self, envelope: Transaction, address: str) -> Ending:
         """Raises SmtpError for a forged token, and for one about what has ended."""
-        claim = parse(self._leaving.outward.domain, address)
-        if claim is not None:
-            row = await self._database.read(lambda tx: tx.one(_WISH, person=claim.person_id))
-            if row is not None and row[1] and await self._leaving.is_stop_address(claim, row[1]):
-                if not envelope.mail_from:
-                    raise self._admission.refusal(550, "5.7.1", _("Automatic answers end nothing."))
-                return Ending(row[0], row[1])
-        raise self._admission.refusal(550, "5.1.1", _("Nothing more is sent outside under this address."))
+        ending = await self.claimed(parse(self._leaving.outward.domain, address))
+        if ending is None:
+            raise self._admission.refusal(550, "5.1.1", _("Nothing more is sent outside under this address."))
+        if not envelope.mail_from:
+            raise self._admission.refusal(550, "5.7.1", _("Automatic answers end nothing."))
+        return ending
+
+    async def claimed(self, claim: Claim | None) -> Ending | None:
+        """What a claim is about; None for a forged one, and for what has ended."""
+        if claim is None:
+            return None
+        row = await self._database.read(lambda tx: tx.one(_WISH, person=claim.person_id))
+        if row is None or not row[1] or not await self._leaving.is_stop_address(claim, row[1]):
+            return None
+        return Ending(row[0], row[1])
 
     async def deliver(self, ending: Ending) -> str:
         """End it and tell its owner; committed when this returns."""
-        try:
-            await self._store.deliver_all(await self._letter(ending), first=lambda tx: self._end(tx, ending))
-        except _EndedError:
-            return "Nothing more is sent"
-        log.info("outside wish ended by mail", person=ending.person_id)
+        await self.end(ending, "by mail from there")
         return "Nothing more is sent"
 
-    async def _end(self, tx: Tx, ending: Ending) -> None:
+    async def end(self, ending: Ending, actor: str) -> None:
+        """The same; `actor` for the audit."""
+        try:
+            await self._store.deliver_all(await self._letter(ending), first=lambda tx: self._end(tx, ending, actor))
+        except _EndedError:
+            return
+        log.info("outside wish ended", person=ending.person_id, by=actor)
+
+    async def _end(self, tx: Tx, ending: Ending, actor: str) -> None:
         if not await tx.run(_END, person=ending.person_id, addresses=[ending.outside]):
             raise _EndedError
         await tx.run(_FORGET, person=ending.person_id)
         owner, _language = await owner_of(tx, ending.person_id, "fr")
-        await record_in(tx, "person outside", owner, "nowhere", actor="by mail from there", at=int(time.time()))
+        await record_in(tx, "person outside", owner, "nowhere", actor=actor, at=int(time.time()))
 
     async def _letter(self, ending: Ending) -> list[Parcel]:
         settings, person_id = self._settings, ending.person_id

@@ -84,7 +84,7 @@ class Incoming:
         self._holding = Holding(database, service, language=language, expiry=settings.moderation.expiry)
         self._notices = Notices(database, settings)
         self._returns = Returns(database, store, settings, self._admission)
-        self._endings = Endings(database, store, settings, self._admission)
+        self.endings = Endings(database, store, settings, self._admission)
         self._checks = checks
         self._reports = settings.reports_outside
         self._reporter = Reporter(f"postmaster@{settings.directory.domain}", settings.gateway.hostname)
@@ -103,7 +103,7 @@ class Incoming:
         address = recipient.address if "@" in recipient.address else f"{recipient.address}@{self._directory.domain}"
         if not self._directory.holds(address):
             raise self._admission.refusal(550, "5.7.1", _("Only messages for addresses of the school are taken here."))
-        for service in (self._returns, self._endings):
+        for service in (self._returns, self.endings):
             if service.is_for(address):
                 recipient.resolved = await service.rcpt_to(envelope, address)
         self._returns.check_alone(envelope, recipient)
@@ -178,7 +178,7 @@ class Incoming:
             case Returned() as returned:
                 return await self._returns.deliver(returned, content)
             case Ending() as ending:
-                return await self._endings.deliver(ending)
+                return await self.endings.deliver(ending)
         identity = secrets.token_hex(8)
         now = datetime.datetime.now(datetime.UTC)
         trace = received(envelope, hostname=self._hostname, identity=identity, when=now, disclose=True)

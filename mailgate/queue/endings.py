@@ -25,15 +25,17 @@ _PART: Final = (
 )
 
 
-def words(stop: str) -> str:
-    """How to end it: by a message to `stop`, or (empty) by the school."""
+def words(stop: str, page: str = "") -> str:
+    """How to end it: on a page, by a message to `stop`, or (both empty) by the school."""
     text = _("You have asked for this to be sent here. To have nothing more sent here, tell the school.")
-    if stop:
+    if page:
+        text = _("You have asked for this to be sent here. To have nothing more sent here, open {address}")
+    elif stop:
         text = _(
             "You have asked for this to be sent here. To have nothing more sent here, send a message, which may be "
             "empty, to {address}"
         )
-    return "".join(f"{translator(language)(text).format(address=stop)}\n\n" for language in _LANGUAGES)
+    return "".join(f"{translator(language)(text).format(address=page or stop)}\n\n" for language in _LANGUAGES)
 
 
 def with_words(header: bytes, text: str, *, eightbit: bool) -> tuple[bytes, bytes]:

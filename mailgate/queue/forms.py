@@ -49,7 +49,8 @@ class Forms:
         if person_id is None:
             form = Form(mail, without_return_path(header), len(header))
             return await self._signed(entry, form, b"")
-        beginning, ending = await self.leaving.form(header, person_id, to, eightbit=entry.eightbit)
+        signed = bool(await self.signer.keys(self.leaving.outward.header(header)))
+        beginning, ending = await self.leaving.form(header, person_id, to, eightbit=entry.eightbit, signed=signed)
         reverse_path = await self.leaving.reverse_path(person_id, entry.queue_id)
         form = Form(replace(mail, mail_from=reverse_path), beginning, len(header), ending)
         return await self._signed(entry, form, b"" if self.leaving.outward.is_ours(header) else header)

@@ -24,7 +24,7 @@ from mailgate.i18n import translator
 from mailgate.moderation.tokens import load_key
 from mailgate.queue.endings import with_words, words
 from mailgate.queue.reverse_paths import named_in, reverse_path
-from mailgate.queue.stop_addresses import Claim, is_genuine, stop_address
+from mailgate.queue.stop_addresses import PAGE, Claim, is_genuine, stop_address, stop_token
 from smtp.addresses import parse_addresses
 from smtp.message import fields
 
@@ -50,8 +50,9 @@ class Outward:
         """What X-Loop says of a message that left as a copy: one that comes back with it is not sent out again."""
         return f"{BOUNCES}@{self.domain}"
 
-    def header(self, header: bytes, stop: str = "") -> bytes:
-        """The header block (with its empty line) of a copy that leaves; `stop` is where its owner ends that.
+    def header(self, header: bytes, stop: str = "", page: str = "") -> bytes:
+        """The header block (with its empty line) of a copy that leaves; its owner ends that by a message to `stop`, or
+        with one click, for which `page` takes a POST (RFC 8058).
 
         From stays where it is of this installation; otherwise no server outside could tell such a message from a forged
         one (RFC 7489), and it says ``Name via List``, with the author in Reply-To.
@@ -61,8 +62,12 @@ class Outward:
         author = next((value for name, value, _ in kept if name == b"from"), b"")
         ours = self._holds_all(author)
         lines = [b"X-Loop: %s\r\n" % self.mark.encode()]
-        if stop:
-            lines.append(b"List-Unsubscribe: <mailto:%s?subject=stop>\r\n" % stop.encode())
+        ways = [f"<{page}>"] if page else []
+        ways += [f"<mailto:{stop}?subject=stop>"] if stop else []
+        if ways:
+            lines.append(b"List-Unsubscribe: %s\r\n" % ",\r\n ".join(ways).encode())
+        if page:
+            lines.append(b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n")
         if not ours:
             lines.append(self._via(author, self._list(kept)))
             if all(name != b"reply-to" for name, _, _ in kept):
@@ -98,8 +103,10 @@ class Outward:
 class Leaving:
     """`Outward` with the installation's key."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: Settings, base_url: str = "") -> None:
+        """`base_url` is that of the pages; empty where there are none."""
         self._database = database
+        self._base_url = base_url
         self._key: bytes | None = None
         self._receives = bool(settings.mx.listen)
         self.outward = outward_of(settings)
@@ -114,14 +121,26 @@ class Leaving:
             return ""
         return stop_address(await self._load_key(), self.outward.domain, person_id, outside)
 
+    async def stop_page(self, person_id: int, outside: str) -> str:
+        """The page on which the same is done; empty where there are none."""
+        if not self._base_url:
+            return ""
+        return f"{self._base_url}{PAGE}{stop_token(await self._load_key(), person_id, outside)}"
+
     async def is_stop_address(self, claim: Claim, outside: str) -> bool:
         """Whether it was made here for this address outside."""
         return is_genuine(await self._load_key(), claim, outside)
 
-    async def form(self, header: bytes, person_id: int, outside: str, *, eightbit: bool) -> tuple[bytes, bytes]:
-        """A message on its way to an address that a person chose: its header block, and what follows its body."""
+    async def form(
+        self, header: bytes, person_id: int, outside: str, *, eightbit: bool, signed: bool
+    ) -> tuple[bytes, bytes]:
+        """A message on its way to an address that a person chose: its header block, and what follows its body.
+
+        Only one that is to be `signed` may offer to end it with one click (RFC 8058 section 4).
+        """
         stop = await self.stop_address(person_id, outside)
-        return with_words(self.outward.header(header, stop), words(stop), eightbit=eightbit)
+        page = await self.stop_page(person_id, outside) if signed else ""
+        return with_words(self.outward.header(header, stop, page), words(stop, page), eightbit=eightbit)
 
     async def named(self, address: str) -> tuple[int, int] | None:
         """The person and the message of the queue that a reverse path names; None for a forged one."""

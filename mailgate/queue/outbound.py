@@ -64,15 +64,15 @@ def _endpoint(key: str, text: str) -> tuple[str, int]:
 class Outbound:
     """Worker and clock; of a gateway whose route is ``none`` there is no such part."""
 
-    def __init__(self, database: Database, store: MailStore, settings: Settings) -> None:
-        """Raises ConfigError."""
+    def __init__(self, database: Database, store: MailStore, settings: Settings, base_url: str = "") -> None:
+        """`base_url` is that of the pages; empty where there are none. Raises ConfigError."""
         queue, gateway = settings.queue, settings.gateway
         reporter = Reporter(f"postmaster@{settings.directory.domain}", gateway.hostname)
         bounces = Bounces(database, reporter, gateway.language)
         suspensions = Suspensions(database, settings)
         route = route_of(queue, settings.dns, gateway.hostname, database)
         signer = Signer(database, settings.directory.holds, gateway.hostname)
-        forms = Forms(database, Leaving(database, settings), signer)
+        forms = Forms(database, Leaving(database, settings, base_url), signer)
         make = partial(
             Sending, database, store, route, schedule_of(queue), bounces, forms, suspensions,
         )  # fmt: skip

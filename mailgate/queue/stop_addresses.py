@@ -18,6 +18,8 @@ from directory.reserved import STOP
 _NAMED: Final = struct.Struct(">Q")
 _MAC: Final = 10
 _FORM: Final = re.compile(r"[a-z2-7]{29}")
+PAGE: Final = "/stop/"
+"""Where the pages are, below the address of the others."""
 _PADDING: Final = "==="
 _PURPOSE: Final = b"stop address "
 """The key signs other tokens too (`mailgate.queue.reverse_paths`): none is to pass for one of these."""
@@ -32,15 +34,24 @@ class Claim(NamedTuple):
 
 def stop_address(key: bytes, domain: str, person_id: int, outside: str) -> str:
     """Where this person ends what goes to an address outside."""
-    token = base64.b32encode(_NAMED.pack(person_id) + _mac(key, person_id, outside)).decode().rstrip("=").lower()
-    return f"{STOP}{token}@{domain}"
+    return f"{STOP}{stop_token(key, person_id, outside)}@{domain}"
+
+
+def stop_token(key: bytes, person_id: int, outside: str) -> str:
+    """What stands in that address, and in the link to the page that does the same."""
+    return base64.b32encode(_NAMED.pack(person_id) + _mac(key, person_id, outside)).decode().rstrip("=").lower()
 
 
 def parse(domain: str, address: str) -> Claim | None:
     """What such an address claims; None for one of another form."""
     local, _, at = address.lower().rpartition("@")
     token = local.removeprefix(STOP)
-    if at != domain or token == local or not _FORM.fullmatch(token):
+    return parse_token(token) if at == domain and token != local else None
+
+
+def parse_token(token: str) -> Claim | None:
+    """What a token claims; None for one of another form."""
+    if not _FORM.fullmatch(token):
         return None
     raw = base64.b32decode(token.upper() + _PADDING)
     [person_id] = _NAMED.unpack_from(raw)

@@ -1,23 +1,17 @@
 """The pages on which a link of moderation is used: a GET shows, only a POST decides.
 
-Programs that look at links before people do open them with GET; nothing comes of it. Nothing on a page is fetched from
-elsewhere, and what a stranger wrote is text and never markup.
+Programs that look at links before people do open them with GET; nothing comes of it.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Awaitable, Callable, Sequence
-from importlib import resources
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import parse_qs
 
-import structlog
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from mailgate.i18n import Language
@@ -26,29 +20,10 @@ from mailgate.moderation.held import OPEN
 from mailgate.moderation.links import PATH
 from mailgate.moderation.tokens import Action
 from mailgate.moderation.wording import Writer
-
-log = structlog.stdlib.get_logger("mailgate.web")
+from mailgate.web.page import HEADERS, page, preferred, safely
 
 MAX_FORM: Final = 16 * 1024
 """Octets of a form."""
-_STYLE: Final = resources.files("mailgate.web").joinpath("templates", "style.css").read_text(encoding="utf-8")
-_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_HEADERS: Final = {
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-_TEMPLATES: Final = Environment(
-    loader=PackageLoader("mailgate.web"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 def _(text: str) -> str:
@@ -61,23 +36,12 @@ def application(moderation: Moderation, language: Language, others: Sequence[Rou
     pages = _Pages(moderation, language)
     return Starlette(
         routes=[
-            Route(PATH + "{token:str}", _safely(pages.show), methods=["GET"]),
-            Route(PATH + "{token:str}", _safely(pages.decide), methods=["POST"]),
+            Route(PATH + "{token:str}", safely(pages.show), methods=["GET"]),
+            Route(PATH + "{token:str}", safely(pages.decide), methods=["POST"]),
             *others,
         ],
         exception_handlers={404: pages.unknown, 405: pages.unknown},
     )
-
-
-def _safely(handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    async def handler(request: Request) -> Response:
-        try:
-            return await handle(request)
-        except Exception as error:
-            log.error("page failed", error=type(error).__name__)  # noqa: TRY400 - a traceback may hold a message
-            return Response(status_code=500, headers=_HEADERS)
-
-    return handler
 
 
 class _Pages:
@@ -118,7 +82,7 @@ class _Pages:
         except UndeliverableError as error:
             return self._said(writer, writer.undeliverable(stopped=error.stopped), ticket, status=409)
         # A page that is loaded again asks to decide again: the answer is a page that only shows.
-        return RedirectResponse(request.url.path, status_code=303, headers=_HEADERS)
+        return RedirectResponse(request.url.path, status_code=303, headers=HEADERS)
 
     async def unknown(self, request: Request, _: Exception) -> Response:
         """Whatever else is asked for."""
@@ -157,8 +121,7 @@ class _Pages:
         return Writer(language, self._moderation.service.zone)
 
     def _page(self, name: str, writer: Writer, status: int = 200, **values: object) -> Response:
-        page = _TEMPLATES.get_template(name).render(language=writer.language, style=_STYLE, **values)
-        return HTMLResponse(page, status, _HEADERS)
+        return page(name, writer.language, status, **values)
 
 
 async def _form(request: Request) -> dict[str, str] | None:
@@ -173,18 +136,3 @@ async def _form(request: Request) -> dict[str, str] | None:
     except ValueError:
         return {}
     return {name: values[0] for name, values in found.items()}
-
-
-def preferred(accepted: str) -> Language | None:
-    """The language that a browser likes best of ours (RFC 9110 section 12.5.4)."""
-    best: tuple[float, Language] | None = None
-    for item in accepted.lower()[:500].split(","):
-        name, _, weight = item.partition(";")
-        try:
-            liked = float(weight.partition("q=")[2] or 1)
-        except ValueError:
-            continue
-        for language in ("fr", "en"):
-            if name.strip().partition("-")[0] == language and liked > (best[0] if best else 0):
-                best = liked, language
-    return best[1] if best else None

@@ -52,6 +52,7 @@ class Site:
     imaps: tuple[str, int]
     ca: Path
     settings: config.Settings
+    web: tuple[str, int] | None = None
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def connect(self, behind: bytes = b"") -> Wire:
@@ -139,7 +140,8 @@ async def running(academy_url: str, tmp_path: Path, **sections: config.Section) 
     gateway = Gateway(settings, indexes=False)
     await gateway.start(sockets)
     mx, proxied, imaps = (sock.getsockname() for sock in (*sockets.mx, *sockets.imap))
-    made = Site(academy_url, mx, proxied, tmp_path / "lmtp.sock", imaps, files.ca, settings)
+    web = next((sock.getsockname() for sock in sockets.web), None)
+    made = Site(academy_url, mx, proxied, tmp_path / "lmtp.sock", imaps, files.ca, settings, web)
     try:
         yield made
     finally:

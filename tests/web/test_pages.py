@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from certs import CertificateFiles, ServerTls, ensure_demo
 from mailgate.web import server
-from mailgate.web.pages import preferred
+from mailgate.web.page import preferred
 from mailgate.web.server import HEADER_SIZE, WebServer
 
 
