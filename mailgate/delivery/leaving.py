@@ -1,9 +1,9 @@
 """Leaving a list by mail, where the list lets its members leave: List-Unsubscribe (RFC 2369 section 3.2).
 
 The address is the list's, not the member's: one content goes to all members, and who writes there has signed in, so
-that nobody can take anybody else off a list. RFC 8058's one click needs a page and a signature of the message; neither
-is there, and List-Unsubscribe-Post is not written. Who left is excluded, as by `mailgate list exclude`: no import
-brings them back.
+that nobody can take anybody else off a list. RFC 8058's one click needs an address of each member's own and a signature
+of the message; inside neither is there, and List-Unsubscribe-Post is only on what goes outside
+(`mailgate.queue.leaving`). Who left is excluded, as by `mailgate list exclude`: no import brings them back.
 """
 
 from __future__ import annotations
