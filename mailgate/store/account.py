@@ -130,14 +130,9 @@ class StoreAccount:
 
     async def locate(self, name: str) -> Located:
         """Where a mailbox is. Raises MailboxNotFound, NotPermitted."""
-
-        async def work(tx: Tx) -> Located:
-            return await sharing.located_at(tx, self.account_id, name, Rights.READ)
-
-        async def own(tx: Tx) -> Located:  # apart, since it is one statement
-            return await work(tx)
-
-        return await self._read(own if namespaces.parse(name) is None else work)
+        if namespaces.parse(name) is None:
+            return await self._read(lambda tx: mailboxes.located(tx, self.account_id, name))
+        return await self._read(lambda tx: sharing.located_at(tx, self.account_id, name, Rights.READ))
 
     async def my_rights(self, name: str) -> Rights:
         """What the person may do. Raises MailboxNotFound."""

@@ -86,7 +86,7 @@ async def status_at(tx: Tx, reader_id: int, name: str, needed: Rights) -> Mailbo
 
 
 async def located_at(tx: Tx, reader_id: int, name: str, needed: Rights) -> Located:
-    """Where a mailbox is, one's own or another's. Raises MailboxNotFound, NotPermitted."""
+    """Where another's mailbox is. Raises MailboxNotFound, NotPermitted."""
     place, _ = await require_at(tx, reader_id, name, needed)
     return await mailboxes.located(tx, place.account_id, place.name)
 
