@@ -14,6 +14,8 @@ MODERATION: Final = "moderation"
 """Where messages that wait are decided about; with a token behind a plus."""
 RECALL: Final = ("recall", "rappel")
 """Where one takes one's own message back."""
+DELIVERY: Final = ("delivery", "remise")
+"""Where one asks what became of one's own message."""
 BOUNCES: Final = "bounces"
 """Where what the gateway sends outside for people comes back, with a token behind a plus."""
 STOP: Final = "stop+"
@@ -29,7 +31,7 @@ ROLES: Final = frozenset({"postmaster", "abuse"})
 SILENT: Final = frozenset({"mailer-daemon", "noreply", "no-reply"})
 """Names in which programs write and nobody reads."""
 
-ACTING: Final = frozenset({MODERATION, *RECALL, BOUNCES})
+ACTING: Final = frozenset({MODERATION, *RECALL, *DELIVERY, BOUNCES})
 PREFIXES: Final = (LEAVE, HELP, MANAGE, STOP, f"{MODERATION}+", f"{BOUNCES}+")
 NAMES: Final = ACTING | ROLES | SILENT
 

@@ -4,21 +4,16 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime, make_msgid
 from functools import partial
-from typing import IO, Final
+from typing import IO
 
 from directory.reserved import RECALL
-from imap.message import readable_text
 from mailgate.config import Settings
 from mailgate.database import Database, Tx
+from mailgate.delivery.own_messages import answer, named_in, sent_among
 from mailgate.delivery.posting import is_automatic_reply
 from mailgate.delivery.waiting import held_of
 from mailgate.delivery.whereabouts import seek
@@ -26,17 +21,12 @@ from mailgate.delivery.withdrawing import Order, Tally, report, take_back, tally
 from mailgate.i18n import Language, ascii_only, translator
 from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.held import OPEN, State
-from mailgate.policy.schools import SchoolSettings, settings_of_person
+from mailgate.policy.schools import SchoolSettings, language_of_person, settings_of_person
 from mailgate.queue.outcome import State as Leaving
 from mailgate.queue.withdrawing import outside_of
 from mailgate.store import Dispatch, MailStore, dispatches
 from smtp.handler import Envelope, Sender, SmtpError
-from smtp.message import fields, read_header
-
-_READ: Final = 64 * 1024
-"""Octets of a request that are looked through for a Message-ID, when it answers to none."""
-_MOST: Final = 20
-_ID: Final = re.compile(rb"<[^<>\s@]{1,400}@[^<>\s@]{1,255}>")
+from smtp.message import read_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +63,26 @@ class RecallByMail:
         header = read_header(content)
         if is_automatic_reply(header.block):
             raise self._refusal(self._language, _("Automatic answers take nothing back."))
-        names = _named(header.block, content)
+        names = named_in(header.block, content)
         sender = envelope.sender
         found = await self._database.read(lambda tx: self._look(tx, names, sender, own))
         self._check(found)
         counted, waits = await self._take_back(found, sender)
         text = _said(found.language, counted, waits)
-        await self._store.deliver(_letter(header.block, envelope, text, found), [sender.account_id])
+        local = RECALL[1] if found.language == "fr" else RECALL[0]
+        about = translator(found.language)(_("Message: {id}")).format(id=found.sent[0].internet_id)
+        subject = _("Your message was taken back")
+        letter = answer(header.block, envelope, found.language, local, subject, [text, about])
+        await self._store.deliver(letter, [sender.account_id])
         return ascii_only(text)
 
     async def _look(self, tx: Tx, names: Sequence[str], sender: Sender, own: Collection[int]) -> _Found:
-        mine: dict[str, Dispatch] = {}
-        for name in names:
-            for one in await dispatches.find(tx, name):
-                if one.sender_id == sender.account_id or one.author_id in own:
-                    mine[one.dispatch_id] = one
+        mine = await sent_among(tx, names, sender, own)
         delivered = [one for one in mine if await dispatches.copies_of(tx, one)]
         waits = [one for name in mine for one in await held_of(tx, name) if one.state in OPEN]
         schools = await settings_of_person(tx, sender.account_id)
         minutes = max((school.recall_minutes for school in schools), default=SchoolSettings().recall_minutes)
-        languages = {school.language for school in schools} - {None}
-        language = self._language if not languages else "fr" if "fr" in languages else "en"
+        language = await language_of_person(tx, sender.account_id) or self._language
         return _Found(list(mine.values()), bool(delivered) or not waits, minutes, language)
 
     def _check(self, found: _Found) -> None:
@@ -129,18 +118,6 @@ class RecallByMail:
         return SmtpError(550, "5.7.1", ascii_only(translator(language)(text).format(**values)))
 
 
-def _named(header: bytes, content: IO[bytes]) -> list[str]:
-    """What a request is about: what it answers to, else the Message-IDs in its text."""
-    values = {name: value for name, value, _ in fields(header) if name in {b"in-reply-to", b"references"}}
-    named = _ID.findall(values.get(b"in-reply-to", b"")) or _ID.findall(values.get(b"references", b""))[-1:]
-    if not named:
-        content.seek(0)
-        own = [value.strip() for name, value, _ in fields(header) if name == b"message-id"]
-        text = readable_text(content.read(_READ), _READ).encode("utf-8", "replace")
-        named = [one for one in _ID.findall(text) if one not in own]
-    return [one.decode("utf-8", "replace") for one in dict.fromkeys(named[:_MOST])]
-
-
 def _said(language: Language, counted: Tally, waits: int) -> str:
     translate = translator(language)
     everybody = counted.withdrawn + counted.kept + counted.gone
@@ -151,25 +128,6 @@ def _said(language: Language, counted: Tally, waits: int) -> str:
     if waits:
         texts.append(translate(_("Waited, and will not be sent: {number}.")).format(number=waits))
     return " ".join(texts)
-
-
-def _letter(header: bytes, envelope: Envelope, text: str, found: _Found) -> bytes:
-    """The answer to keep; programs are not to answer it (RFC 3834 section 5)."""
-    request = next((value.strip() for name, value, _ in fields(header) if name == b"message-id"), b"")
-    translate = translator(found.language)
-    domain = envelope.sender.username.rpartition("@")[2] or "localhost"
-    letter = EmailMessage(policy=SMTP)
-    letter["From"] = f"{RECALL[1] if found.language == 'fr' else RECALL[0]}@{domain}"
-    letter["To"] = envelope.sender.username
-    letter["Subject"] = translate(_("Your message was taken back"))
-    letter["Date"] = format_datetime(datetime.now(UTC))
-    letter["Message-ID"] = make_msgid(domain=domain)
-    letter["Auto-Submitted"] = "auto-replied"
-    if _ID.fullmatch(request):
-        letter["In-Reply-To"] = request.decode("ascii", "replace")
-    about = translate(_("Message: {id}")).format(id=found.sent[0].internet_id)
-    letter.set_content(f"{text}\n\n{about}\n")
-    return letter.as_bytes()
 
 
 def _(text: str) -> str:

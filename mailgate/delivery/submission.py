@@ -34,6 +34,7 @@ from mailgate.delivery.recipients import ListRecipient, PersonRecipient
 from mailgate.delivery.releasing import Releasing, Settling
 from mailgate.delivery.reports import Reporter
 from mailgate.delivery.sorting import SortedOut, sorted_out
+from mailgate.delivery.state_letters import StatesByMail
 from mailgate.filtering.audience import Audience
 from mailgate.filtering.chain import Chain, Outcome
 from mailgate.filtering.contract import Arriving
@@ -52,6 +53,8 @@ from smtp.trace import received
 
 _RECALL: Final = object()
 """What the address is resolved to that takes a message back."""
+_STATES: Final = object()
+"""What the address is resolved to that says what became of a message."""
 
 log = structlog.stdlib.get_logger("mailgate.delivery")
 
@@ -77,6 +80,7 @@ class Submission(SmtpSignIn):
         self._database = database
         self._store = store
         self._recall = RecallByMail(database, store, moderation, settings)
+        self._states = StatesByMail(database, store, settings)
         self._directory = settings.directory
         self._hostname = settings.gateway.hostname
         self._brakes = Brakes(database, settings.gateway)
@@ -153,12 +157,17 @@ class Submission(SmtpSignIn):
             return True
         if any(isinstance(one.resolved, Ticket | Wish) for one in envelope.recipients):
             raise self._admission.refusal(550, "5.7.1", _("Please send a decision alone, to nobody else."))
-        recalls = self._recall.is_for(recipient.address)
-        if envelope.recipients and recalls is not _is_recall(envelope):
+        before = _about_sent(envelope)
+        about = _RECALL if self._recall.is_for(recipient.address) else None
+        if self._states.is_for(recipient.address):
+            about = _STATES
+        if envelope.recipients and about is not before:
+            if _RECALL not in {about, before}:
+                raise self._admission.refusal(550, "5.7.1", _("Please send this wish alone, to nobody else."))
             raise self._admission.refusal(550, "5.7.1", _("A message is taken back by one that goes to nobody else."))
-        if recalls:
-            recipient.resolved = _RECALL
-        return recalls
+        if about is not None:
+            recipient.resolved = about
+        return about is not None
 
     async def _check_policy(
         self, envelope: Envelope, recipient: Recipient, found: PersonRecipient | ListRecipient | None
@@ -189,8 +198,12 @@ class Submission(SmtpSignIn):
         if isinstance(wish := envelope.recipients[0].resolved, Wish):
             return await self._list_commands.deliver(wish, content, self._brakes.guard(envelope, 1))
         self._brakes.check_content(envelope, content)
-        if _is_recall(envelope):
-            return await self._recall.deliver(envelope, content, set((await self._senders(envelope)).values()))
+        if (about := _about_sent(envelope)) is not None:
+            own = set((await self._senders(envelope)).values())
+            if about is _RECALL:
+                return await self._recall.deliver(envelope, content, own)
+            staff = self._brakes.standing(envelope).profile in STAFF
+            return await self._states.deliver(envelope, content, own, self._brakes.guard(envelope, 1), staff=staff)
         identity = secrets.token_hex(8)
         now = datetime.datetime.now(datetime.UTC)
         trace = received(envelope, hostname=self._hostname, identity=identity, when=now)
@@ -350,8 +363,10 @@ async def _nothing(tx: Tx) -> None:
     """What goes into the transaction beside a message that is sent at once."""
 
 
-def _is_recall(envelope: Envelope) -> bool:
-    return any(recipient.resolved is _RECALL for recipient in envelope.recipients)
+def _about_sent(envelope: Envelope) -> object | None:
+    """`_RECALL` or `_STATES`; None for a message that is none of these requests."""
+    found = (one.resolved for one in envelope.recipients)
+    return next((one for one in found if one is _RECALL or one is _STATES), None)
 
 
 def _(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from tests.end_to_end.gateway import Gateway, Person, compose
-from tests.policy.academy import lists
+from tests.policy.academy import accounts, lists
 
 SCHOOL = "clg-frederic-mistral.ent.example.org"
 PARENTS = f"6eme-b.parents@{SCHOOL}"
@@ -102,3 +102,73 @@ def test_the_commands_show_what_became_of_it(gateway: Gateway, teacher: Person) 
     told = gateway.command("sent", "show", message["Message-ID"])
     assert f"{PARENTS}" in told
     assert "delivered" in told
+
+
+def asked(gateway: Gateway, who: Person, message: EmailMessage, to: str, *also: str) -> tuple[int, str]:
+    """Answer to one's own message, to an address that says what became of it; what the server says."""
+    request = compose(who, to, "Re: rapport")
+    request["In-Reply-To"] = message["Message-ID"]
+    with gateway.smtp(who) as client:
+        client.ehlo()
+        client.mail(who.address)
+        for one in (to, *also):
+            code, text = client.rcpt(one)
+            if code != 250:
+                return code, text.decode()
+        code, text = client.data(request.as_bytes(policy=email.policy.SMTP))
+        return code, text.decode()
+
+
+def letter_to(gateway: Gateway, who: Person) -> str:
+    """The last letter about what became of a message."""
+    with gateway.imap(who) as client:
+        client.select("INBOX", readonly=True)
+        uid = client.uid("SEARCH", "SUBJECT", "devenu")[1][0].split()[-1].decode()
+        octets = client.uid("FETCH", uid, "(BODY.PEEK[])")[1][0][1]
+    found = email.message_from_bytes(octets, policy=email.policy.default)
+    assert found["Auto-Submitted"] == "auto-replied"
+    return str(found.get_content()).replace("\r\n", "\n")
+
+
+def test_a_teacher_asks_by_mail_what_became_of_a_message(gateway: Gateway, teacher: Person) -> None:
+    members = lists()[PARENTS]["members"]
+    gone, reader = (gateway.people[one] for one in members[:2])
+    colleague = next(one for one in gateway.by_profile("teacher") if one.school == teacher.school and one != teacher)
+    gateway.command("account", "suspend", gone.address)
+    message = send(gateway, teacher, {PARENTS: [], colleague.address: []}, "Suivi")
+    with gateway.imap(reader) as client:
+        client.select("INBOX")
+        client.uid("STORE", client.uid("SEARCH", "SUBJECT", "Suivi")[1][0].split()[-1].decode(), "+FLAGS", "(\\Seen)")
+    assert asked(gateway, teacher, message, "remise@ent.example.org") == (
+        250,
+        "2.0.0 La reponse est dans votre boite de reception.",
+    )
+    told = letter_to(gateway, teacher)
+    assert f"<{colleague.address}> : remis" in told
+    assert f"  remis : {len(members) - 1}\n" in told
+    assert "ouvert :" not in told, "the school does not show it"
+    assert "Sans compte, donc sans le message (1)" in told
+    assert "Familles :" in told
+    assert str(message["Message-ID"]) in told
+    assert [gateway.people[one].address for one in members if gateway.people[one].address in told] == []
+    uai = next(iter(accounts()[teacher.source_id].schools))
+    gateway.command("school", "set", uai, "opened_shown", "true")
+    asked(gateway, teacher, message, "delivery@ent.example.org")
+    gateway.command("school", "set", uai, "opened_shown")
+    gateway.command("account", "resume", gone.address)
+    assert "  ouvert : 1\n" in letter_to(gateway, teacher)
+
+
+def test_a_parent_asks_and_learns_nothing_of_others(gateway: Gateway, teacher: Person) -> None:
+    parent = next(one for one in gateway.by_profile("relative") if "6ème B" in one.classes)
+    direction = f"direction@{SCHOOL}"
+    message = send(gateway, parent, {direction: [], teacher.address: []}, "Ma question")
+    assert asked(gateway, parent, message, "remise@ent.example.org")[0] == 250
+    told = letter_to(gateway, parent)
+    assert f"{direction} : remis\n" in told
+    assert f"<{teacher.address}> : remis" in told
+    assert "Familles" not in told
+    assert " : 1" not in told
+    assert asked(gateway, teacher, message, "remise@ent.example.org")[0] == 550, "it is not theirs"
+    code, text = asked(gateway, parent, message, "remise@ent.example.org", direction)
+    assert (code, text.startswith("5.7.1 ")) == (550, True)
