@@ -19,7 +19,7 @@ from mailgate.policy.audit import audit
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.schools import school_id_of
 from mailgate.queue.schema import queued_message, queued_recipient
-from mailgate.queue.wishes import Mode, choose, chosen
+from mailgate.queue.wishes import Mode, choose, chosen, outside_wish
 from mailgate.signing.schema import dkim_key
 from smtp.authentication.dkim import Result, Verifier
 from tests.incoming.conftest import Site, note, running
@@ -44,7 +44,7 @@ def allow(connection: Connection) -> None:
 
 
 def emptied(connection: Connection) -> None:
-    for table in (queued_recipient, queued_message, dkim_key):
+    for table in (queued_recipient, queued_message, dkim_key, outside_wish):
         connection.execute(delete(table))
 
 
@@ -53,11 +53,16 @@ async def wished(site: Site) -> str | None:
     return to
 
 
-async def copy(site: Site, sink: Sink) -> bytes:
-    """What leaves of a message to a parent who wants copies."""
+async def wants_a_copy(site: Site) -> None:
+    """A parent to whom the world may write wants copies at home."""
     await site.cell(COLLEGE, "relative", Verdict.ALLOW)
     await site.batch(allow)
     await site.batch(partial(choose, text=PARENT.address, to=HOME, mode=Mode.COPY))
+
+
+async def copy(site: Site, sink: Sink) -> bytes:
+    """What leaves of a message to a parent who wants copies."""
+    await wants_a_copy(site)
     before = len(sink.taken)
     assert (await site.send(PARENT.address, content=note("Sortie"))).startswith("250 ")
     return (await sink.wait(before + 1))[-1].data
@@ -127,5 +132,4 @@ async def test_what_is_not_signed_offers_no_click(academy_url: str, tmp_path: Pa
         assert b"List-Unsubscribe: <mailto:stop+" in left
         assert b"https://" not in left
         assert b"List-Unsubscribe-Post" not in left
-        await site.batch(partial(choose, text=PARENT.address, to=None))
         await site.batch(emptied)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import re
 import threading
 import time
@@ -16,8 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smtp.authentication.arc import Status, Validator
 from smtp.authentication.canonical import hash_body, read_fields, relaxed_field
 from smtp.authentication.dkim import Limits, Result, Verified, Verifier
+from smtp.authentication.public_keys import NoKey, parse_key
 from smtp.authentication.signing import SigningKey, sign
 from smtp.authentication.tags import parse_tags
 from smtp.resolver import Resolver
@@ -178,6 +181,27 @@ async def test_nonsense_is_a_permanent_error(value: bytes) -> None:
     found = await verify(b"DKIM-Signature: " + value + b"\r\n" + MESSAGE)
     assert [one.result for one in found] == [Result.PERMERROR]
     assert found[0].domain == ""
+
+
+PIECES = st.lists(
+    st.sampled_from([b"v=1", b"a=rsa-sha256", b"b=AAAA", b"bh=AAAA", b"c=relaxed", b"d=e.example", b"h=from", b"s=s",
+                     b"i=@e.example", b"l=0", b"t=1", b"x=9", b"q=dns/txt", b"k=rsa", b"p=AAAA", b"cv=none", b"i=1"])
+    | st.binary(max_size=12)
+).map(b"; ".join)  # fmt: skip
+
+
+@given(PIECES)
+def test_any_signature_and_any_key_are_judged(text: bytes) -> None:
+    value = re.sub(rb"[\r\n\0]+", b"\r\n ", text)
+    for name in (b"DKIM-Signature", b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results"):
+        message = name + b": " + value + b"\r\n" + MESSAGE
+        header, body = split(message)
+        found = asyncio.run(verify(message))
+        assert all(one.result is not Result.PASS for one in found)
+        chain = asyncio.run(Validator(Zone(RECORDS)).validate(header, lambda: [body]))  # noqa: B023
+        assert chain.status is not Status.PASS
+    with contextlib.suppress(NoKey):
+        parse_key(text)
 
 
 @pytest.mark.parametrize(
