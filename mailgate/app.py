@@ -234,7 +234,7 @@ class Gateway:
         if outbound is not None:
             await outbound.start()
             self._background += [
-                asyncio.create_task(repeat(CLOCK_INTERVAL, outbound.clock.look)),
+                asyncio.create_task(repeat(CLOCK_INTERVAL, outbound.look)),
                 asyncio.create_task(repeat(MAINTENANCE_INTERVAL, outbound.maintain)),
             ]
         log.info(

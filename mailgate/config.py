@@ -263,6 +263,7 @@ class Queue(Section, frozen=True):
     direct_port: Annotated[int, Meta(ge=1, le=65_535)] = 25
     direct_ca: Path | None = None
     mta_sts: bool = True
+    tls_reports: bool = False
     connections: Positive = 50
     connections_per_destination: Positive = 5
     messages_per_connection: Positive = 100

@@ -128,6 +128,11 @@ def dns_name(text: str) -> dns.name.Name:
         raise InvalidName(f"{text} is no name that can be looked up") from error
 
 
+def ascii_name(text: str) -> str:
+    """A name in A-labels (RFC 5890) and small letters, without the last dot. Raises InvalidName."""
+    return dns_name(text).to_text(omit_final_dot=True).lower()
+
+
 def reverse_name(address: str) -> str:
     """Where the names of an IP address are (in-addr.arpa, ip6.arpa). Raises ValueError."""
     return dns.reversename.from_address(str(ipaddress.ip_address(address))).to_text(omit_final_dot=True)

@@ -104,6 +104,29 @@ mta_sts_policy: Final = Table(
     **_CLUSTERED,
 )
 
+tls_session: Final = Table(
+    "tls_session",
+    metadata,
+    _number("day", key=True),
+    _text("domain", key=True),
+    Column("digest", LargeBinary, primary_key=True, nullable=False),
+    *(_text(name) for name in ("policy", "result", "host", "address", "reason")),
+    _number("number"),
+    comment="How many sessions with servers of a domain there were on a day (UTC, days since the epoch), by the policy "
+    "(JSON) and what failed, empty for nothing; digest: SHA-256 of these",
+    **_CLUSTERED,
+)
+
+tls_report: Final = Table(
+    "tls_report",
+    metadata,
+    _number("day", key=True),
+    _text("domain", key=True),
+    *(_number(name) for name in ("tried_at", "done_at")),
+    comment="A report on TLS (RFC 8460) to a domain, under way or (done_at) made",
+    **_CLUSTERED,
+)
+
 queue_destination: Final = Table(
     "queue_destination",
     metadata,

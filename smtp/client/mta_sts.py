@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from smtp.client.tls import TlsFailure
-from smtp.resolver import InvalidName, Resolver, Unanswered
+from smtp.resolver import InvalidName, Resolver, Unanswered, ascii_name
 
 log = structlog.stdlib.get_logger("smtp.client")
 
@@ -172,7 +172,10 @@ class MtaSts:
         """What holds for a domain (section 5.1): of one that changed, the new one; of one that cannot be had, the one
         that is kept. A domain is never asked for on behalf of one below it (section 3.4).
         """
-        domain = domain.lower().rstrip(".")
+        try:
+            domain = ascii_name(domain)
+        except InvalidName:
+            return Applied()
         lock = self._locks.setdefault(domain, asyncio.Lock())
         async with lock:
             return await self._policy(domain)

@@ -22,6 +22,8 @@ class PolicyServer:
     """Whether it takes requests and answers none."""
     asked: list[str] = field(default_factory=list)
     """The Host field of each request."""
+    posted: list[tuple[str, str, bytes]] = field(default_factory=list)
+    """Path, media type and octets of what was sent here by POST."""
     port: int = 0
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -47,7 +49,12 @@ class PolicyServer:
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
                 lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-                assert lines[0] == "GET /.well-known/mta-sts.txt HTTP/1.1"
+                if lines[0].startswith("POST "):
+                    given = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+                    body = await reader.readexactly(int(given["content-length"]))
+                    self.posted.append((lines[0].split()[1], given["content-type"], body))
+                else:
+                    assert lines[0] == "GET /.well-known/mta-sts.txt HTTP/1.1"
                 self.asked.append(next(line[6:] for line in lines if line.lower().startswith("host: ")))
                 if self.silent:
                     await reader.read()
