@@ -27,6 +27,8 @@ _STATUS: Final = "5.7.26"
 _SPF_STATUS: Final = "5.7.23"
 """RFC 7372 section 3."""
 _UNKNOWN: Final = "4.4.3"
+_SHARE: Final = 0.7
+"""Of the time for the whole check, what each part may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,20 @@ class Authentication:
         self._hostname = hostname
         self._language = language
         self._sealers = settings.sealers()
-        self._verifier = dkim.Verifier(resolver)
-        self._validator = arc.Validator(resolver)
+        # Each part ends by itself before the chain gives the whole up: who keeps one back does not undo the others.
+        self._seconds = settings.timeout * _SHARE
+        self._verifier = dkim.Verifier(resolver, dkim.Limits(seconds=self._seconds))
+        self._validator = arc.Validator(resolver, dkim.Limits(seconds=self._seconds))
 
     async def examine(self, arriving: Arriving) -> Finding:
         """What a server in front hands over by LMTP it has looked at itself; its clients are unknown here."""
         if not arriving.from_outside or arriving.transaction.lmtp:
             return Finding()
-        found = await self._find(arriving)
+        try:
+            found = await self._find(arriving)
+        except dmarc.TooManyDomains:
+            text = _("A message cannot have authors of so many different domains.")
+            return refused(translator(self._language)(text), "it has authors of too many domains")
         header = results_of(found, self._hostname).field()
         if found.verdict.result is Result.TEMPERROR and self._settings.on_failure == "defer":
             text = _("It cannot be checked at the moment who sent this message. Please try again later.")
@@ -87,20 +95,20 @@ class Authentication:
         message, transaction = arriving.message, arriving.transaction
         header = bytes(arriving.content[: message.body_offset])
         client = spf.Client(transaction.peer.host, transaction.helo, transaction.mail_from)
-        domains = dmarc.author_domains(message.authors)
+        domains, seconds = dmarc.author_domains(message.authors), self._seconds
 
         def body() -> Iterator[bytes]:
             for start in range(message.body_offset, len(arriving.content), BLOCK):
                 yield arriving.content[start : start + BLOCK]
 
         async with asyncio.TaskGroup() as group:
-            checked = group.create_task(spf.check(self._names, client, receiver=self._hostname))
+            checked = group.create_task(
+                spf.check(self._names, client, receiver=self._hostname, limits=spf.Limits(seconds=seconds))
+            )
             verified = group.create_task(self._verifier.verify(header, body, int(time.time())))
             validated = group.create_task(self._validator.validate(header, body))
-            published = [group.create_task(dmarc.discover(self._names, domain)) for domain in domains[: dmarc.DOMAINS]]
+            published = [group.create_task(dmarc.discover(self._names, one, seconds=seconds)) for one in domains]
         verdicts = [dmarc.judge(one.result(), checked.result(), verified.result()) for one in published]
-        if len(domains) > dmarc.DOMAINS:
-            verdicts.append(Verdict(Result.FAIL, domains[-1], Policy.REJECT, Policy.REJECT))
         verdict, chain = dmarc.strictest(verdicts), validated.result()
         vouches = voucher(chain, self._sealers, verdict.domain) if verdict.result is Result.FAIL else ""
         return _Found(client.address, checked.result(), verified.result(), chain, verdicts, verdict, vouches)

@@ -33,6 +33,8 @@ _REQUIRED: Final = frozenset({b"v", b"a", b"b", b"bh", b"d", b"h", b"s"})
 _CLOCKS: Final = 3_600
 """Seconds by which the clocks of two servers may differ."""
 _SHOWN: Final = 12
+_FOR_KEYS: Final = 0.7
+"""The share of the time for a message in which keys may be found."""
 
 
 class Result(StrEnum):
@@ -119,7 +121,11 @@ class Verifier:
         if isinstance(one, Verified):
             return one
         try:
-            key = await fetch(self._names, one.signature.domain, one.signature.selector)
+            # In time for the others: a key that somebody keeps back makes no forged signature doubtful.
+            async with asyncio.timeout(self._limits.seconds * _FOR_KEYS):
+                key = await fetch(self._names, one.signature.domain, one.signature.selector)
+        except TimeoutError:
+            return one.verdict(Result.TEMPERROR, "no name server answers for the key in time")
         except NoKey as error:
             return one.verdict(Result.TEMPERROR if error.temporary else Result.PERMERROR, str(error))
         return _Keyed(one.signature, one.coverage, one.identity, key)

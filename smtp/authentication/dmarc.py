@@ -6,6 +6,7 @@ not sent.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import random
 import re
@@ -23,7 +24,7 @@ from smtp.authentication.spf import Checked
 from smtp.resolver import InvalidName, Unanswered, dns_name
 
 DOMAINS: Final = 5
-"""Author domains of one message that are looked at; what has more than that has failed."""
+"""Author domains of one message that are looked at."""
 _WHOLE: Final = 100
 _VERSION: Final = re.compile(r"v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|$)")
 _PERCENT: Final = re.compile(r"[0-9]{1,3}")
@@ -75,18 +76,28 @@ class Verdict:
     """What it wants done with this message: its policy where the message failed, or the next milder one by pct=."""
 
 
+class TooManyDomains(ValueError):
+    """There are more author domains than are looked at: nobody writes so, and one of them may be a borrowed one."""
+
+
 def author_domains(authors: Iterable[str]) -> list[str]:
-    """The domains of From addresses, each once, in small letters, as A-labels; without what can have no policy."""
-    found: dict[str, None] = {}
-    for address in authors:
-        domain = address.rpartition("@")[2]
-        try:
-            name = dns_name(domain)
-        except InvalidName:
-            continue
-        if len(name) > 2 and not domain.startswith("["):  # noqa: PLR2004 - one label and the root
-            found[name.canonicalize().to_text(omit_final_dot=True)] = None
-    return list(found)
+    """The domains of From addresses, each once, in small letters, as A-labels; without what can have no policy.
+
+    Raises TooManyDomains.
+    """
+    domains = {address.rpartition("@")[2].lower() for address in authors}
+    if len(domains) > DOMAINS:
+        raise TooManyDomains
+    return sorted({_canonical(one) for one in domains if not one.startswith("[")} - {""})
+
+
+def _canonical(domain: str) -> str:
+    """Empty where it is no name of several labels."""
+    try:
+        name = dns_name(domain)
+    except InvalidName:
+        return ""
+    return name.canonicalize().to_text(omit_final_dot=True) if len(name) > 2 else ""  # noqa: PLR2004 - and the root
 
 
 def organizational_domain(domain: str) -> str:
@@ -123,15 +134,16 @@ def parse_record(text: bytes) -> Record | None:
     )
 
 
-async def discover(names: Names, domain: str) -> Published:
-    """The policy of an author's domain (section 6.6.3)."""
+async def discover(names: Names, domain: str, *, seconds: float = 20.0) -> Published:
+    """The policy of an author's domain (section 6.6.3), if it is found in time."""
     organization = organizational_domain(domain)
     try:
-        records = await _records(names, domain)
-        above = not records and organization != domain
-        if above:
-            records = await _records(names, organization)
-    except Unanswered:
+        async with asyncio.timeout(seconds):
+            records = await _records(names, domain)
+            above = not records and organization != domain
+            if above:
+                records = await _records(names, organization)
+    except (Unanswered, TimeoutError):
         return Published(domain, temporary=True)
     record = parse_record(records[0]) if len(records) == 1 else None
     if record is None:

@@ -66,7 +66,8 @@ class AuthenticationResults:
     def payload(self) -> str:
         """The value of the field, folded; also that of an ARC-Authentication-Results after its instance."""
         stated = [_written(one) for one in self.resinfos] or ["none"]
-        return f";{_FOLD}".join([_pvalue(self.authserv_id), *stated])
+        who = self.authserv_id
+        return f";{_FOLD}".join([who if _TOKEN.fullmatch(who) and who.isascii() else _quoted(who), *stated])
 
     def field(self) -> bytes:
         """The whole field with its CRLF, in ASCII."""

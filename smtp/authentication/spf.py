@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +34,8 @@ _VERSION: Final = b"v=spf1"
 _NAME_LIMIT: Final = 253
 _EXPLANATION_LIMIT: Final = 500
 """Octets of an explanation, before and after its macros are expanded; a longer one is none."""
+_FOR_NAMES: Final = 0.25
+"""The share of the time in which the names of a client may be found: who it is may keep them back."""
 _NAMES_OF_CLIENT: Final = 10
 _EXCHANGERS: Final = 10
 """Whose addresses one `ptr` or `mx` looks up (section 4.6.4)."""
@@ -226,24 +229,25 @@ class _Evaluation:
         return False
 
     async def _names_of_client(self) -> list[str]:
-        """Its validated domain names (section 5.5)."""
-        if self._validated is not None:
-            return self._validated
-        self._validated = []
+        """Its validated domain names (section 5.5), those that were found in time."""
+        if self._validated is None:
+            self._validated = []
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.seconds * _FOR_NAMES):
+                    await self._validate(self._validated)
+        return self._validated
+
+    async def _validate(self, validated: list[str]) -> None:
         try:
             found = await self._names.lookup(reverse_name(str(self._address)), "PTR")
         except Unanswered:
-            return []
+            return
         for record in found.records[:_NAMES_OF_CLIENT]:
             if isinstance(record, dns.rdtypes.ANY.PTR.PTR):
                 name = record.target.to_text(omit_final_dot=True)
-                try:
-                    addresses = _addresses(await self._names.lookup(name, self._family))
-                except (InvalidName, Unanswered):
-                    continue
-                if str(self._address) in addresses:
-                    self._validated.append(name)
-        return self._validated
+                with suppress(InvalidName, Unanswered):
+                    if str(self._address) in _addresses(await self._names.lookup(name, self._family)):
+                        validated.append(name)
 
     async def _target(self, text: str, domain: str) -> str:
         """A domain-spec as the name it stands for, its left side cut off where it is too long. Raises InvalidName."""

@@ -20,7 +20,7 @@ from tests.incoming.test_incoming import COLLEGE, TEACHER
 from tests.incoming.test_lmtp import over
 from tests.policy.academy import accounts
 from tests.smtp_authentication.zone import RSA, public, split
-from tests.support.nameserver import BROKEN, NameServer, Records, txt
+from tests.support.nameserver import BROKEN, SILENT, NameServer, Records, txt
 
 CLIENT, STRANGER, FRONT = "192.0.2.1", "198.51.100.1", "198.18.0.7"
 KEY = SigningKey("ac-paris.fr", "r1", RSA)
@@ -29,7 +29,7 @@ REJECTED = (
     "550 5.7.26 Les regles de {} interdisent d'accepter ce message : "
     "rien ne montre qu'il en vient, ni signature ni serveur."
 )
-ZONE: Records = {
+ZONE: dict[str, list[str] | str] = {
     "lycee.ac-paris.fr TXT": [txt(f"v=spf1 ip4:{CLIENT} -all")],
     "_dmarc.ac-paris.fr TXT": [txt("v=DMARC1; p=none; sp=reject; rua=mailto:d@ac-paris.fr")],
     "r1._domainkey.ac-paris.fr TXT": [txt(f"v=DKIM1; p={public(RSA)}")],
@@ -94,12 +94,12 @@ def signed(content: bytes, key: SigningKey = KEY) -> bytes:
     return sign(header, digest.digest(), [key], 1_700_000_000) + content
 
 
-def sealed(content: bytes, found_of_it: bytes) -> bytes:
+def sealed(content: bytes, found_of_it: bytes, key: SigningKey = LIST) -> bytes:
     """The message as a list sends it on."""
     header, body = split(content)
     digest = BodyHash(relaxed=True)
     digest.update(body)
-    return seal(header, digest.digest(), found_of_it, Status.NONE, LIST, 1_700_000_000) + content
+    return seal(header, digest.digest(), found_of_it, Status.NONE, key, 1_700_000_000) + content
 
 
 async def test_the_results_stand_on_top_and_are_the_only_ones(academy_url: str, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ async def test_what_a_domain_disowns(academy_url: str, tmp_path: Path) -> None:
         several = note("forged", "a@x.example>, <b@lycee.ac-paris.fr")
         assert (await send(site, several)).startswith("550 5.7.26 ")
         many = note("forged", ">, <".join(f"a@x{number}.example" for number in range(6)))
-        assert (await send(site, many)).startswith("550 5.7.26 ")
+        assert (await send(site, many)).startswith("550 5.7.1 ")
         assert not [one for one in await site.inbox(TEACHER) if b"Subject: forged" in one]
 
         assert (await send(site, note("doubtful", "a@quarantine.example"))).startswith("250")
@@ -195,6 +195,17 @@ async def test_name_servers_that_fail(academy_url: str, tmp_path: Path) -> None:
         assert (await send(site, content)).startswith("451 4.4.3 ")
 
 
+async def test_who_keeps_answers_back_undoes_no_policy(academy_url: str, tmp_path: Path) -> None:
+    """A forger's own slow name servers, asked for the reverse path, another author, a signature and a seal."""
+    slow = ("slow.example TXT", "_dmarc.slow.example TXT", "r1._domainkey.slow.example TXT", "relay.helo.example TXT")
+    own = SigningKey("slow.example", "r1", RSA)
+    altered = signed(note("slow", "a@slow.example>, <p@lycee.ac-paris.fr")).replace(b"Bonjour", b"Bonsoir")
+    content = sealed(signed(altered, own), b"slow.example; dmarc=pass header.from=lycee.ac-paris.fr", own)
+    async with guarded(academy_url, tmp_path, ZONE | dict.fromkeys(slow, SILENT), timeout=3.0) as site:
+        answer = await send(site, content, mail_from="a@slow.example")
+    assert answer == REJECTED.format("lycee.ac-paris.fr")
+
+
 async def test_what_spf_alone_means_is_a_setting(academy_url: str, tmp_path: Path) -> None:
     for value, answer in (("refuse", "550 5.7.23 "), ("junk", "250 ")):
         async with guarded(academy_url, tmp_path, spf_fail=value) as site:
@@ -224,6 +235,12 @@ async def test_a_trusted_list_vouches(academy_url: str, tmp_path: Path) -> None:
             sealed(note("x", author), b"lists.example; dmarc=pass header.from=other.example"),
         ):
             assert (await send(site, content)).startswith("550 5.7.26")
+        broken = sealed(note("broken seal", "a@none.example"), passed).replace(b"Bonjour", b"Bonsoir")
+        assert (await send(site, broken)).startswith("250")
+        assert (
+            b'; arc=fail reason="the message was changed since the last seal" smtp.remote-ip='
+            in results(await found(site, "broken seal"))[0]
+        )
     async with guarded(academy_url, tmp_path) as site:
         assert (await send(site, sealed(note("x", author), passed))).startswith("550 5.7.26")
 

@@ -64,7 +64,7 @@ def test_results_of_others_go_whomever_they_name(value: bytes) -> None:
     assert made(text, FRONT) == TRACE + b"From: a@x.example\r\n\r\n"
 
 
-@given(st.binary(max_size=200).filter(lambda one: not set(one) & set(b"\r\n")))
+@given(st.binary(max_size=200).map(lambda one: one.translate(None, b"\r\n")))
 def test_any_value_is_judged(value: bytes) -> None:
     text = b"Authentication-Results:%b\r\nFrom: a@x.example\r\n\r\n" % value
     assert made(text, FRONT) == TRACE + b"From: a@x.example\r\n\r\n"

@@ -306,6 +306,9 @@ async def test_a_real_name_server() -> None:
         resolver = Resolver([("127.0.0.1", server.port)], timeout=0.5)
         found = await Verifier(resolver, Limits(seconds=5)).verify(header, lambda: [body], NOW)
         assert [one.result for one in found] == [Result.PASS, Result.TEMPERROR, Result.TEMPERROR]
-        found = await Verifier(resolver, Limits(seconds=0.05)).verify(header, lambda: [body], NOW)
-        assert {one.reason for one in found} == {"there was no time to verify it"}
-        assert {one.result for one in found} == {Result.TEMPERROR}
+        # Who keeps a key back leaves the others as they are, however long the resolver waits.
+        patient = Resolver([("127.0.0.1", server.port)], timeout=9.0)
+        found = await Verifier(patient, Limits(seconds=1)).verify(header, lambda: [body], NOW)
+        assert [one.result for one in found] == [Result.PASS, Result.TEMPERROR, Result.TEMPERROR]
+        said = "no name server answers for the key"
+        assert [one.reason for one in found[1:]] == [said, f"{said} in time"]

@@ -13,6 +13,7 @@ from smtp.authentication.dmarc import (
     Policy,
     Published,
     Record,
+    TooManyDomains,
     Verdict,
     author_domains,
     discover,
@@ -25,7 +26,7 @@ from smtp.authentication.results import Result
 from smtp.authentication.spf import Checked
 from smtp.authentication.vouching import voucher
 from smtp.resolver import Resolver
-from tests.support.nameserver import BROKEN, NameServer, Records, txt
+from tests.support.nameserver import BROKEN, SILENT, NameServer, Records, txt
 
 NO_SPF = Checked(Result.NONE, "")
 REJECT = Record(Policy.REJECT, Policy.REJECT)
@@ -82,6 +83,13 @@ def test_the_domains_of_authors(field: str, domains: list[str] | None) -> None:
     assert author_domains(parse_addresses(field)) == domains
 
 
+def test_authors_of_many_domains() -> None:
+    """The one that is borrowed hides behind none, not behind names that are none either."""
+    assert len(author_domains(f"a{n}@x{n % 5}.example" for n in range(1_000))) == 5
+    with pytest.raises(TooManyDomains):
+        author_domains([*(f"a@x{n}" for n in range(5)), "p@lycee.ac-paris.fr"])
+
+
 @pytest.mark.parametrize(
     ("text", "record"),
     [
@@ -136,6 +144,12 @@ async def test_a_name_server_that_fails_is_no_absence(broken: str) -> None:
     async with NameServer({broken: BROKEN}) as names:
         found = await discover(Resolver([("127.0.0.1", names.port)]), "a.example.org")
     assert judge(found, spf(Result.PASS, "a.example.org"), []).result is Result.TEMPERROR
+
+
+async def test_a_policy_is_not_waited_for_for_ever() -> None:
+    async with NameServer({"_dmarc.a.example.org TXT": SILENT}) as names:
+        found = await discover(Resolver([("127.0.0.1", names.port)]), "a.example.org", seconds=0.2)
+    assert found.temporary
 
 
 PASS, FAIL, TEMPORARY, WEAK = dkim.Result.PASS, dkim.Result.FAIL, dkim.Result.TEMPERROR, dkim.Result.POLICY

@@ -6,7 +6,7 @@ import contextlib
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtp.authentication.results import AuthenticationResults, Resinfo, authserv_id, parse
@@ -96,6 +96,7 @@ _RESINFOS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(_TEXTS, st.lists(_RESINFOS, min_size=1, max_size=5).map(tuple))
 def test_what_is_written_can_be_read(who: str, resinfos: tuple[Resinfo, ...]) -> None:
     written = AuthenticationResults(who, resinfos)
@@ -105,6 +106,7 @@ def test_what_is_written_can_be_read(who: str, resinfos: tuple[Resinfo, ...]) ->
     assert max(map(len, whole.split(b"\r\n"))) < 998
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.tuples(st.text(), st.text())))
 def test_nothing_that_a_stranger_says_leaves_its_place(reason: str, properties: list[tuple[str, str]]) -> None:
     named = tuple((f"header.p{at}", f"{one}{two}") for at, (one, two) in enumerate(properties))
@@ -114,6 +116,7 @@ def test_nothing_that_a_stranger_says_leaves_its_place(reason: str, properties: 
     assert [(one.method, one.result) for one in parse(value.decode()).resinfos] == [("dkim", "fail")]
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from('ab;=()\\". \r\n\t/1@'), max_size=60))
 def test_no_text_breaks_the_parser(value: str) -> None:
     who = authserv_id(value)
