@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from sqlalchemy import Connection, delete, insert
 
 from certs import dkim
 from certs.dkim import Kind
+from mailgate.queue.claim import Claim, claim
 from mailgate.queue.schedule import Priority
 from mailgate.signing.keyring import KNOWN, Keyring
 from mailgate.signing.schema import dkim_key
@@ -87,6 +90,26 @@ async def test_a_large_message_is_signed_in_pieces(desk: Desk, queue_url: str) -
     [taken] = await sent(desk, content)
     assert taken.data.endswith(content)
     assert [one.result for one in await verify(taken)] == [Result.PASS] * 2
+
+
+async def test_a_message_of_25_megabytes_is_never_in_memory(desk: Desk, queue_url: str) -> None:
+    await batch(queue_url, lambda connection: keep(connection, "r1", "e1"))
+    await desk.put("a@example.net", content=MESSAGE + b"un mot \t puis un autre\r\n" * 1_000_000)
+    until = int(desk.now) + 100
+    claimed = await desk.database.write(
+        partial(claim, domain="example.net", lane="example.net", owner="me", now=int(desk.now), until=until)
+    )
+    assert isinstance(claimed, Claim)
+    forms, size = desk.forms(), 0
+    tracemalloc.start()
+    form = await forms.form(claimed)
+    async for block in forms.content(claimed.entry, form):
+        size += len(block)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size == form.mail.size > 24_000_000
+    assert form.beginning.count(b"DKIM-Signature:") == 2
+    assert peak < 6 * 2**20
 
 
 @pytest.mark.parametrize(
