@@ -175,7 +175,7 @@ class Gateway:
                 future_release=settings.smtp.send_later_days * 86_400,
             ),
         )
-        incoming = Incoming(database, store, settings, moderation, sent_by_servers)
+        incoming = Incoming(database, store, settings, moderation, sent_by_servers, resolver)
         mx = MxServer(
             incoming,
             self._tls.context,

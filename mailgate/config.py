@@ -180,6 +180,7 @@ class Mx(Section, frozen=True):
     errors: Positive = 20
     mta_sts: Literal["none", "testing", "enforce"] = "testing"
     received_fields: Annotated[int, Meta(ge=20)] = 50
+    known_senders: bool = False
     dsn: bool = True
     trusted: tuple[str, ...] = ()
 

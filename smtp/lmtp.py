@@ -18,7 +18,7 @@ from smtp.mx import MxSession
 from smtp.replies import Closing
 from smtp.server import Network, Server
 from smtp.session import Session, commands_of
-from smtp.syntax import MailCommand, parse_host
+from smtp.syntax import MailCommand
 
 
 class LmtpSession(MxSession):
@@ -28,12 +28,13 @@ class LmtpSession(MxSession):
     hello = "LHLO"
     each_answers = True
 
+    def __init__(self, server: Server, handler: Handler[Transaction], peer: Peer, *, dsn: bool = False) -> None:
+        super().__init__(server, handler, peer, dsn=dsn)
+        self._trusted = True
+
     async def smtp_LHLO(self, hostname: str) -> None:  # noqa: N802
         """RFC 2033 section 4.1: what EHLO is in SMTP."""
         await self.smtp_EHLO(hostname)
-
-    def _host(self, argument: str) -> str:
-        return parse_host(argument)
 
     def _begun(self, command: MailCommand) -> Transaction:
         envelope = super()._begun(command)

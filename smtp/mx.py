@@ -25,6 +25,7 @@ class MxSession(Session[Transaction]):
     def __init__(self, server: Server, handler: Handler[Transaction], peer: Peer, *, dsn: bool = False) -> None:
         super().__init__(server, handler, peer)
         self._dsn = dsn
+        self._trusted = server.trusts(peer.host)
         self._recipients = 0
 
     def _keywords(self) -> Iterator[str]:
@@ -38,10 +39,9 @@ class MxSession(Session[Transaction]):
         Whether the name leads to the peer's address is no reason to refuse (section 4.1.4).
         """
         name = parse_host(argument)
-        if self._server.trusts(self.peer.host):
+        if self._trusted:
             return name
-        plain = name.replace("_", "-")
-        if not is_domain(plain) or not ("." in plain or plain.startswith("[")) or plain.split(".")[-1].isdigit():
+        if not _is_in_full(name.replace("_", "-")):
             raise SmtpError(504, "5.5.2", "Say your host name in full")
         if name.lower() == self._server.hostname.lower():
             raise SmtpError(550, "5.7.1", "That is the name of this server, not yours")
@@ -52,6 +52,8 @@ class MxSession(Session[Transaction]):
             raise SmtpError(555, "5.5.4", "DSN is not supported")
         if command.hold is not None:
             raise SmtpError(555, "5.5.4", "FUTURERELEASE is not supported")
+        if command.address and not self._may_call_itself(command.address):
+            raise SmtpError(553, "5.1.7", "Give the reverse path with its domain in full")
         if not self._server.messages.take(peer_key(self.peer.host), self._limits.message_rate):
             raise SmtpError(450, "4.7.1", _SLOW_DOWN)
         return Transaction(
@@ -67,7 +69,14 @@ class MxSession(Session[Transaction]):
             require_tls=command.require_tls,
         )
 
+    def _may_call_itself(self, reverse_path: str) -> bool:
+        return self._trusted or _is_in_full(reverse_path.rpartition("@")[2])
+
     def _check_recipient(self, command: RcptCommand) -> None:
+        envelope = self._under_way()
+        if not envelope.mail_from and envelope.recipients and not self._trusted:
+            # What comes from nobody is about one message of one person (RFC 5321 section 4.5.5).
+            raise SmtpError(452, "4.5.3", "A message without reverse path has one recipient; send to the others apart")
         if not self._dsn and (command.notify or command.original is not None):
             raise SmtpError(555, "5.5.4", "DSN is not supported")
         most = self._limits.recipients_per_connection
@@ -76,6 +85,11 @@ class MxSession(Session[Transaction]):
         if not self._server.recipients.take(peer_key(self.peer.host), self._limits.recipient_rate):
             raise SmtpError(450, "4.7.1", _SLOW_DOWN)
         self._recipients += 1
+
+
+def _is_in_full(name: str) -> bool:
+    """Whether a name can be one of the whole Internet, or is an address literal."""
+    return is_domain(name) and ("." in name or name.startswith("[")) and not name.rsplit(".", maxsplit=1)[-1].isdigit()
 
 
 MxSession.commands = commands_of(Session)

@@ -48,6 +48,7 @@ from mailgate.strangers.door import Door, Reputation
 from smtp.arrival import arrived
 from smtp.handler import Recipient, SmtpError, Transaction
 from smtp.message import Prepared
+from smtp.resolver import Resolver
 from smtp.server import is_among
 from smtp.trace import received
 
@@ -72,7 +73,13 @@ class Incoming:
     """`smtp.handler.Handler` over the directory and the store, for a mail exchanger."""
 
     def __init__(
-        self, database: Database, store: MailStore, settings: Settings, moderation: Moderation, checks: Chain
+        self,
+        database: Database,
+        store: MailStore,
+        settings: Settings,
+        moderation: Moderation,
+        checks: Chain,
+        resolver: Resolver,
     ) -> None:
         language, service = settings.gateway.language, moderation.service
         self._database = database
@@ -89,7 +96,7 @@ class Incoming:
         self._reports = settings.reports_outside
         self._reporter = Reporter(f"postmaster@{settings.directory.domain}", settings.gateway.hostname)
         self._queue = settings.queue
-        self._door = Door(database, settings, self._admission)
+        self._door = Door(database, resolver, settings, self._admission)
         self._trusted = settings.mx.networks()
         self._admitted = settings.filters.authentication.admitted() - {settings.gateway.hostname.lower()}
 
@@ -112,7 +119,7 @@ class Incoming:
         if recipients.fold(address).partition("@")[0] in ROLES:
             await self._admit(envelope, recipient, address, office=True)
             return
-        await self._door.check_lists(envelope, _course(envelope).reputation)
+        await self._door.check_server(envelope, _course(envelope).reputation)
         await self._admit(envelope, recipient, address, office=False)
         await self._door.check_greylist(envelope, address)
 

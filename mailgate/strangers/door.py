@@ -9,10 +9,11 @@ import structlog
 from mailgate.config import Network, Settings
 from mailgate.database import Database
 from mailgate.delivery.admission import Admission
-from mailgate.resolving import resolver_of
 from mailgate.strangers.dns_lists import DnsLists
 from mailgate.strangers.greylist import Greylist
+from mailgate.strangers.senders import check_domain
 from smtp.handler import Transaction
+from smtp.resolver import Resolver
 from smtp.server import is_among
 
 log = structlog.stdlib.get_logger("mailgate.strangers")
@@ -31,21 +32,26 @@ class Door:
     Nothing of it concerns servers of `mx.trusted` networks, and a server in front, which has done its own checks.
     """
 
-    def __init__(self, database: Database, settings: Settings, admission: Admission) -> None:
-        """Raises ConfigError for name servers that cannot be."""
+    def __init__(self, database: Database, resolver: Resolver, settings: Settings, admission: Admission) -> None:
         self._admission = admission
+        self._resolver = resolver
+        self._known_senders = settings.mx.known_senders
         self._trusted = settings.mx.networks()
         lists, grey = settings.dns_lists, settings.greylisting
         self._unlisted = lists.networks()
         self._lists: DnsLists | None = None
         if lists.weights:
-            resolver = resolver_of(settings.dns)
             self._lists = DnsLists(resolver, lists.weights, lists.threshold, lists.timeout)
         self._not_grey = grey.networks()
         self._greylist = Greylist(database, grey) if grey.enabled else None
 
-    async def check_lists(self, envelope: Transaction, known: Reputation) -> None:
-        """Refuse a server that is listed; they are asked once for a transaction."""
+    async def check_server(self, envelope: Transaction, known: Reputation) -> None:
+        """Refuse a server that is listed, and a reverse path that cannot be; lists are asked once for a transaction."""
+        await self._check_lists(envelope, known)
+        if self._known_senders and not self._is_known(envelope, []):
+            await check_domain(self._resolver, envelope.mail_from)
+
+    async def _check_lists(self, envelope: Transaction, known: Reputation) -> None:
         if self._lists is None or self._is_known(envelope, self._unlisted):
             return
         host = envelope.peer.host

@@ -87,3 +87,18 @@ async def test_a_server_on_the_lists_is_refused_but_for_postmaster_and_abuse(aca
             for office in (POSTMASTER, ABUSE):
                 assert await said(site, LISTED, office) == await said(site, TRUSTED, office)
             assert (await over(site, note("from the front"), TEACHER))[TEACHER].startswith("250 2.0.0")
+
+
+async def test_a_reverse_path_without_a_mail_server_is_refused_where_that_is_wanted(
+    academy_url: str, tmp_path: Path
+) -> None:
+    mx = config.Mx(listen=MX.listen, trusted=MX.trusted, known_senders=True)
+    async with NameServer({"elsewhere.example MX": ["10 mx.elsewhere.example."]}) as names:
+        dns = config.Dns(servers=(f"127.0.0.1:{names.port}",))
+        async with running(academy_url, tmp_path, mx=mx, dns=dns) as site:
+            for sender, answer in ((SENDER, "250 2.1.5"), ("a@nowhere.example", "550 5.1.8"), ("", "250 2.1.5")):
+                assert (await said(site, KNOWN, TEACHER, sender=sender))[0].startswith(answer)
+            unknown = "a@nowhere.example"
+            assert (await said(site, TRUSTED, TEACHER, sender=unknown))[0].startswith("250 2.1.5")
+            assert await said(site, KNOWN, POSTMASTER, sender=unknown) == await said(site, TRUSTED, POSTMASTER)
+            assert (await over(site, note("front"), TEACHER, sender=unknown))[TEACHER].startswith("250")
