@@ -31,7 +31,9 @@ class ProxiedListeners:
         self._networks = tuple(networks)
         self._patience = patience
         self._listeners: dict[asyncio.Task[None], socket.socket] = {}
-        self._waiting: dict[asyncio.Task[None], socket.socket] = {}
+        self._waiting: set[socket.socket] = set()
+        """Those whose header has not come."""
+        self._introductions: dict[asyncio.Task[None], socket.socket] = {}
 
     def start(self, sockets: Iterable[socket.socket], adopt: Adopt) -> None:
         """Serve these bound sockets for a server."""
@@ -43,7 +45,7 @@ class ProxiedListeners:
     async def stop(self) -> None:
         """Accept nobody; those whose header has not come are cut off. Servers stop what they have adopted."""
         listeners, self._listeners = self._listeners, {}
-        tasks = [*listeners, *self._waiting]
+        tasks = [*listeners, *self._introductions]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -68,8 +70,9 @@ class ProxiedListeners:
             elif len(self._waiting) >= WAITING:
                 sock.close()
             else:
+                self._waiting.add(sock)
                 task = loop.create_task(self._introduce(sock, proxy, adopt))
-                self._waiting[task] = sock
+                self._introductions[task] = sock
                 task.add_done_callback(self._introduced)
 
     async def _introduce(self, sock: socket.socket, proxy: Source, adopt: Adopt) -> None:
@@ -79,11 +82,13 @@ class ProxiedListeners:
         except (ProxyError, OSError) as error:  # TimeoutError is an OSError
             log.info("no PROXY header", peer=proxy[0], reason=str(error) or type(error).__name__)
             sock.close()
-        else:
-            await adopt(sock, source or proxy)
+            return
+        self._waiting.discard(sock)
+        await adopt(sock, source or proxy)
 
     def _introduced(self, task: asyncio.Task[None]) -> None:
-        sock = self._waiting.pop(task)
+        sock = self._introductions.pop(task)
+        self._waiting.discard(sock)
         if task.cancelled():  # perhaps before it began
             sock.close()
         elif (error := task.exception()) is not None:

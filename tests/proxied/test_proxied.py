@@ -14,6 +14,7 @@ from functools import partial
 import pytest
 
 from imap.server import ImapServer
+from mailgate import proxied
 from mailgate.proxied import Network, ProxiedListeners
 from smtp.limits import Limits
 from smtp.mx import MxServer
@@ -172,8 +173,30 @@ async def test_a_proxy_that_does_not_say_for_whom_is_cut_off_in_time(
 async def test_a_stop_waits_for_no_header(start: Start, server_tls: ssl.SSLContext) -> None:
     proxy = await start(mx(Letterbox(), server_tls))
     wire = await proxy.connect(b"PROXY ")
-    while not proxy.listeners._waiting:  # noqa: ASYNC110 - until it is accepted
+    while not proxy.listeners._introductions:  # noqa: ASYNC110 - until it is accepted
         await asyncio.sleep(0)
     await proxy.listeners.stop()
     with contextlib.suppress(ConnectionError):
         assert await wire.rest() == ""
+
+
+async def test_connections_without_header_are_bounded_and_handshakes_are_none_of_them(
+    start: Start, server_tls: ssl.SSLContext, client_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxied, "WAITING", 2)
+    proxy = await start(ImapServer(MemoryBackend(), ssl_context=server_tls), starttls=False)
+    for number in range(1, 4):
+        await proxy.connect(V1)
+        while proxy.listeners._waiting or len(proxy.listeners._introductions) < number:  # noqa: ASYNC110 - until it is read
+            await asyncio.sleep(0)
+    silent = [await proxy.connect(b"PROXY ") for _ in range(2)]
+    while len(proxy.listeners._waiting) < 2:  # noqa: ASYNC110 - until they are accepted
+        await asyncio.sleep(0)
+    with contextlib.suppress(ConnectionError):
+        assert await (await proxy.connect(b"PROXY ")).rest() == ""
+    await silent[0].send(b"UNKNOWN\r\n")
+    while len(proxy.listeners._waiting) == 2:  # noqa: ASYNC110 - until that is read
+        await asyncio.sleep(0)
+    wire = await proxy.connect(V1, client_tls)
+    async with asyncio.timeout(PATIENCE):
+        assert (await wire.reader.readline()).startswith(b"* OK")
