@@ -6,6 +6,7 @@ The one resolver of mail: exchangers, policies and keys are all looked up throug
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import time
 from collections import OrderedDict
@@ -73,14 +74,19 @@ class Resolver:
         cached: int = 32 * 2**20,
         at_once: int = 200,
         clock: Callable[[], float] = time.monotonic,
+        system: str = "/etc/resolv.conf",
     ) -> None:
-        """`servers`: address and port of each; none: those of the system. `timeout`: seconds of one look-up.
+        """`servers`: address and port of each; none: those of the system, where every look-up is unanswered if it names
+        none. `timeout`: seconds of one look-up.
 
         `cached`: octets of answers that are kept. `at_once`: look-ups under way; more wait for their turn, which counts
         as part of their time.
         """
-        self._resolver = dns.asyncresolver.Resolver(configure=not servers)
-        if servers:
+        self._resolver = dns.asyncresolver.Resolver(configure=False)
+        if not servers:
+            with contextlib.suppress(dns.resolver.NoResolverConfiguration):
+                self._resolver.read_resolv_conf(system)
+        else:
             self._resolver.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
         self._resolver.lifetime = timeout
         self._resolver.timeout = min(_ATTEMPT, timeout)

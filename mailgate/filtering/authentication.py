@@ -61,6 +61,7 @@ class Authentication:
         self, resolver: Resolver, settings: AuthenticationFilter, *, hostname: str, language: Language
     ) -> None:
         """`hostname`: the authserv-id of our results. `language` is that of what concerns no school."""
+        dmarc.organizational_domain("")  # the public suffix list is read now, and not while clients wait
         self._names = resolver
         self._settings = settings
         self._hostname = hostname
@@ -86,7 +87,8 @@ class Authentication:
             return deferred(translator(self._language)(text), "DMARC cannot be evaluated", status=_UNKNOWN)
         concerned = await arriving.audience.concerned() if found.wanted else Concerned((), {})
         finding = self._by_dmarc(found, concerned) if found.wanted else self._by_spf(found)
-        return Finding(finding.action, finding.reason, header, finding.reply, finding.only)
+        reason = finding.reason or f"spf={found.spf.result} dmarc={found.verdict.result}"
+        return Finding(finding.action, reason, header, finding.reply, finding.only)
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -76,6 +76,17 @@ async def test_the_worst_finding_wins() -> None:
     assert not Chain([], "en")
 
 
+async def test_it_is_junk_for_some_or_for_all() -> None:
+    for_a, for_b = (Says(Finding(Action.JUNK, "r", only=frozenset({one}))) for one in ("a@x.example", "b@x.example"))
+    none = await chain(Says(Finding())).examine(arriving())
+    some = await chain(for_a, Says(Finding())).examine(arriving())
+    both = await chain(for_a, for_b).examine(arriving())
+    everybody = await chain(for_a, Says(JUNK)).examine(arriving())
+    assert [[one.is_junk_for(f"{who}@x.example") for who in "abc"] for one in (none, some, both, everybody)] == [
+        [False, False, False], [True, False, False], [True, True, False], [True, True, True],
+    ]  # fmt: skip
+
+
 async def test_checks_look_at_once_and_a_refusal_waits_for_nobody() -> None:
     slow = Says(Finding(), waits=asyncio.Event())
     never = Says(refused("Never.", "bad"), waits=asyncio.Event())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +144,12 @@ def test_where_the_names_of_an_address_are() -> None:
     assert reverse_name("192.0.2.10") == "10.2.0.192.in-addr.arpa"
     assert reverse_name("2001:db8::1").startswith("1.0.0.0.")
     assert reverse_name("2001:db8::1").endswith(".8.b.d.0.1.0.0.2.ip6.arpa")
+
+
+@pytest.mark.parametrize("text", [None, "", "# nothing\n"])
+async def test_a_system_without_name_servers_keeps_nothing_from_starting(tmp_path: Path, text: str | None) -> None:
+    conf = tmp_path / "resolv.conf"
+    if text is not None:
+        conf.write_text(text)
+    with pytest.raises(Unanswered):
+        await Resolver(timeout=0.5, system=str(conf)).lookup("example.net", "A")
