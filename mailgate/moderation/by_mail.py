@@ -1,10 +1,13 @@
 """Decisions by a message: its recipient is a token's address, its writer the token's owner, nobody else.
 
-A decision answers at RCPT TO when it cannot be made, and at the end of the data when it was.
+A decision answers at RCPT TO when it cannot be made, and at the end of the data when it was. An answer to the notice
+decides by one word that stands alone on a line; one without it, such as that of an absent person's program, decides
+nothing.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import IO, Final
 
 from imap.message import readable_text
@@ -19,6 +22,12 @@ from smtp.message import fields, read_header
 
 _READ: Final = 256 * 1024
 """Octets of a message that are looked through for words to the writer."""
+_FIRST: Final = 10
+"""Lines of an answer that are looked at: some programs put one on top that says whom it answers."""
+_DECIDING: Final = {
+    **dict.fromkeys(("approve", "approuver", "yes", "oui", "ok"), Action.APPROVE),
+    **dict.fromkeys(("refuse", "refuser", "no", "non"), Action.REFUSE),
+}
 
 
 def _(text: str) -> str:
@@ -57,8 +66,14 @@ class DecisionsByMail:
         writer = Writer(ticket.held.language, self._service.zone)
         if _is_automatic(content):
             raise _refusal(writer, _("Automatic answers decide nothing."))
+        action, words = ticket.action, _words(content)
+        if action is Action.REPLY:
+            said = _decision(words)
+            if said is None:
+                raise _refusal(writer, _("Nothing was decided: please write “approve” or “refuse” on the first line."))
+            action, words = said
         try:
-            held = await self._moderation.use(ticket, _words(content) if ticket.action is Action.REFUSE else "")
+            held = await self._moderation.use(replace(ticket, action=action), words if action is Action.REFUSE else "")
         except DecidedError as error:
             raise _refusal(writer, writer.became(error.held)) from None
         except UndeliverableError as error:
@@ -81,6 +96,15 @@ def _is_automatic(content: IO[bytes]) -> bool:
         name == b"auto-submitted" and not value.strip().lower().startswith(b"no")
         for name, value, _ in fields(read_header(content).block)
     )
+
+
+def _decision(text: str) -> tuple[Action, str] | None:
+    """The word among the first lines that decides, and what follows it; None where there is none."""
+    lines = text.splitlines()
+    for at, line in enumerate(lines[:_FIRST]):
+        if action := _DECIDING.get(line.strip(" .!,").casefold()):
+            return action, "\n".join(lines[at + 1 :]).strip()
+    return None
 
 
 def _words(content: IO[bytes]) -> str:

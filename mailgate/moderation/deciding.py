@@ -183,6 +183,8 @@ class Moderation:
                 return await self.refuse(held_id, ticket.decider, words)
             case Action.CANCEL:
                 return await self.cancel(held_id, ticket.decider)
+            case Action.REPLY:
+                raise ValueError("an answer to a notice says what it decides")
 
     async def approve(self, held_id: int, by: Decider) -> HeldMessage:
         """Deliver it. Raises NoSuchMessageError, DecidedError, UndeliverableError."""

@@ -200,11 +200,12 @@ class Holding:
             parcels.append(Parcel(content, frozenset([account_id]), list_id=None))
 
         for slot, one in enumerate(moderators, 1):
-            approve, refuse = (
+            approve, refuse, reply = (
                 link(self._service, key, held, slot, one.account_id, action)
-                for action in (Action.APPROVE, Action.REFUSE)
+                for action in (Action.APPROVE, Action.REFUSE, Action.REPLY)
             )
-            parcel(writer.notice(held, approve, refuse, attached=attached), one.account_id, one.address, original)
+            notice = writer.notice(held, approve, refuse, reply.mail, attached=attached)
+            parcel(notice, one.account_id, one.address, original)
         if held.sender_id != OUTSIDE_WRITER:
             cancel = link(self._service, key, held, SENDER, held.sender_id, Action.CANCEL)
             parcel(writer.confirmation(held, cancel), held.sender_id, held.writer)

@@ -1,7 +1,7 @@
 """Messages that the service writes: headers, a text for every program, the same with buttons for a phone, a message.
 
-Programs are not to answer them: Auto-Submitted (RFC 3834 section 5), a null reverse path, and no Reply-To that would
-decide by itself when an absent person's program answers all the same.
+Programs are not to answer them: Auto-Submitted (RFC 3834 section 5), a null reverse path, and a Reply-To at which
+nothing is decided by itself when an absent person's program answers all the same.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class Letter:
     closing: Sequence[str] = ()
     """Paragraphs below the buttons."""
     in_reply_to: str = ""
+    reply_to: str = ""
+    """Where an answer goes; empty: to the service."""
     message_id: str = field(default_factory=lambda: secrets.token_hex(16))
     """Its local part."""
 
@@ -118,6 +120,8 @@ def _address(
 ) -> None:
     message["From"] = str(Address(letter.title, addr_spec=service.address))
     message["To"] = str(Address(addr_spec=to)) if to else "undisclosed-recipients:;"
+    if letter.reply_to:
+        message["Reply-To"] = letter.reply_to
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = f"<{letter.message_id}@{service.hostname}>"

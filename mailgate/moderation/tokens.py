@@ -28,7 +28,7 @@ MAX_SLOT: Final = 2**16 - 1
 _MAC: Final = 15
 _NAMED: Final = struct.Struct(">QH")
 _SIGNED: Final = struct.Struct(">QHQQ")
-_FORM: Final = re.compile(r"([a-z2-7]{40})-(approve|refuse|cancel)")
+_FORM: Final = re.compile(r"([a-z2-7]{40})-(approve|refuse|cancel|reply)")
 
 _KEY: Final = Statement(select(moderation_key.c.secret).where(moderation_key.c.key_id == 1))
 _KEEP: Final = Statement(insert(moderation_key).values(key_id=1, secret=bindparam("secret")).on_conflict_do_nothing())
@@ -40,6 +40,8 @@ class Action(StrEnum):
     APPROVE = "approve"
     REFUSE = "refuse"
     CANCEL = "cancel"
+    REPLY = "reply"
+    """Approve or refuse, as an answer to the notice says."""
 
 
 @dataclass(frozen=True, slots=True)

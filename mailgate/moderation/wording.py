@@ -67,8 +67,8 @@ class Writer:
         lines = (self.say(_("{name}: {value}"), name=name, value=value) for name, value in self.facts(held))
         return "\n".join(lines)
 
-    def notice(self, held: HeldMessage, approve: Link, refuse: Link, *, attached: bool) -> Letter:
-        """To a moderator."""
+    def notice(self, held: HeldMessage, approve: Link, refuse: Link, reply_to: str, *, attached: bool) -> Letter:
+        """To a moderator, whose answer to it goes to `reply_to`."""
         yes = approve.mailto(self.say(_("Approve: {subject}"), subject=held.subject))
         no = refuse.mailto(self.say(_("Refuse: {subject}"), subject=held.subject))
         mails = [
@@ -93,8 +93,15 @@ class Writer:
             buttons=[*(pages if approve.page else []), *mails],
             closing=[
                 self.say(_("To decide by e-mail, send what the link opens. What you write in a refusal is passed on.")),
+                self.say(
+                    _(
+                        "Or answer this message with “approve” or “refuse” on the first line; "
+                        "what follows a refusal is passed on."
+                    )
+                ),
                 self.say(_("The first decision counts. These links are yours alone: please do not forward them.")),
             ],
+            reply_to=reply_to,
         )
 
     def confirmation(self, held: HeldMessage, cancel: Link) -> Letter:

@@ -51,7 +51,7 @@ class _Pages:
 
     async def show(self, request: Request) -> Response:
         ticket = await self._moderation.ticket(request.path_params["token"])
-        if ticket is None:
+        if ticket is None or ticket.action is Action.REPLY:
             return self._unknown(request)
         writer = self._writer(request, ticket)
         if ticket.held.state not in OPEN:
@@ -69,7 +69,7 @@ class _Pages:
 
     async def decide(self, request: Request) -> Response:
         ticket = await self._moderation.ticket(request.path_params["token"])
-        if ticket is None:
+        if ticket is None or ticket.action is Action.REPLY:
             return self._unknown(request)
         writer = self._writer(request, ticket)
         form = await _form(request)

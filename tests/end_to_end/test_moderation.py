@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
-from email.utils import make_msgid
+from email.utils import make_msgid, parseaddr
 from pathlib import Path
 from typing import Any, cast
 
@@ -90,6 +90,35 @@ def test_a_refusal_reaches_the_writer_in_the_moderators_words(school: School) ->
     assert "Qui signe" not in text_of(told)
     assert "La direction\n" not in text_of(told)
     assert school.has(READER, "Une pétition") == 0
+
+
+def test_an_answer_to_the_notice_decides_by_its_first_line(school: School) -> None:
+    school.write(WRITER, PARENTS, "Par réponse")
+    notice = school.notice(DIRECTION[0], "Par réponse")
+    to, subject = parseaddr(notice["Reply-To"])[1], f"Re: {notice['Subject']}"
+    assert to.partition("@")[0].endswith("-reply")
+    assert len(to.partition("@")[0]) <= 64
+    for text in ("Je suis absente jusqu’à lundi.\n", "> approuver\n", "Oui, mais quand ?\n"):
+        with pytest.raises(Refused, match="Rien n'est decide"):
+            school.write(DIRECTION[0], to, subject, text)
+    with pytest.raises(Refused, match="automatique"):
+        school.write(DIRECTION[0], to, subject, "Oui\n", Auto_Submitted="auto-replied")
+    with pytest.raises(Refused, match="Seule la personne qui a recu l'avis"):
+        school.write(WRITER, to, subject, "Oui\n")
+    assert school.open(page_of(notice, "approve").replace("-approve", "-reply"), {}).status == 404
+    token = to.partition("+")[2].partition("@")[0]
+    assert school.open(f"/moderation/{token}", {}).status == 404
+    assert school.has(READER, "Par réponse") == 0
+    school.write(DIRECTION[0], to, subject, "\nOK.\n\nEnvoyé de mon téléphone\n\n> Décidez avant…\n")
+    assert school.has(READER, "Par réponse") == 1
+    school.write(WRITER, PARENTS, "Par refus")
+    notice = school.notice(DIRECTION[0], "Par refus")
+    text = "Le 25 novembre, Modération a écrit :\n\nRefuser\nParlons-en.\n-- \nLa direction\n"
+    school.write(DIRECTION[0], parseaddr(notice["Reply-To"])[1], "Re: x", text)
+    [told] = [one for one in school.letters(WRITER, "Par refus") if one["Subject"].startswith("Non distribué")]
+    assert "Parlons-en." in text_of(told)
+    assert "25 novembre" not in text_of(told)
+    assert school.has(READER, "Par refus") == 0
 
 
 def test_a_page_shows_and_only_a_post_decides(school: School) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
+from contextlib import ExitStack
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -15,7 +16,7 @@ from mailgate.database import Statement, open_database
 from mailgate.store.schema import dispatch
 from tests.cli.command import Command
 from tests.end_to_end.gateway import Gateway, Person, compose, subjects
-from tests.end_to_end.test_purge import uid_of
+from tests.end_to_end.test_purge import Idle, opened, uid_of
 from tests.end_to_end.test_shared_mailboxes import ADDRESS, MAILBOX
 
 LIST = "6eme-a.eleves@clg-frederic-mistral.ent.example.org"
@@ -88,6 +89,20 @@ def test_unread_copies_go_and_the_sender_is_told(gateway: Gateway, pupils: list[
         letter = client.uid("FETCH", uid, "(BODY.PEEK[])")[1][0][1]
         assert b"Auto-Submitted: auto-replied" in letter
         assert str(message["Message-ID"]).encode() in letter
+
+
+def test_connected_clients_see_it_vanish(gateway: Gateway, pupils: list[Person], teacher: Person) -> None:
+    message = compose(teacher, LIST, "Aussitot repris")
+    gateway.send(teacher, [LIST], message)
+    with ExitStack() as stack:
+        client = opened(stack, gateway, pupils[0], qresync=True)
+        uid = uid_of(client, "Aussitot repris")
+        idle, plain = Idle(client), Idle(opened(stack, gateway, pupils[1]))
+        assert ask(gateway, teacher, answering(teacher, str(message["Message-ID"])))[0] == 250
+        assert idle.next() == b"* VANISHED %b\r\n" % uid.encode()
+        assert plain.next().endswith(b" EXPUNGE\r\n")
+        idle.done()
+        plain.done()
 
 
 @pytest.mark.parametrize("way", ["references", "text"])

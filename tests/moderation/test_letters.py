@@ -48,8 +48,9 @@ def read(content: IO[bytes]) -> EmailMessage:
 
 
 def notice(of: HeldMessage, original: IO[bytes] | None) -> EmailMessage:
-    ways = [link(SERVICE, b"k" * 32, of, 1, 9, action) for action in (Action.APPROVE, Action.REFUSE)]
-    letter = Writer("fr").notice(of, *ways, attached=original is not None)
+    actions = (Action.APPROVE, Action.REFUSE, Action.REPLY)
+    approve, refuse, reply = (link(SERVICE, b"k" * 32, of, 1, 9, action) for action in actions)
+    letter = Writer("fr").notice(of, approve, refuse, reply.mail, attached=original is not None)
     return read(write(letter, SERVICE, of, "anne.roy@ent.example.org", original))
 
 
