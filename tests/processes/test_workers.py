@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import imaplib
 import signal
+import smtplib
 import time
+from pathlib import Path
 
 import psutil
 
@@ -90,3 +92,25 @@ def test_what_was_accepted_before_a_select_is_in_it(start: Start, postgresql_url
         client.logout()
     assert serving.stop() == 0
     assert serving.noise == []
+
+
+def test_a_unix_socket_is_shared_by_workers_and_taken_again_after_a_stop(
+    start: Start, postgresql_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "lmtp.sock"
+    serving = start(postgresql_url, accounts=False, lmtp={"listen": [f"unix:{path}"]})
+
+    def ask() -> None:
+        for _ in range(8):
+            with smtplib.LMTP(str(path), local_hostname="front", timeout=WITHIN) as client:
+                assert client.ehlo()[0] == 250
+
+    ask()
+    psutil.Process(min(serving.pids())).kill()
+    serving.wait_for("serving", 3)
+    ask()
+    assert serving.stop() == 0
+    assert path.is_socket()
+    serving.start()
+    ask()
+    assert serving.stop() == 0
