@@ -45,7 +45,7 @@ PREVIEW: Final = 2_000
 """Characters of a message that a page shows."""
 PREVIEW_READ: Final = 256 * 1024
 _AT_ONCE: Final = 20
-"""Messages whose time is over that are looked at in one go."""
+"""Messages whose time is over that are looked at in one go; then others, as many wait for the same hour."""
 _TRIES: Final = 50
 """How often others may come between; each such time a decision about the same content was made."""
 
@@ -208,13 +208,16 @@ class Moderation:
         Any number of nodes may do this at once: each message is decided by one of them.
         """
         done = 0
-        now = int(self.clock())
-        for held_id in await self._database.read(lambda tx: table.due(tx, now, _AT_ONCE)):
-            try:
-                done += await self._time_is_over(held_id)
-            except Exception:
-                log.exception("a held message stays where it is", held_id=f"{held_id:x}")
-        return done
+        while True:
+            now, before = int(self.clock()), done
+            due = await self._database.read(partial(table.due, now=now, most=_AT_ONCE))
+            for held_id in due:
+                try:
+                    done += await self._time_is_over(held_id)
+                except Exception:
+                    log.exception("a held message stays where it is", held_id=f"{held_id:x}")
+            if len(due) < _AT_ONCE or done == before:
+                return done
 
     async def forget(self) -> None:
         """The daily upkeep: what was decided long ago."""

@@ -42,16 +42,13 @@ class Guard:
     """It verifies certificates; without it, by the authorities of the system."""
     dane: Dane | None = None
     """What its certificate is verified by instead, where TLS is not opportunistic."""
-    vouched: bool = True
-    """Whether its name is known to be that of the destination's server: configured, or vouched for by DNSSEC or MTA-STS
-    (RFC 8689 section 2).
-    """
 
     @property
     def authenticates(self) -> bool:
-        """Whether a connection that was made so is with the server that the destination wants."""
-        proves = self.security in {Security.STARTTLS, Security.TLS} and (self.dane is None or bool(self.dane.records))
-        return proves and self.vouched
+        """Whether a connection that was made so is with the server of that name; that it is the right name is for who
+        asks for it to know (RFC 8689 section 2).
+        """
+        return self.security in {Security.STARTTLS, Security.TLS} and (self.dane is None or bool(self.dane.records))
 
     @property
     def tls_context(self) -> ssl.SSLContext:

@@ -24,6 +24,7 @@ from mailgate.delivery.waiting import held_of
 from mailgate.delivery.whereabouts import seek
 from mailgate.delivery.withdrawing import Order, take_back
 from mailgate.filtering.chain import Chain
+from mailgate.moderation import deciding
 from mailgate.moderation import held as table
 from mailgate.moderation.deciding import Decider, Moderation, UndeliverableError
 from mailgate.moderation.held import HeldMessage, State
@@ -152,6 +153,15 @@ async def test_it_goes_when_its_time_has_come_and_once(desk: Later) -> None:
     assert abs(accepted - time.time()) < 60
     assert await contents(desk.database) == 0
     assert await desk.moderation.look_at_the_clock() == 0
+
+
+async def test_many_that_wait_for_the_same_hour_go_in_one_look(desk: Later, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "_AT_ONCE", 1)
+    for subject in ("Huit heures", "Huit heures pile"):
+        await desk.post(READER, subject=subject)
+    desk.clock.ahead = HOUR + 5
+    assert await desk.moderation.look_at_the_clock() == 2
+    assert len(await desk.inbox(READER, "Huit heures")) == 2
 
 
 async def test_nobody_lets_it_go_earlier_and_its_writer_takes_it_back(desk: Later) -> None:
