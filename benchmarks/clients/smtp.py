@@ -24,7 +24,7 @@ class Sent:
 
 
 class SmtpClient:
-    """One connection over TLS, signed in."""
+    """One connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -33,13 +33,22 @@ class SmtpClient:
     @classmethod
     async def connect(cls, address: tuple[str, int], tls: ssl.SSLContext, user: str, password: str) -> Self:
         """Connect and sign in."""
-        reader, writer = await asyncio.open_connection(*address, ssl=tls, server_hostname="localhost")
-        client = cls(reader, writer)
-        await client._reply(b"220")
-        await client._command(b"EHLO localhost", b"250")
+        client = cls(*await asyncio.open_connection(*address, ssl=tls, server_hostname="localhost"))
+        await client._greet(b"localhost")
         secret = base64.b64encode(f"\0{user}\0{password}".encode())
         await client._command(b"AUTH PLAIN " + secret, b"235")
         return client
+
+    @classmethod
+    async def open(cls, address: tuple[str, int]) -> Self:
+        """Connect as another server does, in the clear."""
+        client = cls(*await asyncio.open_connection(*address))
+        await client._greet(b"mx.elsewhere.example")
+        return client
+
+    async def _greet(self, name: bytes) -> None:
+        await self._reply(b"220")
+        await self._command(b"EHLO " + name, b"250")
 
     async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Sent:
         """Send one message, whose lines end in CRLF."""

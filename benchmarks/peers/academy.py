@@ -1,9 +1,11 @@
-"""An AAF delivery of one collège: one head, and as many parents on one list as wanted."""
+"""An AAF delivery of one collège: its heads, and as many parents on one list as wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from benchmarks.peers.peer import SENDERS
 
 PUPILS_PER_CLASS = 30
 UAI = "0131001T"
@@ -31,7 +33,7 @@ def write_academy(folder: Path, parents: int) -> None:
     _write(folder, "EtabEducNat", [_school(classes)])
     _write(folder, "MefEducNat", [_programme()])
     _write(folder, "MatiereEducNat", [])
-    _write(folder, "PersEducNat", [_head()])
+    _write(folder, "PersEducNat", [_head(number) for number in range(SENDERS)])
     _write(folder, "PersRelEleve", [_person("PersRelEleve", 2_000_000 + n, f"Parent{n}") for n in range(parents)])
     _write(folder, "Eleve", pupils)
 
@@ -61,13 +63,13 @@ def _programme() -> str:
     return _request("categorieMef", "MefEducNat", _MEF, attributes)
 
 
-def _head() -> str:
+def _head(number: int) -> str:
     more = {
         "ENTPersonStructRattach": [_SCHOOL],
         "ENTPersonFonctions": [f"{_SCHOOL}$DIR$DIRECTION$D0010$CHEF D ETABLISSEMENT"],
         "PersEducNatPresenceDevantEleves": ["N"],
     }
-    return _person("PersEducNat", 1_000_000, "Direction", more)
+    return _person("PersEducNat", 1_000_000 + number, f"Direction{number}", more)
 
 
 def _pupil(number: int, class_name: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.peers.peer import Peer, Person, bytes_on_disk, free_port
+from benchmarks.peers.peer import SENDERS, Peer, Person, bytes_on_disk, free_port
 from benchmarks.peers.postfix import Relay
 from certs import ensure_demo
 from tests.support.dovecot import PASSWORD, Dovecot
@@ -17,7 +17,6 @@ from tests.support.dovecot import PASSWORD, Dovecot
 Format = Literal["maildir", "sdbox"]
 
 _LIST = "parents@bench.example.org"
-_SENDER = "direction@bench.example.org"
 _LOCATIONS: dict[Format, str] = {"maildir": "maildir:~/Maildir", "sdbox": "sdbox:~/sdbox"}
 
 _CONFIGURATION = """
@@ -95,14 +94,17 @@ def dovecot(members: int, mail_format: Format) -> Iterator[Peer]:
                 name=f"Dovecot, {mail_format}",
                 imaps=("127.0.0.1", imaps),
                 smtps=("127.0.0.1", relay.port),
+                mx=("127.0.0.1", relay.mx),
                 ca=tls.ca or tls.certificate,
-                sender=Person(_SENDER, PASSWORD),
+                senders=tuple(Person(f"direction{number}@bench.example.org", PASSWORD) for number in range(SENDERS)),
                 list_address=_LIST,
                 members=people,
                 processes=lambda: (int((directory / "run" / "master.pid").read_text()), relay.pid),
                 stored=lambda: bytes_on_disk(directory / "home"),
                 most_idle=_WATCHED,
                 forget=lambda: _forget(server),
+                smarthost=relay.smarthost,
+                flush=relay.flush,
             )
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -49,7 +49,7 @@ class Gateway:
 
     def __init__(self, directory: Path) -> None:
         self.state = directory / "state"
-        self.imaps, self.smtps = free_port(), free_port()
+        self.imaps, self.smtps, self.mx, self.smarthost = (free_port() for _ in range(4))
         self._errors = directory / "errors"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -59,6 +59,15 @@ class Gateway:
 
     def __exit__(self, *error: object) -> None:
         self.stop()
+
+    @property
+    def command(self) -> list[str]:
+        """What its commands begin with."""
+        return [sys.executable, "-m", "mailgate", "--config", str(self.state / "mailgate.toml")]
+
+    def flush(self) -> None:
+        """Have everything in its queue tried now."""
+        subprocess.run([*self.command, "queue", "retry", "--all"], check=True, stdout=subprocess.DEVNULL)
 
     @property
     def pid(self) -> int:
@@ -71,14 +80,20 @@ class Gateway:
         environment = os.environ | {
             "MAILGATE_IMAP__LISTEN": f'["127.0.0.1:{self.imaps}"]',
             "MAILGATE_SMTP__LISTEN": f'["127.0.0.1:{self.smtps}"]',
+            "MAILGATE_MX__LISTEN": f'["127.0.0.1:{self.mx}"]',
+            "MAILGATE_MX__TRUSTED": '["127.0.0.0/8"]',
+            "MAILGATE_QUEUE__ROUTE": "smarthost",
+            "MAILGATE_QUEUE__SMARTHOST": f"127.0.0.1:{self.smarthost}",
+            "MAILGATE_QUEUE__SMARTHOST_SECURITY": "none",
+            "MAILGATE_QUEUE__PAUSES": "[86400]",
             "MAILGATE_LOG__LEVEL": "warning",
             "MAILGATE_LOG__FORMAT": "text",
         }
-        command = [sys.executable, "-m", "mailgate", "--config", str(self.state / "mailgate.toml"), "serve"]
+        command = [*self.command, "serve"]
         with self._errors.open("ab") as errors:
             self._process = subprocess.Popen(command, stdout=errors, stderr=errors, env=environment)
         deadline = time.monotonic() + _STARTING
-        while not (_listens(self.imaps) and _listens(self.smtps)):
+        while not all(map(_listens, (self.imaps, self.smtps, self.mx))):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise RuntimeError(f"mailgate did not start:\n{self._errors.read_text()[-3000:]}")
@@ -130,12 +145,15 @@ def _peer(made: dict[str, Any], gateway: Gateway, database: PostgresqlServer | N
         imaps=("127.0.0.1", gateway.imaps),
         smtps=("127.0.0.1", gateway.smtps),
         ca=Path(made["ca"]),
-        sender=people("management")[0],
+        mx=("127.0.0.1", gateway.mx),
+        senders=people("management"),
         list_address=next(address for address in made["lists"] if address.startswith("parents@")),
         members=people("relative"),
         processes=lambda: (gateway.pid, database.pid) if database else (gateway.pid,),
         stored=_stored_by(database, gateway.state),
         forget=gateway.restart,
+        smarthost=gateway.smarthost,
+        flush=gateway.flush,
     )
 
 

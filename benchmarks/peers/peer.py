@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+SENDERS = 8
+
 
 @dataclass(frozen=True)
 class Person:
@@ -28,20 +30,30 @@ class Peer:
     `processes` gives the roots of its process trees, those that hold the connections first and a database server of
     its own last; `stored` gives the bytes of its mail on disk; `forget` makes it as it is just after delivery, when
     nobody has read anything yet, which may
-    end its connections. No more than `most_idle` clients can be told of news at once.
+    end its connections. `smarthost` is the port on loopback that mail for others leaves through, where a benchmark
+    listens or not; `flush` has everything in the queue tried now. No more than `most_idle` clients can be told of news
+    at once.
     """
 
     name: str
     imaps: tuple[str, int]
     smtps: tuple[str, int]
+    mx: tuple[str, int]
     ca: Path
-    sender: Person
+    senders: tuple[Person, ...]
     list_address: str
     members: tuple[Person, ...]
     processes: Callable[[], tuple[int, ...]]
     stored: Callable[[], int]
     forget: Callable[[], None]
+    smarthost: int
+    flush: Callable[[], None]
     most_idle: int | None = None
+
+    @property
+    def sender(self) -> Person:
+        """One who may write to everybody."""
+        return self.senders[0]
 
     @cached_property
     def tls(self) -> ssl.SSLContext:

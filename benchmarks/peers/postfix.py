@@ -24,20 +24,27 @@ smtpd_tls_cert_file = {certificate}
 smtpd_tls_key_file = {key}
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = {auth}
-smtpd_relay_restrictions = permit_sasl_authenticated, reject
+smtpd_relay_restrictions = permit_sasl_authenticated, permit_auth_destination, reject
+relayhost = [127.0.0.1]:{smarthost}
+smtp_dns_support_level = disabled
+smtp_host_lookup = native
 """
-_LISTENER = "127.0.0.1:{port} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes -o smtpd_sasl_auth_enable=yes"
+_LISTENERS = """
+127.0.0.1:{port} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes -o smtpd_sasl_auth_enable=yes
+127.0.0.1:{mx} inet n - n - - smtpd
+"""
 
 
 class Relay:
     """One in front of a Dovecot, below `directory`."""
 
     def __init__(self, directory: Path, tls: CertificateFiles, *, auth: Path, lmtp: Path) -> None:
-        self.port = free_port()
+        self.port, self.mx, self.smarthost = free_port(), free_port(), free_port()
         main = _MAIN.format(
-            directory=directory, domain=_DOMAIN, lmtp=lmtp, auth=auth, certificate=tls.certificate, key=tls.key
-        )
-        self._postfix = Postfix(directory, main, _LISTENER.format(port=self.port))
+            directory=directory, domain=_DOMAIN, lmtp=lmtp, auth=auth, certificate=tls.certificate, key=tls.key,
+            smarthost=self.smarthost,
+        )  # fmt: skip
+        self._postfix = Postfix(directory, main, _LISTENERS.format(port=self.port, mx=self.mx))
 
     @property
     def pid(self) -> int:
@@ -51,3 +58,7 @@ class Relay:
         (self._postfix.directory / "aliases").write_text("".join(lines))
         with self._postfix.running():
             yield
+
+    def flush(self) -> None:
+        """Have everything in its queue tried now."""
+        self._postfix.flush()

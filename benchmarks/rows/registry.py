@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.rows import append, bodies, fan_out, fetch, idle, mixed, opening, search, sign_in, sort, store
+from benchmarks.rows import append, bodies, fan_out, fetch, idle, mail, mixed, opening, search, sign_in, sort, store
 
 BENCHMARKS = (
     *sign_in.BENCHMARKS,
@@ -15,5 +15,6 @@ BENCHMARKS = (
     *opening.BENCHMARKS,
     *mixed.BENCHMARKS,
     *fan_out.BENCHMARKS,
+    *mail.BENCHMARKS,
     *idle.BENCHMARKS,
 )

@@ -26,6 +26,7 @@ local_recipient_maps =
 """
 
 _MASTER = """
+pickup    unix  n - n 60 1 pickup
 cleanup   unix  n - n - 0 cleanup
 qmgr      unix  n - n 300 1 qmgr
 tlsmgr    unix  - - n 1000? 1 tlsmgr
