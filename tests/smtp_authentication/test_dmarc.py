@@ -69,6 +69,7 @@ def test_organizational_domains(domain: str, organization: str) -> None:
         ('"p@bank.example" <p@Lycee.AC-Paris.FR>', ["lycee.ac-paris.fr"]),
         ("a@x.example, b@Y.example, c@x.example", ["x.example", "y.example"]),
         ("a@école.example", ["xn--cole-9oa.example"]),
+        ("a@\uff41c-paris.fr", ["ac-paris.fr"]),
         ("a@[192.0.2.1]", []),
         ("a@localhost", []),
         ("a@b..example", None),
