@@ -3,10 +3,8 @@
 A list is delivered to when it takes the message (RFC 3461 section 5.2.7.1), and its members are nobody's business but
 the staff's: a member of staff reads how many mailboxes it reached and who of the list has no account, by name. Nobody
 reads an address that was not in the envelope. What waits, for a moderator or for the minutes of its list, is reported
-as "delayed" with the words for why, and once more, as delivered, when somebody or the clock lets it pass (`Wish`).
-
-To a writer outside the report goes by the queue, and of what waits only where DELAY was asked for (RFC 3461 section
-5.2.5).
+as "delayed" with the words for why, where DELAY was asked for (RFC 3461 section 5.2.5), and as delivered when somebody
+or the clock lets it pass (`Wish`). To a writer outside reports go by the queue.
 """
 
 from __future__ import annotations
@@ -98,8 +96,7 @@ class Wish(msgspec.Struct, frozen=True):
 
 def asked(envelope: Transaction) -> list[Recipient]:
     """Those for whom a report is to be made now; nobody where there is no reverse path (RFC 3461 section 6.1)."""
-    outside = not isinstance(envelope, Envelope)
-    return [one for one in _here(envelope) if (DELAY if outside and _waits(one.resolved) else SUCCESS) in one.notify]
+    return [one for one in _here(envelope) if (DELAY if _waits(one.resolved) else SUCCESS) in one.notify]
 
 
 def wishes(asker: Asker, envelope: Transaction) -> dict[int, str]:

@@ -306,7 +306,7 @@ def actions(report: EmailMessage) -> list[tuple[str, str]]:
 
 
 def test_the_report_of_what_waits_and_that_of_its_delivery(school: School) -> None:
-    message_id = ask_for_report(school, WRITER, "Avec accusé")
+    message_id = ask_for_report(school, WRITER, "Avec accusé", "NOTIFY=SUCCESS,DELAY,FAILURE")
     [waits] = [one for one in school.letters(WRITER, "Avec accusé") if one.get_content_type() == "multipart/report"]
     assert waits["Subject"] == "En attente : Avec accusé"
     assert f"{PARENTS} : attend l’accord d’un modérateur" in text_of(waits)
@@ -320,6 +320,17 @@ def test_the_report_of_what_waits_and_that_of_its_delivery(school: School) -> No
     assert text_of(reports[1]).splitlines()[-1] == f"{PARENTS} : remis"
     [sent] = school.serving.command.good("sent", "show", message_id, "--json").json
     assert (sent["waiting"], sent["to"][0]["delivered"] > 1) == ([], True)
+
+
+def test_of_what_waits_nobody_is_told_who_did_not_ask_for_delays(school: School) -> None:
+    """RFC 3461 section 5.2.5."""
+    ask_for_report(school, WRITER, "Sans attente", "NOTIFY=SUCCESS")
+    kinds = [one.get_content_type() for one in school.letters(WRITER, "Sans attente")]
+    assert len(kinds) == 1
+    assert "multipart/report" not in kinds
+    school.write(DIRECTION[0], *mail_to(school.notice(DIRECTION[0], "Sans attente"), "approve"))
+    reports = [one for one in school.letters(WRITER, "Sans attente") if one.get_content_type() == "multipart/report"]
+    assert [actions(one) for one in reports] == [[(f"rfc822; {PARENTS}", "delivered")]]
 
 
 @pytest.mark.parametrize(
