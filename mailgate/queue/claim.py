@@ -229,10 +229,8 @@ async def claim(tx: Tx, domain: str, lane: str, owner: str, now: int, until: int
     False when nothing is due; True when what was found has to wait, as its sender is stopped: ask again.
     """
     retry_at, failures = await tx.one(_RETRY_AT, domain=lane) or (0, 0)
-    if retry_at > now:
-        return False
-    for first in _FIRST.values():
-        row = await tx.one(first, domain=domain, now=now)
+    for priority in [Priority.UNHINDERED] if retry_at > now else Priority:
+        row = await tx.one(_FIRST[priority], domain=domain, now=now)
         if row is not None:
             break
     else:

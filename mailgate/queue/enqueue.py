@@ -142,12 +142,13 @@ async def enqueue(tx: Tx, out: Outgoing, content_id: bytes, size: int, schedule:
     )  # fmt: skip
     domains = sorted({one.domain for one in out.recipients})
     await add_destinations(tx, domains)
+    priority = Priority.UNHINDERED if out.tls is TlsDemand.OPTIONAL else out.priority
     recipients = [
         (at, one.address, one.domain, ",".join(sorted(one.notify)), one.original, one.person_id)
         for at, one in enumerate(out.recipients)
     ]
     await tx.run(
-        _INSERT_RECIPIENTS, queue_id=queue_id, recipients=recipients, priority=int(out.priority), now=now,
+        _INSERT_RECIPIENTS, queue_id=queue_id, recipients=recipients, priority=int(priority), now=now,
         due_at=begins, notice_at=schedule.first_notice(begins, expires_at),
     )  # fmt: skip
     for payload in payloads(domains):

@@ -20,6 +20,8 @@ class Priority(IntEnum):
     PERSONAL = 0
     NORMAL = 1
     BULK = 2
+    UNHINDERED = 3
+    """Tried also while servers are left alone: they may be so for their TLS, which this message does without."""
 
 
 @dataclass(frozen=True, slots=True)

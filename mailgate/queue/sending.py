@@ -149,7 +149,7 @@ class Sending:
             pause = self.schedule.silence(failures, random.random())  # noqa: S311 no secret
             answer = f"{bad.code} {bad.status} {bad.text}"
             await entries.silence(tx, lane, failures=failures, retry_at=now + pause, now=now, answer=answer)
-        elif claim.failures:
+        elif claim.failures and claim.entry.tls is not TlsDemand.OPTIONAL:  # which says nothing of their TLS
             await entries.silence(tx, lane, failures=0, retry_at=0, now=now, answer="")
 
 

@@ -47,7 +47,7 @@ def test_notices_are_never_after_the_end() -> None:
 
 
 def test_the_fewer_the_earlier() -> None:
-    assert [priority_of(1), priority_of(11), priority_of(1, of_list=True)] == list(Priority)
+    assert [priority_of(1), priority_of(11), priority_of(1, of_list=True)] == list(Priority)[:3]
 
 
 @given(st.integers(200, 599), st.text(max_size=50))

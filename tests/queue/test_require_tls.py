@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Sequence
 
 import pytest
 
 from certs import ensure_demo
+from smtp.client.direct import DirectToMx
 from smtp.client.routes import Smarthost
 from smtp.client.tls import Security
+from smtp.resolver import Resolver
 from smtp.tls_demand import TlsDemand
-from tests.queue.conftest import PATIENT, Desk
+from tests.queue.conftest import PATIENT, Desk, addresses
+from tests.support.nameserver import NameServer
 from tests.support.sink import EXTENSIONS, Sink
 
 PROMISING = (*EXTENSIONS, "REQUIRETLS")
@@ -88,6 +92,27 @@ async def test_a_server_that_is_away_for_now_gets_it_later(desk: Desk, contexts:
         await desk.until("state", "status", "attempts", is_=[("waiting", "4.7.4", 1)])
 
 
+async def test_a_domain_whose_tls_fails_is_told_all_the_same(desk: Desk) -> None:
+    async with Sink() as sink, NameServer({}, authenticated=True) as names:
+        names.records = {
+            "example.net MX": ["10 mx.example.net."], "mx.example.net A": ["127.0.0.1"],
+            f"_{sink.port}._tcp.mx.example.net TLSA": [f"1 1 1 {'00' * 32}"],
+        }  # fmt: skip
+        resolver = Resolver([("127.0.0.1", names.port)], timeout=1.0)
+        await desk.worker(DirectToMx(resolver, "gate.example.org", sink.port, PATIENT, dane=True))
+        await desk.put("parent@example.net")
+        await desk.until("state", "status", "attempts", is_=[("waiting", "4.7.4", 1)])
+        await desk.put("other@example.net")
+        await desk.put("postmaster@example.net", tls=TlsDemand.OPTIONAL)
+        [taken] = await sink.wait(1)
+        assert addresses(taken.rcpt) == ["postmaster@example.net"]
+        assert not taken.tls
+        async with asyncio.timeout(20):
+            while ("sent", 1) not in await desk.rows("state", "attempts"):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.02)
+        assert sorted(await desk.rows("address", "attempts"))[0] == ("other@example.net", 0)
+
+
 async def test_one_connection_takes_those_that_require_it_and_others(desk: Desk, contexts: Contexts) -> None:
     await desk.put("one@example.net", tls=REQUIRED)
     await desk.put("two@example.net")
@@ -96,4 +121,5 @@ async def test_one_connection_takes_those_that_require_it_and_others(desk: Desk,
         await desk.worker(route(sink, Security.STARTTLS, contexts[1]), per_lane=1)
         taken = await sink.wait(3)
         assert sink.connections == 1
-    assert [("REQUIRETLS" in one.mail) for one in taken] == [True, False, False]
+    found = {address: "REQUIRETLS" in one.mail for one in taken for address in addresses(one.rcpt)}
+    assert found == {"one@example.net": True, "two@example.net": False, "three@example.net": False}
