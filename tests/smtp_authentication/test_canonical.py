@@ -8,7 +8,7 @@ import re
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtp.authentication.canonical import BodyHash, hash_body, read_fields, relaxed_field, select
@@ -57,6 +57,7 @@ def test_bodies(body: bytes, relaxed: bool, canonical: bytes) -> None:  # noqa: 
     assert digest(body, relaxed=relaxed, cuts=tuple(range(len(body)))) == expected
 
 
+@settings(deadline=None)
 @given(ODD, st.booleans(), st.lists(st.integers(0, 300), max_size=6))
 def test_a_body_is_the_same_in_any_pieces(body: bytes, relaxed: bool, cuts: list[int]) -> None:  # noqa: FBT001
     canonical = plainly(body, relaxed=relaxed)
