@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import delete, select
 
 from certs import ensure_demo
@@ -95,7 +96,7 @@ class Gate(Site):
 
 @asynccontextmanager
 async def gate(url: str, folder: Path, filters: config.Filters, **more: Any) -> AsyncIterator[Gate]:  # noqa: ANN401
-    """Serve; policy and settings of schools are as they were before, when it has stopped."""
+    """Serve; no name server is asked. Policy and settings of schools are as they were before, when it has stopped."""
     files = ensure_demo(folder / "tls", ["localhost"])
     assert files.ca is not None
     settings = config.Settings(
@@ -104,7 +105,7 @@ async def gate(url: str, folder: Path, filters: config.Filters, **more: Any) -> 
         tls=config.Tls(certificate=files.certificate, key=files.key),
         imap=config.Imap(listen=("127.0.0.1:0",)),
         smtp=config.Smtp(listen=("127.0.0.1:0",)),
-        filters=filters,
+        filters=msgspec.structs.replace(filters, authentication=config.AuthenticationFilter(enabled=False)),
         **{
             "mx": config.Mx(listen=("127.0.0.1:0",)),
             "queue": config.Queue(route="smarthost", smarthost="127.0.0.1:9", pauses=(86_400,)),
