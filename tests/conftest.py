@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mailgate.database import Database, open_database
 from tests.support.memory import use_memory
@@ -13,6 +14,9 @@ from tests.support.postgresql import PostgresqlServer
 from tests.support.templates import Fill, Templates
 
 use_memory()
+# How long an example takes says how busy the machine is; what must be fast is measured elsewhere, what hangs is ended.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

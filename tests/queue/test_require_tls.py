@@ -114,9 +114,9 @@ async def test_a_domain_whose_tls_fails_is_told_all_the_same(desk: Desk) -> None
 
 
 async def test_one_connection_takes_those_that_require_it_and_others(desk: Desk, contexts: Contexts) -> None:
-    await desk.put("one@example.net", tls=REQUIRED)
-    await desk.put("two@example.net")
-    await desk.put("three@example.net", tls=TlsDemand.OPTIONAL)
+    for address, demand in (("one", REQUIRED), ("two", TlsDemand.POLICY), ("three", TlsDemand.OPTIONAL)):
+        await desk.put(f"{address}@example.net", tls=demand)
+        desk.now += 1  # what is due in the same second goes in any order
     async with Sink(extensions=PROMISING, tls=contexts[0]) as sink:
         await desk.worker(route(sink, Security.STARTTLS, contexts[1]), per_lane=1)
         taken = await sink.wait(3)
