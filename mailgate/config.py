@@ -382,9 +382,30 @@ class AuthenticationFilter(Section, frozen=True):
         return frozenset(one.lower() for one in self.admitted_results)
 
 
+class ClamavFilter(Section, frozen=True):
+    server: Annotated[str, Meta(pattern=r"^(/.+|.+:[0-9]{1,5})?$")] = ""
+    max_size: Positive = 25 * 1024 * 1024
+    too_large: Literal["accept", "refuse"] = "accept"
+    skip_trusted: bool = False
+    timeout: FilterSeconds = 60.0
+    on_failure: OnFailure = "defer"
+
+
+class RspamdFilter(Section, frozen=True):
+    url: Annotated[str, Meta(pattern=r"^(https?://[!-~]+)?$")] = ""
+    password: str = ""
+    submission: bool = False
+    max_size: Positive = 10 * 1024 * 1024
+    skip_trusted: bool = True
+    timeout: FilterSeconds = 20.0
+    on_failure: OnFailure = "accept"
+
+
 class Filters(Section, frozen=True):
     authentication: AuthenticationFilter = AuthenticationFilter()
     attachments: AttachmentFilter = AttachmentFilter()
+    clamav: ClamavFilter = ClamavFilter()
+    rspamd: RspamdFilter = RspamdFilter()
 
 
 class Settings(Section, frozen=True):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import typer
 from rich.text import Text
@@ -20,10 +21,14 @@ from mailgate.cli.context import ExitCode, Json, console, print_json, settings_o
 from mailgate.config import Settings
 from mailgate.database import DatabaseError, open_database
 from mailgate.database.batch import batch_engine
+from mailgate.filtering.clamav import version
+from mailgate.filtering.contract import Unavailable
 from mailgate.listeners import parse_place
 from mailgate.store.maintenance import check_counters
 
 OK, PROBLEM = "ok", "problem"
+_PATIENCE: Final = 10.0
+"""Seconds that a server may take to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +42,17 @@ class Finding:
 
 
 def check(context: typer.Context, *, json: Json = False) -> None:
-    """Look at the settings, the database, the certificate and the directory; exit code 1 when something is wrong.
+    """Look at settings, certificate, filters, database and directory; exit code 1 when something is wrong.
 
     Example: mailgate check --json
     """
     settings = settings_of(context)
-    findings = [*listeners(settings), *certificate(settings), *asyncio.run(database(settings))]
+    findings = [
+        *listeners(settings),
+        *certificate(settings),
+        *asyncio.run(filters(settings)),
+        *asyncio.run(database(settings)),
+    ]
     if json:
         print_json(findings)
     else:
@@ -74,6 +84,31 @@ def certificate(settings: Settings) -> Iterator[Finding]:
     if status.not_after is not None:
         text = f"{', '.join(status.names)}; expires {status.not_after:%Y-%m-%d}, in {status.days_left} days"
         yield Finding("certificate", PROBLEM if status.problems else OK, text)
+
+
+async def filters(settings: Settings) -> list[Finding]:
+    """The servers that messages are shown to answer."""
+    clamav, rspamd = settings.filters.clamav, settings.filters.rspamd
+    asked: list[tuple[str, Coroutine[None, None, str], str]] = []
+    if clamav.server:
+        asked.append(("filters.clamav", version(clamav.server), clamav.on_failure))
+    if rspamd.url:
+        from mailgate.filtering.rspamd import ping  # noqa: PLC0415 - its HTTP client takes long to import
+
+        asked.append(("filters.rspamd", ping(rspamd.url, rspamd.password), rspamd.on_failure))
+    return [await _answers(subject, answer, on_failure) for subject, answer, on_failure in asked]
+
+
+async def _answers(subject: str, answer: Coroutine[None, None, str], on_failure: str) -> Finding:
+    meanwhile = "Messages are taken unseen" if on_failure == "accept" else "No message is taken"
+    mend = f"{meanwhile} until it answers: start it, or correct [{subject}] in the settings."
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return Finding(subject, OK, await answer)
+    except TimeoutError:
+        return Finding(subject, PROBLEM, f"no answer within {_PATIENCE:g} seconds", mend)
+    except Unavailable as error:
+        return Finding(subject, PROBLEM, str(error), mend)
 
 
 async def database(settings: Settings) -> list[Finding]:
