@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Final, Literal
+from contextlib import ExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Any, Final, Literal
 
 from mailgate.filtering.contract import Arriving, Finding, Unavailable, refused
 from mailgate.i18n import Language, translator
@@ -69,9 +71,9 @@ class Clamav:
 
     async def _asked(self, arriving: Arriving) -> bytes:
         """What clamd says of the octets as they came: all of them, or as many as it wanted to hear."""
-        async with connected(self._server) as (reader, writer):
-            hearing = asyncio.create_task(_answer(reader))
-            sending = asyncio.create_task(_send(arriving, writer))
+        async with connected(self._server) as connection:
+            hearing = asyncio.create_task(_answer(connection))
+            sending = asyncio.create_task(_send(arriving, connection))
             try:
                 await asyncio.wait({hearing, sending}, return_when=asyncio.FIRST_COMPLETED)
                 return await hearing
@@ -82,48 +84,60 @@ class Clamav:
                 await asyncio.gather(hearing, sending, return_exceptions=True)
 
 
-async def _send(arriving: Arriving, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"zINSTREAM\0")
+async def _send(arriving: Arriving, connection: socket.socket) -> None:
+    send = partial(asyncio.get_running_loop().sock_sendall, connection)
+    await send(b"zINSTREAM\0")
     for block in arriving.blocks():
-        writer.write(len(block).to_bytes(4, "big") + block)
-        await writer.drain()
-    writer.write(_END)
-    await writer.drain()
+        await send(len(block).to_bytes(4, "big") + block)
+    await send(_END)
 
 
 async def version(server: str) -> str:
     """What clamd calls itself and its signatures. Raises Unavailable."""
-    async with connected(server) as (reader, writer):
-        writer.write(b"zVERSION\0")
-        answer = await _answer(reader)
+    async with connected(server) as connection:
+        with suppress(OSError):
+            await asyncio.get_running_loop().sock_sendall(connection, b"zVERSION\0")
+        answer = await _answer(connection)
     if not answer.startswith(b"ClamAV "):
         raise Unavailable(f"it is no clamd: {_printable(answer)}")
     return _printable(answer)
 
 
 @asynccontextmanager
-async def connected(server: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection, cut off at the end. Raises Unavailable."""
-    try:
-        if server.startswith("/"):
-            reader, writer = await asyncio.open_unix_connection(server)
-        else:
-            host, _, port = server.rpartition(":")
-            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-    except OSError as error:
-        raise Unavailable(f"no connection to clamd at {server}: {error.strerror or type(error).__name__}") from error
-    try:
-        yield reader, writer
-    finally:
-        writer.transport.abort()
+async def connected(server: str) -> AsyncIterator[socket.socket]:
+    """A connection. Raises Unavailable.
+
+    A bare socket: asyncio's streams lose an answer when sending fails, as it does once clamd has heard enough.
+    """
+    with ExitStack() as stack:
+        try:
+            connection = await _connect(server, stack)
+        except OSError as error:
+            problem = error.strerror or type(error).__name__
+            raise Unavailable(f"no connection to clamd at {server}: {problem}") from error
+        yield connection
 
 
-async def _answer(reader: asyncio.StreamReader) -> bytes:
+async def _connect(server: str, stack: ExitStack) -> socket.socket:
+    """Raises OSError."""
+    loop = asyncio.get_running_loop()
+    family = socket.AF_UNIX
+    address: Any = server
+    if not server.startswith("/"):
+        host, _, port = server.rpartition(":")
+        [(family, _, _, _, address), *_] = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    connection = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+    connection.setblocking(False)  # noqa: FBT003
+    await loop.sock_connect(connection, address)
+    return connection
+
+
+async def _answer(connection: socket.socket) -> bytes:
     """One answer, without its NUL. Raises Unavailable."""
     held = b""
     while b"\0" not in held:
         try:
-            more = await reader.read(_ANSWER)
+            more = await asyncio.get_running_loop().sock_recv(connection, _ANSWER)
         except OSError as error:
             raise Unavailable("clamd broke the connection off") from error
         if not more or len(held) > _ANSWER:

@@ -181,3 +181,9 @@ def test_an_address_of_the_gateway_that_somebody_was_given_before_is_told(
     found = problems(academy("check", "--json"))
     assert list(found) == ["addresses"]
     assert "needs help+x@clg.example.org, rappel@ent.example.org " in found["addresses"]
+
+
+def test_a_filter_that_does_not_answer(academy: Command, files: CertificateFiles) -> None:
+    settings(academy, files)
+    found = problems(academy("check", "--json", MAILGATE_FILTERS__CLAMAV__SERVER="127.0.0.1:9"))
+    assert found["filters.clamav"].startswith("no connection to clamd at 127.0.0.1:9: ")
