@@ -60,9 +60,13 @@ async def server(behaviour: Behaviour) -> AsyncIterator[str]:
         yield f"{host}:{port}"
     finally:
         listening.close()
+        # Who was let in last has no task yet.
+        for _turn in range(5):
+            await asyncio.sleep(0)
         for task in clients:
             task.cancel()
         await asyncio.gather(*clients, return_exceptions=True)
+        await asyncio.sleep(0)
 
 
 def saying(answer: bytes, *, after: int = 0, then_close: bool = True) -> Behaviour:
