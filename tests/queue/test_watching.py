@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.cli.command import Command, describe
 from tests.queue.conftest import Desk
 
-WITHIN = 30.0
+WITHIN = 120.0
 
 
 def words(tmp_path: Path, url: str, *command: str) -> list[str]:
