@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 import asyncpg
+
+CLOSE_SECONDS: Final = 10.0
+"""How long a pool takes to close at most: a server that fell silent holds nobody up."""
 
 
 class Pool:
@@ -21,6 +25,7 @@ class Pool:
         self._patience = patience
         self._places = asyncio.Semaphore(size)
         self._idle: list[asyncpg.Connection] = []
+        self._lent: set[asyncpg.Connection] = set()
         self._closed = False
 
     @asynccontextmanager
@@ -40,9 +45,11 @@ class Pool:
             await self._places.acquire()
         try:
             connection = self._take_idle() or await self._connect()
+            self._lent.add(connection)
             try:
                 yield connection
             finally:
+                self._lent.discard(connection)
                 self._idle.append(connection)
         finally:
             self._places.release()
@@ -53,14 +60,20 @@ class Pool:
             self._idle.pop().terminate()
 
     async def close(self) -> None:
-        """Wait for the connections in use to come back, then close all."""
+        """Wait for the connections in use to come back and close all; after `CLOSE_SECONDS`, cut off what is left."""
         if self._closed:
             return
         self._closed = True
-        for _ in range(self._size):
-            await self._places.acquire()
-        while self._idle:
-            await self._idle.pop().close()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                for _ in range(self._size):
+                    await self._places.acquire()
+                await asyncio.gather(*(connection.close() for connection in self._idle))
+        except TimeoutError:
+            for connection in self._lent:
+                connection.terminate()
+        finally:
+            self.expire()
 
     def _take_idle(self) -> asyncpg.Connection | None:
         while self._idle:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sqlite3
 from functools import partial
 
@@ -10,9 +12,10 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from mailgate.database import Database, DatabaseUnavailable, Statement, Tx, open_database
+from mailgate.database import Database, DatabaseUnavailable, Statement, Tx, open_database, postgresql_pool
 from tests.database.tables import ADD, BUMP, COUNT, COUNTERS, NEW_COUNTER, WAIT, add, ids
 
+_SLEEP = Statement(text("SELECT pg_sleep(60)"))
 _END_SELF = Statement(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
 
@@ -177,3 +180,24 @@ async def test_a_fault_in_the_sql_is_raised_as_it_is(database: Database) -> None
     row = await database.read(lambda tx: tx.one(COUNT))
     assert row is not None
     assert row[0] == 0
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["idle", "in use"])
+async def test_closing_does_not_wait_for_a_silent_server(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch, *, held: bool
+) -> None:
+    monkeypatch.setattr(postgresql_pool, "CLOSE_SECONDS", 0.2)
+    database = await open_database(postgresql_url)
+    pid = await database.read(lambda tx: tx.one(Statement(text("SELECT pg_backend_pid()"))))
+    assert pid is not None
+    asked = asyncio.ensure_future(database.read(lambda tx: tx.one(_SLEEP))) if held else None
+    await asyncio.sleep(0)
+    os.kill(pid[0], signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(WAIT):
+            await database.close()
+            if asked is not None:
+                with pytest.raises((DatabaseUnavailable, RuntimeError)):
+                    await asked
+    finally:
+        os.kill(pid[0], signal.SIGCONT)
