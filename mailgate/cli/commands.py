@@ -34,7 +34,7 @@ ENTRIES: Final = {
     "check": Entry(
         "check",
         "check",
-        "Look at the settings, the database, the certificate and the directory; exit code 1 when something is wrong.",
+        "Look at settings, certificate, filters, database and directory; exit code 1 when something is wrong.",
     ),
     "restored": Entry(
         "restored",

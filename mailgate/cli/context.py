@@ -57,7 +57,7 @@ class CommandFailed(Exception):
 
 
 OPERATOR_ERRORS: Final = {
-    "mailgate.config.ConfigError": ExitCode.CONFIGURATION,
+    "mailgate.config.errors.ConfigError": ExitCode.CONFIGURATION,
     "directory.model.DirectoryError": ExitCode.REFUSED,
     "certs.context.TlsUnusable": ExitCode.CONFIGURATION,
     "mailgate.database.errors.BadDatabaseUrl": ExitCode.CONFIGURATION,
