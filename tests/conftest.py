@@ -13,6 +13,7 @@ from tests.support.memory import use_memory
 from tests.support.postgresql import PostgresqlServer
 from tests.support.templates import Fill, Templates
 
+pytest_plugins = ["tests.support.stacks"]
 use_memory()
 # How long an example takes says how busy the machine is; what must be fast is measured elsewhere, what hangs is ended.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
