@@ -6,6 +6,7 @@ import contextlib
 import grp
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -27,6 +28,7 @@ state_dir = {directory}/run
 log_path = {directory}/dovecot.log
 protocols = imap
 ssl = no
+login_greeting = {greeting}
 disable_plaintext_auth = no
 default_internal_user = {user}
 default_internal_group = {group}
@@ -87,6 +89,7 @@ class Dovecot:
         self.port = 0
         self._fsync = fsync
         self._extra = extra
+        self._greeting = secrets.token_hex(8)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -121,6 +124,7 @@ class Dovecot:
                 gid=owner.pw_gid,
                 password=PASSWORD,
                 port=self.port,
+                greeting=self._greeting,
                 fsync=self._fsync,
                 extra=self._extra,
             )
@@ -156,8 +160,13 @@ class Dovecot:
         return log.read_text(errors="replace") if log.exists() else ""
 
     def _greets(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 1) as connection:
-            return connection.recv(5) == b"* OK "
+        # Another process may have taken the port: a Dovecot too, where tests run side by side.
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection((self.host, self.port), 1) as connection,
+            connection.makefile("rb") as lines,
+        ):
+            return lines.readline().endswith(f" {self._greeting}\r\n".encode())
         return False
 
 
