@@ -43,8 +43,8 @@ class Checkpointer:
         self._connection.close()
 
     def _main(self) -> None:
-        while self._wanted.wait() and not self._closing.wait(_SECONDS):
-            self._wanted.clear()
+        while not self._closing.is_set() and self._wanted.wait() and not self._closing.wait(_SECONDS):
+            self._wanted.clear()  # and with it, it may be, what `close` has set: hence the first look
             if not self._checkpoint():
                 self._wanted.set()
 
