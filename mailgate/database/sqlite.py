@@ -1,8 +1,8 @@
 """SQLite: one writer thread that groups units of work into commits, and readers that never wait for it.
 
 Short reads run in the event loop itself, since handing one over to a thread costs ten times the read. SQLite's progress
-handler stops a read that outlives its allowance; it then starts afresh in a thread. So do short writes that need not
-wait for the disk, when the writer has nothing to do.
+handler stops a read that outlives its allowance; it then starts afresh in a thread. So do short writes, when the writer
+has nothing to do; the disk is waited for in another thread.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mailgate.database.contract import Work
 from mailgate.database.listeners import Listeners, Receive
 from mailgate.database.sqlite_checkpointer import Checkpointer
 from mailgate.database.sqlite_connection import SqliteTx, connect, translated
+from mailgate.database.sqlite_syncer import Syncer
 from mailgate.database.sqlite_writer import Writer
 from mailgate.database.unit import code_of, run_without_waiting
 
@@ -52,7 +53,11 @@ class SqliteDatabase:
         self._listeners = Listeners()
         self._checkpointer = Checkpointer(self._connect)
         self._writer = Writer(
-            self._connect, partial(translated, path=path), self._listeners.publish, self._checkpointer.committed
+            self._connect,
+            partial(translated, path=path),
+            self._listeners.publish,
+            self._checkpointer.committed,
+            Syncer(path),
         )
         self._inline: sqlite3.Connection
         self._deadline = math.inf

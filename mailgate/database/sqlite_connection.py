@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mailgate.database.contract import Row
 from mailgate.database.errors import ConstraintViolated, DatabaseUnavailable
+from mailgate.database.sqlite_syncer import SyncFailed
 from mailgate.database.unit import checked_payload
 
 if TYPE_CHECKING:
-    from mailgate.database.statement import Statement
+    from mailgate.database.statement import Plan, Statement
 
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -83,6 +84,8 @@ def translated(error: BaseException, path: Path) -> BaseException:
     """Give the seam's own exception for an error of the driver, or `error` itself if it is a fault of the program."""
     if isinstance(error, sqlite3.IntegrityError):
         made: Exception = ConstraintViolated(str(error))
+    elif isinstance(error, SyncFailed):
+        made = DatabaseUnavailable(f"the disk that holds {path} failed: see the system's log, then start again")
     else:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if not isinstance(error, sqlite3.Error) or code not in _TEMPORARY:
@@ -93,29 +96,34 @@ def translated(error: BaseException, path: Path) -> BaseException:
 
 
 class SqliteTx:
-    """A transaction over a connection; `messages` takes what it publishes, None if it only reads."""
+    """A transaction over a connection; `messages` takes what it publishes, None if it only reads. `check` is called
+    before each statement.
+    """
 
-    __slots__ = ("_connection", "_messages")
+    __slots__ = ("_check", "_connection", "_messages")
 
     engine: Literal["sqlite", "postgresql"] = "sqlite"
 
-    def __init__(self, connection: sqlite3.Connection, messages: list[str] | None) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, messages: list[str] | None, check: Callable[[], None] | None = None
+    ) -> None:
+        self._check = check
         self._connection = connection
         self._messages = messages
 
     async def all(self, statement: Statement, **parameters: object) -> list[Row]:
-        plan = statement.plan("sqlite")
+        plan = self._plan(statement)
         return self._connection.execute(plan.sql, plan.arguments(parameters)).fetchall()
 
     async def one(self, statement: Statement, **parameters: object) -> Row | None:
-        plan = statement.plan("sqlite")
+        plan = self._plan(statement)
         cursor = self._connection.execute(plan.sql, plan.arguments(parameters))
         row: Row | None = cursor.fetchone()
         cursor.close()
         return row
 
     async def run(self, statement: Statement, **parameters: object) -> int:
-        plan = statement.plan("sqlite")
+        plan = self._plan(statement)
         cursor = self._connection.execute(plan.sql, plan.arguments(parameters))
         cursor.fetchall()  # a statement with RETURNING counts only when it is at its end
         if cursor.rowcount >= 0:
@@ -124,8 +132,13 @@ class SqliteTx:
         return count
 
     async def run_many(self, statement: Statement, parameters: Sequence[Mapping[str, object]]) -> None:
-        plan = statement.plan("sqlite")
+        plan = self._plan(statement)
         self._connection.executemany(plan.sql, map(plan.arguments, parameters))
+
+    def _plan(self, statement: Statement) -> Plan:
+        if self._check is not None:
+            self._check()
+        return statement.plan("sqlite")
 
     async def notify(self, payload: str) -> None:
         if self._messages is None:

@@ -1,7 +1,8 @@
-"""The one connection that writes an SQLite file, and its thread: all that waits costs one transaction and one sync.
+"""The one connection that writes an SQLite file, and its thread.
 
-What need not wait for the disk is synced with the next commit that does, or by the next checkpoint; when the thread is
-idle it runs in the event loop, if it is short.
+A short unit runs in the event loop itself while the thread is idle: in a thread each statement waits for the
+interpreter twice. What else waits costs one transaction. Commits do not sync: who is to wait for the disk waits for a
+sync of the log, which covers all commits before it; what need not is synced along with them, or by the next checkpoint.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from mailgate.database.contract import Work
 from mailgate.database.sqlite_connection import SqliteTx
+from mailgate.database.sqlite_syncer import Syncer, SyncFailed
 from mailgate.database.unit import run_without_waiting
 
 Publish: TypeAlias = Callable[[str | None], None]
@@ -66,8 +69,10 @@ class Writer:
         translate: Callable[[BaseException], BaseException],
         publish: Publish,
         committed: Callable[[], None],
+        syncer: Syncer,
     ) -> None:
         self._connect = connect
+        self._syncer = syncer
         self._translate = translate
         self._publish = publish
         self._committed = committed
@@ -81,10 +86,9 @@ class Writer:
         self._using = threading.Lock()
         """Held by who uses the connection, the thread or the event loop."""
         self._unsettled = 0
-        """Units handed to the thread whose callers wait: none may overtake them."""
+        """Units handed to the thread that are not committed: none may overtake them."""
         self._in_thread = True
         self._patience = (0, 0)
-        self._syncs = True
         self._deadline = math.inf
         self._version = 0
         self._thread = threading.Thread(target=self._main, name="sqlite-writer", daemon=True)
@@ -95,26 +99,19 @@ class Writer:
         await self._opened
 
     async def run(self, work: Work[Any], *, durable: bool = True, brief: bool = True) -> Any:  # noqa: ANN401 the caller knows the type
-        """Run `work` in the next group, or, if it is `brief` and need not be `durable`, at once when nothing else runs.
-
-        Once begun it commits, even if the caller is cancelled meanwhile.
+        """Run `work` at once if it is `brief` and nothing else runs, else in the next group; if it is `durable`, wait
+        until it is on disk. Once begun it commits, even if the caller is cancelled meanwhile.
         """
         if self._closing:
             raise RuntimeError("the database is closed")
-        if brief and not durable and not self._unsettled and self._using.acquire(blocking=False):
-            try:
-                return self._run_here(work)
-            except _NotNow:
-                pass
-            finally:
-                self._using.release()
         job = _Job(work, self._loop.create_future(), durable=durable)
+        here = brief and not self._unsettled
         self._unsettled += 1
-        self._queue.put(job)
-        try:
-            return await job.future
-        finally:
-            self._unsettled -= 1
+        if here and self._run_here(job):
+            self._settle([job])
+        else:
+            self._queue.put(job)
+        return await job.future
 
     async def close(self) -> None:
         """Run what is queued, then close the connection."""
@@ -122,10 +119,12 @@ class Writer:
             self._closing = True
             self._queue.put(None)
         await asyncio.shield(self._closed)
+        await self._syncer.close()
 
     def _main(self) -> None:
         try:
             self._connection = self._connect()
+            self._connection.execute("PRAGMA synchronous = NORMAL")
             self._version = self._read_version()
             self._patience = self._read_patience()
         except Exception as error:
@@ -163,14 +162,13 @@ class Writer:
         """Run units from the left of `waiting` in one transaction, and tell their callers."""
         group: list[_Job] = []
         try:
-            self._prepare(durable=any(job.durable for job in waiting))
+            self._prepare()
             self._connection.execute("BEGIN IMMEDIATE")
             self._look_abroad()
             deadline = time.monotonic() + _GROUP_SECONDS
             while waiting and len(group) < _GROUP_UNITS and not (group and time.monotonic() > deadline):
-                job = waiting.popleft()
+                group.append(job := waiting.popleft())
                 if not job.future.cancelled():
-                    group.append(job)
                     self._run(job)
             self._connection.execute("COMMIT")
             self._committed()
@@ -213,15 +211,17 @@ class Writer:
 
     # In the event loop
 
-    def _run_here(self, work: Work[Any]) -> object:
-        """Run a unit in a transaction of its own, without ever waiting. Raises _NotNow when that cannot be."""
-        connection, messages = self._connection, list[str]()
+    def _run_here(self, job: _Job) -> bool:
+        """Run a unit in a transaction of its own, without ever waiting; whether that could be."""
+        if not self._using.acquire(blocking=False):
+            return False
+        connection = self._connection
         try:
             self._prepare_here()
             self._deadline = time.monotonic() + _ALLOWANCE
             connection.execute("BEGIN IMMEDIATE")
             self._look_abroad()
-            result = run_without_waiting(work(SqliteTx(connection, messages)))
+            job.result = run_without_waiting(job.work(SqliteTx(connection, job.messages, self._expect_time)))
             self._deadline = math.inf
             connection.execute("COMMIT")
         except BaseException as error:
@@ -229,13 +229,20 @@ class Writer:
             if connection.in_transaction:
                 with contextlib.suppress(sqlite3.Error):
                     connection.execute("ROLLBACK")
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_NOW:
-                raise _NotNow from error
-            raise self._translate(error)  # noqa: B904 it is the error itself or made from it
-        self._committed()
-        for message in dict.fromkeys(messages):
-            self._loop.call_soon(self._publish, message)  # once the caller knows what it did itself
-        return result
+            job.messages.clear()
+            if isinstance(error, _NotNow) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_NOW:
+                return False
+            job.error = error
+        else:
+            self._committed()
+        finally:
+            self._using.release()
+        return True
+
+    def _expect_time(self) -> None:
+        """Before each statement: one that moves megabytes makes few steps."""
+        if self._is_late():
+            raise _NotNow
 
     def _is_late(self) -> bool:
         return time.monotonic() > self._deadline
@@ -248,7 +255,7 @@ class Writer:
         (pages,) = self._connection.execute("PRAGMA wal_autocheckpoint").fetchone()
         return busy, pages
 
-    def _prepare(self, *, durable: bool) -> None:
+    def _prepare(self) -> None:
         """For the thread, which may wait."""
         if not self._in_thread:
             busy, pages = self._patience
@@ -256,7 +263,6 @@ class Writer:
             self._connection.execute(_CHECKPOINT.format(pages))
             self._connection.set_progress_handler(None, 0)
             self._in_thread = True
-        self._set_syncs(syncs=durable)
 
     def _prepare_here(self) -> None:
         """For the event loop, which must not wait: neither for other processes nor for a checkpoint."""
@@ -265,12 +271,6 @@ class Writer:
             self._connection.execute(_CHECKPOINT.format(0))
             self._connection.set_progress_handler(self._is_late, _STEPS)
             self._in_thread = False
-        self._set_syncs(syncs=False)
-
-    def _set_syncs(self, *, syncs: bool) -> None:
-        if syncs != self._syncs:
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if syncs else 'NORMAL'}")
-            self._syncs = syncs
 
     def _read_version(self) -> int:
         version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
@@ -282,17 +282,25 @@ class Writer:
             self._version = version
             self._in_loop(self._publish, None)
 
-    def _settle(self, jobs: Iterable[_Job]) -> None:
+    def _settle(self, jobs: Sequence[_Job]) -> None:
+        """Tell the callers of units that are committed or failed; those of durable ones once that is on disk."""
+        self._unsettled -= len(jobs)
+        durable = [job for job in jobs if job.durable and job.error is None]
+        self._answer([job for job in jobs if not job.durable or job.error is not None])
+        if durable:
+            self._syncer.when_on_disk(partial(self._answer, durable))
+
+    def _answer(self, jobs: Sequence[_Job], failure: SyncFailed | None = None) -> None:
         for job in jobs:
             if job.future.done():
                 continue
-            if job.error is None:
+            if (error := job.error or failure) is None:
                 job.future.set_result(job.result)
             else:
-                job.future.set_exception(self._translate(job.error))
+                job.future.set_exception(self._translate(error))
         for job in jobs:
             for message in dict.fromkeys(job.messages):
-                self._publish(message)  # its callers go on before anybody whom this wakes
+                self._loop.call_soon(self._publish, message)  # its callers go on before anybody whom this wakes
 
     def _in_loop(self, call: Callable[..., object], argument: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
