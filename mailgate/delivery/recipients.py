@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import BigInteger, Text, and_, bindparam, func, literal, or_, select
 
 from directory.addresses import lists_named
 from directory.list_schema import list_setting
@@ -59,21 +59,29 @@ _IS_MEMBER: Final = Statement(
         list_member.c.list_id == bindparam("list_id"), list_member.c.person_id == bindparam("person_id")
     )
 )
-_OWN: Final = Statement(select(address.c.address).where(address.c.person_id == bindparam("account_id")))
-_SENDS_AS: Final = Statement(
-    select(address.c.address, acl.c.account_id, acl.c.negative, acl.c.rights)
-    .join(address, address.c.person_id == acl.c.account_id)
-    .where(
-        acl.c.mailbox_id == INBOX_ID,
-        or_(
-            and_(acl.c.grantee == PERSON, stands_for(bindparam("account_id"), acl.c.grantee_id)),
-            and_(
-                acl.c.grantee == LIST,
-                acl.c.grantee_id.in_(
-                    select(list_member.c.list_id).where(list_member.c.person_id == bindparam("account_id"))
+_SENDERS: Final = Statement(
+    select(
+        address.c.address,
+        address.c.person_id.label("account_id"),
+        literal(0, BigInteger).label("negative"),
+        literal("", Text).label("rights"),
+    )
+    .where(address.c.person_id == bindparam("account_id"))
+    .union_all(
+        select(address.c.address, acl.c.account_id, acl.c.negative, acl.c.rights)
+        .join(address, address.c.person_id == acl.c.account_id)
+        .where(
+            acl.c.mailbox_id == INBOX_ID,
+            or_(
+                and_(acl.c.grantee == PERSON, stands_for(bindparam("account_id"), acl.c.grantee_id)),
+                and_(
+                    acl.c.grantee == LIST,
+                    acl.c.grantee_id.in_(
+                        select(list_member.c.list_id).where(list_member.c.person_id == bindparam("account_id"))
+                    ),
                 ),
             ),
-        ),
+        )
     )
 )
 _SHARED: Final = Statement(
@@ -191,26 +199,27 @@ async def reached(tx: Tx, accounts: Sequence[int], lists: Sequence[int]) -> dict
     return {list_id: frozenset(people) for list_id, people in found.items()}
 
 
-async def own_addresses(tx: Tx, account_id: int) -> frozenset[str]:
-    """Every address that this person may write from."""
-    return frozenset(row[0] for row in await tx.all(_OWN, account_id=account_id))
-
-
-async def lent_addresses(tx: Tx, account_id: int) -> dict[str, int]:
-    """The addresses of others that this person may send from, with the account of each (the right ``0``, send as)."""
+async def sending_addresses(tx: Tx, account_id: int) -> dict[str, int]:
+    """Every address that this person may send from, with the account of each: the own ones, and those of others who
+    gave the right to send as they (``0``).
+    """
+    own = set[str]()
     given: dict[str, tuple[int, Rights]] = {}
     taken: dict[str, Rights] = {}
-    for text, owner, negative, letters in await tx.all(_SENDS_AS, account_id=account_id):
+    for text, owner, negative, letters in await tx.all(_SENDERS, account_id=account_id):
         rights = parse_rights(letters)
-        if negative:
+        if owner == account_id:
+            own.add(text)
+        elif negative:
             taken[text] = taken.get(text, Rights.NONE) | rights
         else:
             given[text] = owner, given.get(text, (owner, Rights.NONE))[1] | rights
-    return {
+    lent = {
         text: owner
         for text, (owner, rights) in given.items()
         if Rights.SEND_AS in rights & ~taken.get(text, Rights.NONE)
     }
+    return lent | dict.fromkeys(own, account_id)
 
 
 async def is_shared(tx: Tx, text: str) -> bool:

@@ -351,12 +351,7 @@ class Submission(SmtpSignIn):
     async def _senders(self, envelope: Envelope) -> dict[str, int]:
         """The addresses that this person may send from, with the account of each."""
         account_id = envelope.sender.account_id
-
-        async def work(tx: Tx) -> dict[str, int]:
-            own = await recipients.own_addresses(tx, account_id)
-            return {**await recipients.lent_addresses(tx, account_id), **dict.fromkeys(own, account_id)}
-
-        return await self._database.read(work)
+        return await self._database.read(lambda tx: recipients.sending_addresses(tx, account_id))
 
 
 async def _nothing(tx: Tx) -> None:
