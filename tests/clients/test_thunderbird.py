@@ -248,7 +248,7 @@ async def test_with_utf8_it_names_folders_searches_and_files_in_utf8(gateway: Sc
     assert "BODY[TEXT]<0> {8}\r\nDéjà\r\n".encode() in start
 
 
-async def test_sending_files_the_copy_that_the_program_makes_and_no_other(gateway: School, client: Client) -> None:
+async def test_the_copy_that_the_program_files_is_the_only_one(gateway: School, client: Client) -> None:
     reader = await gateway.client(BOB)
     await reader.ok("SELECT INBOX")
     await reader.send(b"i IDLE\r\n")
@@ -268,6 +268,6 @@ async def test_sending_files_the_copy_that_the_program_makes_and_no_other(gatewa
     (arrived,) = await reader.ok("UID FETCH 1 (BODY.PEEK[TEXT] BODY.PEEK[HEADER.FIELDS (Subject)])")
     assert "À lundi\r\n".encode() in arrived
     assert "Subject: Déjà\r\n".encode() in arrived
-    assert await client.ok("STATUS Sent (MESSAGES)") == [b"* STATUS Sent (MESSAGES 0)"]
+    assert await client.ok("STATUS Sent (MESSAGES)") == [b"* STATUS Sent (MESSAGES 1)"]
     assert b" OK [APPENDUID " in await client.append('"Sent"', text, "(\\Seen) ")
     assert await client.ok("STATUS Sent (MESSAGES UNSEEN)") == [b"* STATUS Sent (MESSAGES 1 UNSEEN 0)"]

@@ -71,7 +71,7 @@ async def test_push_takes_milliseconds(client: Client, account: MemoryAccount) -
         assert (await client.line()).endswith(b"EXISTS")
         delays.append(time.perf_counter() - start)
         await client.line()
-    assert sorted(delays)[10] < 0.02
+    assert sorted(delays)[10] < 0.2
 
 
 async def test_new_messages_wait_for_the_idle_after_a_fetch(talk: Talk, account: MemoryAccount) -> None:

@@ -232,9 +232,9 @@ async def test_quota(talk: Talk, account: MemoryAccount) -> None:
 
 async def test_wildcards_cost_no_more_than_their_length(client: Client) -> None:
     await client.ok(f"CREATE {'a' * 200}")
-    start = time.perf_counter()
+    start = time.process_time()
     assert await client.ok(f'LIST "" "{"%*" * 200}b"') == []
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 5
 
 
 async def test_names_in_another_form_are_told(talk: Talk, account: MemoryAccount) -> None:

@@ -46,7 +46,7 @@ async def test_a_failure_is_neither(answer: str) -> None:
         began = time.monotonic()
         with pytest.raises(Unanswered):
             await resolver(names, timeout=0.3).lookup("example.net", "A")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
 
 
 async def test_a_server_that_failed_gives_way_to_the_next() -> None:
