@@ -109,12 +109,13 @@ _SETTLE: Final = Statement(
         doubts=_r.doubts + _results.c.doubts,
     )
 )
-_IS_OPEN: Final = Statement(
-    select(_r.number).where(_r.queue_id == number("of"), _r.done_at == 0).limit(1)
-)  # fmt: skip
 _DONE: Final = Statement(
     update(queued_message)
-    .where(queued_message.c.queue_id == number("of"), queued_message.c.done_at == 0)
+    .where(
+        queued_message.c.queue_id == number("of"),
+        queued_message.c.done_at == 0,
+        ~exists().where(_r.queue_id == number("of"), _r.done_at == 0),
+    )
     .values(done_at=number("now"))
 )
 
@@ -289,7 +290,7 @@ async def settle(tx: Tx, entry: Entry, owner: str, results: Sequence[Result], no
 
 async def end_if_done(tx: Tx, entry: Entry, now: int) -> None:
     """Let the content go once no recipient needs it; call `lock` first."""
-    if await tx.one(_IS_OPEN, of=entry.queue_id) is None and await tx.run(_DONE, of=entry.queue_id, now=now):
+    if await tx.run(_DONE, of=entry.queue_id, now=now):
         await let_go(tx, entry.content_id, entry.queue_id, now)
 
 
