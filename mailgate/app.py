@@ -35,7 +35,7 @@ from mailgate.naming.site import site_of
 from mailgate.proxied import ProxiedListeners
 from mailgate.queue.outbound import Outbound
 from mailgate.resolving import resolver_of
-from mailgate.store import MailStore
+from mailgate.store import MailStore, power_loss
 from mailgate.store.search.indexer import Indexer
 from mailgate.web import discovery, stopping
 from mailgate.web.pages import application
@@ -130,6 +130,9 @@ class Gateway:
         grace = settings.gateway.stop_grace
         database = await open_database(settings.database.url, pool_size=settings.database.pool_size)
         self._parts.push_async_callback(database.close)
+        if await power_loss.begin(database, power_loss.boot_id()):
+            log.warning("the machine lost power while the gateway served: numbers go on beyond what may have been seen")
+        self._parts.push_async_callback(power_loss.end, database)
         store = MailStore(
             database,
             append_limit=settings.imap.max_message_size,

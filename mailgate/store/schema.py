@@ -308,6 +308,14 @@ withdrawal: Final = Table(
     **_CLUSTERED,
 )
 
+serving: Final = Table(
+    "serving",
+    metadata,
+    _text("boot_id", key=True),
+    comment="The run of the machine (its boot id) in which a gateway serves an SQLite file, while it does",
+    **_CLUSTERED,
+)
+
 CHUNK: Final = 256 * 1024
 """Octets of content in each `body_chunk`, before compression; the last may be shorter."""
 
