@@ -192,7 +192,7 @@ class Gateway:
             self._tls.context,
             hostname=settings.gateway.hostname,
             limits=smtp.limits.Limits(message_size=settings.smtp.max_message_size, hops=settings.mx.received_fields),
-            front=settings.lmtp.networks(),
+            trusted=settings.lmtp.networks(),
             dsn=settings.reports_outside,
         )
         found_by = discovery.routes(site_of(settings), settings.directory.domain, "ENT")

@@ -6,17 +6,13 @@ comes, how many errors it makes. Recipients and messages are looked at as there.
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterable
-from pathlib import Path
-
 from smtp.content import Content
 from smtp.handler import Handler, Peer, SmtpError, Transaction
 from smtp.inbound import Disconnected
 from smtp.limits import Limits
-from smtp.mx import MxSession
+from smtp.mx import MxServer, MxSession
 from smtp.replies import Closing
-from smtp.server import Network, Server
+from smtp.server import Server
 from smtp.session import Session, commands_of
 from smtp.syntax import MailCommand
 
@@ -65,24 +61,8 @@ LmtpSession.commands = {
 }
 
 
-class LmtpServer(Server):
-    """LMTP on any number of sockets, for clients in the `front` networks, and for all who may open a Unix socket."""
-
-    def __init__(
-        self,
-        handler: Handler[Transaction],
-        tls_context: ssl.SSLContext,
-        *,
-        hostname: str,
-        limits: Limits | None = None,
-        spool: Path | None = None,
-        front: Iterable[Network] = (),
-        dsn: bool = False,
-    ) -> None:
-        """`dsn`: whether the application sends the reports of RFC 3461."""
-        super().__init__(tls_context, hostname=hostname, limits=limits, spool=spool, trusted=front)
-        self._handler = handler
-        self._dsn = dsn
+class LmtpServer(MxServer):
+    """LMTP on any number of sockets, for clients in `trusted` networks, and for all who may open a Unix socket."""
 
     def limits_of(self, host: str) -> Limits:
         """Lifted for whoever may connect at all."""

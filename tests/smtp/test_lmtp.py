@@ -72,7 +72,7 @@ async def start(server_tls: ssl.SSLContext, tmp_path: Path) -> AsyncIterator[Sta
         box = Boxes()
         server = LmtpServer(
             box, server_tls, hostname="mx.ecole.example", limits=Limits(**limits),
-            front=[ipaddress.ip_network(front)],
+            trusted=[ipaddress.ip_network(front)],
         )  # fmt: skip
         path = tmp_path / "lmtp.sock"
         unix = socket.socket(socket.AF_UNIX)
