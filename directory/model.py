@@ -109,7 +109,8 @@ class Link:
 class Pupil:
     """`id` is the person's number in the academy (ENTPersonJointure): the identity across years and formats.
 
-    `level_label` is the level in words, used only when the programme `mef` is unknown.
+    `level_label` is the level in words, used only when the programme `mef` is unknown; `keys` are those of
+    `directory.keys`.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Pupil:
     classes: tuple[Place, ...] = ()
     groups: tuple[Place, ...] = ()
     links: tuple[Link, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,9 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """A member of staff: functions, teaching services, classes of which he or she is head teacher."""
+    """A member of staff: functions, teaching services, classes of which he or she is head teacher; `keys` are those of
+    `directory.keys`.
+    """
 
     id: str
     sn: str
@@ -173,6 +177,7 @@ class Staff:
     groups: tuple[Service, ...] = ()
     head_of: tuple[Place, ...] = ()
     before_pupils: bool = False
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
