@@ -18,6 +18,7 @@ from mailgate.queue.policies import StoredPolicies
 from mailgate.queue.schedule import Schedule
 from mailgate.queue.sending import Sending
 from mailgate.queue.suspending import Suspensions
+from mailgate.queue.suspension_notices import SuspensionNotices
 from mailgate.queue.tls_counts import TlsCounts
 from mailgate.queue.tls_reporting import TlsReporting
 from mailgate.queue.worker import Limits, Worker
@@ -91,6 +92,7 @@ class Outbound:
         )
         self._worker = Worker(database, make, limits)
         self._clock = Clock(database, store, bounces, suspensions, queue.history_days * 86_400)
+        self._suspension_notices = SuspensionNotices(database, store, settings)
         self._policies = StoredPolicies(database)
         self._sts = route.sts if isinstance(route, DirectToMx) else None
         self._reporting = None
@@ -113,6 +115,7 @@ class Outbound:
     async def look(self) -> None:
         """What time brings about: notices, the end of what waited too long, reports."""
         await self._clock.look()
+        await self._suspension_notices.look()
         if self._counts is not None and self._reporting is not None:
             await self._counts.flush()
             await self._reporting.look()

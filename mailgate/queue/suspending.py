@@ -1,7 +1,8 @@
 """Addresses outside that keep refusing what people wished to have there: nothing more goes to them after a while.
 
 What comes back for good counts once for each message; when there is too much of it within some days, the wish is
-suspended, and its owner is told once, in the mailbox here. An answer about the message itself counts for nothing.
+suspended, and its owner is told once, in the mailbox here; who manages lists is told later
+(`mailgate.queue.suspension_notices`). An answer about the message itself counts for nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import insert, member, rows
 from mailgate.delivery import recipients
 from mailgate.i18n import Language, translator
+from mailgate.policy.audit import record_in
 from mailgate.policy.schools import language_of_person
 from mailgate.queue.letters import write
 from mailgate.queue.wishes import outside_failure, outside_wish
@@ -92,6 +94,9 @@ class Counted:
             await tx.run(_NOTE, failed=failed, of=self.queue_id, now=self.now)
         if self.suspended and await tx.run(_SUSPEND, people=self.suspended, now=self.now) != len(self.suspended):
             raise SuspendedMeanwhile
+        for one in self.suspended:
+            owner, _language = await owner_of(tx, one, "fr")
+            await record_in(tx, "person outside", owner, "suspended: too much came back", actor="mailgate", at=self.now)
 
 
 def counts(status: str) -> bool:

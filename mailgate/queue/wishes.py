@@ -10,8 +10,10 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
+    Index,
     MetaData,
     Row,
     Table,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    literal_column,
     or_,
     select,
     update,
@@ -49,6 +52,9 @@ class Mode(StrEnum):
 
 metadata: Final = MetaData()
 
+IS_UNTOLD: Final = literal_column("suspended_at > 0 AND suspended_at <> told_of", Boolean)
+"""Nobody but its owner was told of a suspension."""
+
 outside_wish: Final = Table(
     "outside_wish",
     metadata,
@@ -59,10 +65,12 @@ outside_wish: Final = Table(
     Column("suspended_at", BigInteger, nullable=False, server_default="0"),
     Column("from_directory", BigInteger, nullable=False, server_default="0"),
     Column("owner_id", BigInteger),
+    Column("told_of", BigInteger, nullable=False, server_default="0"),
+    Index("ix_outside_wish_untold", "suspended_at", postgresql_where=IS_UNTOLD, sqlite_where=IS_UNTOLD),
     comment="A relative who wants to be told at an address outside that a message came, or to have a copy of it; "
     "notified_at: when that was last; suspended_at: when too much had come back, 0 before; from_directory: 1 "
     "where the address is the one that the directory has, empty while it has none; owner_id: whose wish it "
-    "is, of somebody who was merged into this person",
+    "is, of somebody who was merged into this person; told_of: the suspended_at of which who manages lists was told",
     sqlite_with_rowid=False,
 )
 
