@@ -30,6 +30,7 @@ from directory.list_membership import OneList, follow
 from directory.readers.aaf import read_aaf
 from directory.schema import address, list_, list_member, person
 from directory.settings import ImportSettings
+from directory.source import Format, Source
 from mailgate import migrations
 from mailgate.config import Shared
 from mailgate.database.batch import batch_engine
@@ -107,7 +108,9 @@ async def checked(url: str, folder: Path, wanted: Lists) -> int:
 
 def taken_in(connection: Connection, folder: Path) -> None:
     """Import the whole set."""
-    import_and_provision(connection, read_aaf(folder), SETTINGS, quota=0, shared=Shared())
+    import_and_provision(
+        connection, [(Source("aaf", Format.AAF), read_aaf(folder))], SETTINGS, quota=0, shared=Shared()
+    )
 
 
 def differing(found: Lists, wanted: Lists) -> list[str]:

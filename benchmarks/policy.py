@@ -32,6 +32,7 @@ from benchmarks.peers.peer import Peer
 from benchmarks.school_people import PEOPLE, school_people
 from directory.schema import list_, list_member, person
 from directory.settings import ImportSettings
+from directory.source import Format, Source
 from mailgate import migrations
 from mailgate.config import Shared
 from mailgate.database import Database, Statement, Tx, open_database
@@ -106,7 +107,9 @@ async def fill(url: str) -> None:
     """Import the ten schools."""
 
     def work(connection: Connection) -> None:
-        report = import_and_provision(connection, school_people(), _SETTINGS, quota=0, shared=Shared())
+        report = import_and_provision(
+            connection, [(Source("benchmark", Format.AAF), school_people())], _SETTINGS, quota=0, shared=Shared()
+        )
         if len(report.added_ids) != PEOPLE:
             raise RuntimeError(f"{len(report.added_ids)} people instead of {PEOPLE}")
 

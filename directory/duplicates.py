@@ -29,6 +29,7 @@ class _Record:
     """A related person among others of the same folded name."""
 
     seq: int
+    space: str
     source_id: str
     person_id: int
     known: bool
@@ -55,7 +56,7 @@ def merge_duplicates(connection: Connection, settings: ImportSettings, report: I
     apart = {frozenset(row) for row in connection.execute(said)}
     moves: list[dict[str, int]] = []
     pairs: list[_Pair] = []
-    for _, homonyms in groupby(_homonyms(connection), key=lambda one: one.local):
+    for _, homonyms in groupby(_homonyms(connection), key=lambda one: (one.local, one.space)):
         records = list(homonyms)
         evidence = {(one.seq, other.seq): compare(one.traits, other.traits) for one, other in combinations(records, 2)}
         person_of = _decide(records, evidence, apart)
@@ -88,16 +89,28 @@ def _homonyms(connection: Connection) -> Iterator[_Record]:
         select(people.c.seq, links.c.seq).join(links, links.c.relative == people.c.ref).where(of_name)
     ):
         children[seq].add(child)
-    columns = ("seq", "source_id", "person_id", "known", "local", "display", "title", "mail", "mobiles", "postal")
+    columns = (
+        "seq",
+        "space",
+        "source_id",
+        "person_id",
+        "known",
+        "local",
+        "display",
+        "title",
+        "mail",
+        "mobiles",
+        "postal",
+    )
     rows = connection.execute(
         select(*(people.c[name] for name in columns))
         .where(of_name)
-        .order_by(people.c.local, func.length(people.c.source_id), people.c.source_id)
+        .order_by(people.c.local, people.c.space, func.length(people.c.source_id), people.c.source_id)
     )
     for row in rows:
         mobiles = frozenset(row.mobiles.split())
         traits = Traits(row.title, row.mail, mobiles, row.postal, children.get(row.seq, set()))
-        yield _Record(row.seq, row.source_id, row.person_id, row.known, row.local, row.display, traits)
+        yield _Record(row.seq, row.space, row.source_id, row.person_id, row.known, row.local, row.display, traits)
 
 
 def _decide(
@@ -196,7 +209,7 @@ def _propose(report: ImportReport, pair: _Pair) -> None:
 def _keep(connection: Connection, settings: ImportSettings, pairs: Sequence[_Pair]) -> None:
     """Write what was found in the place of what an earlier import found of the same records."""
     table = duplicate.c
-    here = and_(table.source == settings.source, table.academy == settings.academy)
+    here = table.academy == settings.academy
     staged = exists().where(
         people.c.kind == "relative",
         or_(people.c.source_id == table.one_record, people.c.source_id == table.other_record),
@@ -205,13 +218,16 @@ def _keep(connection: Connection, settings: ImportSettings, pairs: Sequence[_Pai
     if pairs:
         connection.execute(
             delete(duplicate).where(
-                here, table.one_record == bindparam("one"), table.other_record == bindparam("other")
+                here,
+                table.source == bindparam("space"),
+                table.one_record == bindparam("one"),
+                table.other_record == bindparam("other"),
             ),
-            [{"one": pair.one.source_id, "other": pair.other.source_id} for pair in pairs],
+            [{"space": pair.one.space, "one": pair.one.source_id, "other": pair.other.source_id} for pair in pairs],
         )
     rows: list[dict[str, Any]] = [
         {
-            "source": settings.source,
+            "source": pair.one.space,
             "academy": settings.academy,
             "one_record": pair.one.source_id,
             "other_record": pair.other.source_id,

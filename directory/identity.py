@@ -24,7 +24,7 @@ def identify(connection: Connection, settings: ImportSettings, report: ImportRep
     connection.execute(
         update(people)
         .where(
-            person_source.c.source == settings.source,
+            person_source.c.source == people.c.space,
             person_source.c.academy == settings.academy,
             person_source.c.source_id == people.c.source_id,
         )
@@ -51,7 +51,8 @@ def _choose_relatives(connection: Connection) -> None:
 
 def _choose_leaders(connection: Connection) -> None:
     """Of merged records the person's own one leads, else the lowest number."""
-    own = case((person.c.source_id == people.c.source_id, 0), else_=1)
+    record = and_(person.c.source == people.c.space, person.c.source_id == people.c.source_id)
+    own = case((record, 0), else_=1)
     ranked = (
         select(
             people.c.person_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
@@ -11,13 +11,14 @@ from directory.identity import identify
 from directory.list_changes import Limits
 from directory.lists import refresh_lists
 from directory.look_over import look_over
-from directory.model import DirectoryError, Record
+from directory.model import DirectoryError
 from directory.people import check_departures, note_changes, sync_people
 from directory.relations import sync_relations
 from directory.report import ImportReport
 from directory.schema import class_, teaching_group
 from directory.schools import ZONE, schools_before, sync_schools
 from directory.settings import ImportSettings
+from directory.source import Feed
 from directory.staging import Stager, work_tables
 from directory.structures import stage_levels, sync_disciplines, sync_nomenclatures, sync_school_levels, sync_taught
 
@@ -31,13 +32,13 @@ __all__ = ["ImportReport", "ImportSettings", "import_directory"]
 
 def import_directory(
     connection: Connection,
-    records: Iterable[Record],
+    sources: Sequence[Feed],
     settings: ImportSettings,
     *,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Bring the directory to what a complete set says.
+    """Bring the directory to what a complete set says: all the sources of the academy, in whatever order.
 
     The transaction is the caller's: after an exception nothing of the set may be kept, so the caller rolls back.
     `dry_run` does the same work, reports it, and takes it back.
@@ -49,20 +50,23 @@ def import_directory(
     tell = progress or (lambda _step, _count: None)
     report = ImportReport(dry_run=dry_run)
     with work_tables(connection, keep=not dry_run):
-        _import(connection, records, settings, report, tell)
+        _import(connection, sources, settings, report, tell)
     report.seconds = time.monotonic() - started
     return report
 
 
 def _import(
-    connection: Connection, records: Iterable[Record], settings: ImportSettings, report: ImportReport, tell: Progress
+    connection: Connection, sources: Sequence[Feed], settings: ImportSettings, report: ImportReport, tell: Progress
 ) -> None:
     stager = Stager(connection, report)
     count = 0
-    for count, record in enumerate(records, 1):
-        stager.stage(record)
-        if count % _STEP == 0:
-            tell("read", count)
+    for source, records in sources:
+        stager.begin(source)
+        for record in records:
+            stager.stage(record)
+            count += 1
+            if count % _STEP == 0:
+                tell("read", count)
     stager.finish()
     tell("read", count)
     if all(found.kind == ZONE for found in stager.held.schools.values()):
@@ -71,7 +75,7 @@ def _import(
     identify(connection, settings, report)
     check_departures(connection, settings)
     new_year = schools_before(connection, settings)
-    sync_schools(connection, settings, stager.held.schools)
+    sync_schools(connection, settings, stager.held.schools, source=sources[0][0].name)
     sync_nomenclatures(connection, settings, stager.held)
     stage_levels(connection, stager.held, report)
     sync_taught(connection, settings, class_, "class")

@@ -22,8 +22,8 @@ from directory.settings import ImportSettings
 
 
 def look_over(connection: Connection, settings: ImportSettings, report: ImportReport) -> None:
-    """Report what is incomplete in the schools of this source and academy."""
-    own = and_(school.c.source == settings.source, school.c.academy == settings.academy)
+    """Report what is incomplete in the schools of this academy."""
+    own = school.c.academy == settings.academy
     _pupils_without_class(connection, own, report)
     _classes_without_teacher(connection, own, report)
     _staff_of_zones(connection, own, report)

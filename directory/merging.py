@@ -20,7 +20,7 @@ from directory.family_schema import family_link, kept_apart, merged_address, mer
 from directory.list_adjustments import checked_reason
 from directory.list_definitions import Author
 from directory.nomenclature import LEGAL_GUARDIAN
-from directory.schema import ACTIVE, LEFT, address, new_id, person, person_source
+from directory.schema import ACTIVE, LEFT, LOCAL, address, new_id, person, person_source
 from directory.sql import insert_ignoring, lock
 
 _ROUNDS = 50
@@ -64,8 +64,8 @@ def merge(
     if keep.person_id == drop.person_id:
         raise FamilyError(f"{keep.address} and {drop.address} are one person already")
     kept, dropped = (_row(connection, one.person_id) for one in (keep, drop))
-    if (kept.source, kept.academy) != (dropped.source, dropped.academy):
-        raise FamilyError("the two come from different sources: an import of one must not change people of the other")
+    if (kept.source == LOCAL, kept.academy) != (dropped.source == LOCAL, dropped.academy):
+        raise FamilyError("the two come from different academies: an import of one must not change people of the other")
     if kept.state != ACTIVE:
         raise FamilyError(f"{keep.address} has left; keep the other")
     connection.execute(

@@ -36,6 +36,7 @@ from directory.report import ImportReport, Kind
 from directory.schema import (
     ACTIVE,
     LEFT,
+    LOCAL,
     Id,
     address,
     enrolment,
@@ -70,12 +71,12 @@ _homeless = temporary(
 
 
 def mine(settings: ImportSettings) -> Select[tuple[int]]:
-    """The people of the source and academy being imported."""
+    """The people of the academy being imported."""
     return select(person.c.person_id).where(_mine(settings))
 
 
 def _mine(settings: ImportSettings) -> ColumnElement[bool]:
-    return and_(person.c.source == settings.source, person.c.academy == settings.academy)
+    return and_(person.c.source != LOCAL, person.c.academy == settings.academy)
 
 
 def _present() -> ColumnElement[bool]:
@@ -163,7 +164,7 @@ def _change(connection: Connection, report: ImportReport) -> None:
 def _insert(connection: Connection, settings: ImportSettings) -> None:
     leaders = select(
         accounts.c.person_id,
-        literal(settings.source, Text),
+        people.c.space,
         literal(settings.academy, Text),
         people.c.source_id,
         *(people.c[name] for name in _FIELDS),
@@ -179,7 +180,7 @@ def _insert(connection: Connection, settings: ImportSettings) -> None:
         insert(person_source).from_select(
             ["source", "academy", "source_id", "person_id"],
             select(
-                literal(settings.source, Text),
+                people.c.space,
                 literal(settings.academy, Text),
                 people.c.source_id,
                 people.c.person_id,

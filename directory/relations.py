@@ -103,8 +103,7 @@ def sync_relations(connection: Connection, settings: ImportSettings, report: Imp
     _fill(connection, guardian, guardians(legal=True), guardians(legal=False))
     _sync(connection, guardian, guardian.c.pupil_id.in_(own), touch=True)
     _fill(connection, relative_mail, _mails(settings))
-    of_source = and_(relative_mail.c.source == settings.source, relative_mail.c.academy == settings.academy)
-    _sync(connection, relative_mail, of_source, touch=False)
+    _sync(connection, relative_mail, relative_mail.c.academy == settings.academy, touch=False)
     _sync_structure(connection, settings)
     analyse(connection, *_OF_PEOPLE, *_OF_FAMILIES, class_mef, group_class)
 
@@ -187,7 +186,7 @@ def _named_by(legal: int | None, settings: ImportSettings) -> Select[Any]:
     """Links to records of people with an account; the pupil's own record as a related person is none."""
     relative = people.alias("relative")
     of_record = and_(
-        person_source.c.source == settings.source,
+        person_source.c.source == relative.c.space,
         person_source.c.academy == settings.academy,
         person_source.c.source_id == relative.c.source_id,
     )
@@ -211,7 +210,7 @@ def _named_by(legal: int | None, settings: ImportSettings) -> Select[Any]:
 def _mails(settings: ImportSettings) -> Select[Any]:
     """The address of each record of a legal guardian that a school wants to have."""
     of_record = and_(
-        person_source.c.source == settings.source,
+        person_source.c.source == people.c.space,
         person_source.c.academy == settings.academy,
         person_source.c.source_id == people.c.source_id,
     )
@@ -277,7 +276,7 @@ def _sync_structure(connection: Connection, settings: ImportSettings) -> None:
         .where(~exists().where(_WANTED["group_class"].c.group_id == group_member.c.group_id))
     )
     _fill(connection, group_class, members)
-    schools = select(school.c.school_id).where(school.c.source == settings.source, school.c.academy == settings.academy)
+    schools = select(school.c.school_id).where(school.c.academy == settings.academy)
     classes = select(class_.c.class_id).where(class_.c.school_id.in_(schools))
     groups = select(teaching_group.c.group_id).where(teaching_group.c.school_id.in_(schools))
     _sync(connection, class_mef, class_mef.c.class_id.in_(classes), touch=False)

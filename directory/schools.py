@@ -20,16 +20,15 @@ _PREFIX = {"COLLEGE": "clg", "LYCEE": "lyc"}
 
 
 def schools_before(connection: Connection, settings: ImportSettings) -> frozenset[int]:
-    """The schools of this source and academy whose last import was of an earlier school year."""
+    """The schools of this academy whose last import was of an earlier school year."""
     rows = select(school.c.school_id).where(
-        school.c.source == settings.source,
         school.c.academy == settings.academy,
         school.c.school_year < settings.school_year,
     )
     return frozenset(connection.scalars(rows))
 
 
-def sync_schools(connection: Connection, settings: ImportSettings, found: Mapping[str, School]) -> None:
+def sync_schools(connection: Connection, settings: ImportSettings, found: Mapping[str, School], *, source: str) -> None:
     """Bring schools and cités up to date, and stage which key means which school."""
     known = {row["uai"]: row for row in connection.execute(select(school)).mappings()}
     labels = _labels_in_use(connection, settings)
@@ -39,7 +38,7 @@ def sync_schools(connection: Connection, settings: ImportSettings, found: Mappin
     for record in ordered:
         row = known.get(record.uai)
         values = {
-            "source": settings.source,
+            "source": source,
             "academy": settings.academy,
             "siren": record.siren,
             "name": shown(record.name),
@@ -56,7 +55,7 @@ def sync_schools(connection: Connection, settings: ImportSettings, found: Mappin
             connection.execute(update(school).where(school.c.school_id == row["school_id"]).values(**values))
     connection.execute(
         update(school)
-        .where(school.c.source == settings.source, school.c.academy == settings.academy, school.c.active)
+        .where(school.c.academy == settings.academy, school.c.active)
         .where(school.c.school_id.not_in(keys.values()))
         .values(active=False)
     )

@@ -9,10 +9,7 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class ImportSettings:
-    """One complete set of one academy.
-
-    People are known by `source`, `academy` and their number there: two formats of the same academy that share its
-    numbers (AAF and SDET) share `source` too, and so the accounts.
+    """One complete set of one academy, from all its sources: the import owns the people of `academy` who are not local.
 
     `ent_domain` is the domain of people's addresses; schools' domains are `domains` (by UAI) or made below it.
     `school_year` is its first calendar year. `max_departures` is the share of a school's pupils and staff, between 0
@@ -27,7 +24,6 @@ class ImportSettings:
     ent_domain: str
     school_year: int
     today: date
-    source: str = "aaf"
     domains: Mapping[str, str] = field(default_factory=dict)
     max_departures: float = 0.2
     max_departures_new_year: float = 0.6

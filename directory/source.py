@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
+
+from directory.model import Record
 
 
 class Format(StrEnum):
@@ -46,3 +50,7 @@ class Source:
         if self.academic or self.format in _ACADEMIC:
             return ACADEMIC
         return f"{self.format}:{self.school or self.name}"
+
+
+Feed: TypeAlias = tuple[Source, Iterable[Record]]
+"""A source and all that it says: who and what is not there has left, as far as this source knows."""

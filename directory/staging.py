@@ -43,6 +43,7 @@ from directory.names import local_part, shown
 from directory.nomenclature import PROFILE_OF_SDET, SDET_OF_FUNCTION, VOID_FUNCTION, sdet_of_staff
 from directory.report import ImportReport, Kind
 from directory.schema import Id, new_id
+from directory.source import Format, Source
 from directory.sql import lock
 
 _BATCH = 2_000
@@ -88,6 +89,8 @@ def _text(name: str, *, index: bool = False) -> Column[str]:
 people = temporary(
     "stage_person",
     Column("seq", Id, primary_key=True, autoincrement=False),
+    _text("source"),
+    _text("space"),
     _text("source_id", index=True),
     _text("ref", index=True),
     _text("kind"),
@@ -99,7 +102,7 @@ people = temporary(
     *(_text(name) for name in ("school", "mef", "level_label", "mail", "mobiles", "postal")),
 )
 """One row per person record. `person_id` is a fresh number until the record is recognised; `local` the beginning of
-the address; `ref` how family links name the person.
+the address; `ref` how family links name the person; `source` the name of the source, `space` where its numbers count.
 """
 links = temporary(
     "stage_link",
@@ -140,7 +143,12 @@ class Stager:
         self._report = report
         self._rows: dict[Table, list[Mapping[str, Any]]] = {}
         self._seq = 0
+        self._source = Source("", Format.AAF)
         self.held = Nomenclatures()
+
+    def begin(self, source: Source) -> None:
+        """The records that follow are those of this source."""
+        self._source = source
 
     def stage(self, record: Record) -> None:
         """Take one record."""
@@ -203,6 +211,8 @@ class Stager:
             people,
             **(_BLANK | more),
             seq=self._seq,
+            source=self._source.name,
+            space=self._source.space,
             source_id=record.id,
             kind=kind,
             person_id=new_id(),
@@ -268,7 +278,7 @@ class Stager:
             self._add(services, seq=seq, role=role, school=place.school, name=place.name, subject=service.subject)
 
     def _drop_repeated(self) -> None:
-        last = select(func.max(people.c.seq)).group_by(people.c.source_id)
+        last = select(func.max(people.c.seq)).group_by(people.c.source, people.c.source_id)
         dropped = self._connection.execute(delete(people).where(people.c.seq.not_in(last))).rowcount
         if not dropped:
             return

@@ -106,7 +106,7 @@ def sync_taught(connection: Connection, settings: ImportSettings, table: Table, 
 
 
 def _schools(settings: ImportSettings) -> Select[tuple[int]]:
-    return select(school.c.school_id).where(school.c.source == settings.source, school.c.academy == settings.academy)
+    return select(school.c.school_id).where(school.c.academy == settings.academy)
 
 
 def _sync_school(

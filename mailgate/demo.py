@@ -19,6 +19,7 @@ from certs.files import PRIVATE, write_atomically
 from directory.importer import Progress
 from directory.queries import LISTS, PersonView, people
 from directory.readers.aaf import read_aaf
+from directory.source import Format, Source
 from mailgate import migrations
 from mailgate.accounts import Accounts
 from mailgate.config import Database, Directory, Gateway, Imap, Log, Settings, Smtp, Tls
@@ -135,7 +136,7 @@ async def _import(settings: Settings, delivery: Path, before: Academy | None, pr
     def work(connection: Connection) -> tuple[list[PersonView], list[str]]:
         import_and_provision(
             connection,
-            read_aaf(delivery),
+            [(Source("aaf", Format.AAF), read_aaf(delivery))],
             import_settings(settings.directory, today),
             quota=settings.accounts.quota,
             shared=settings.shared,

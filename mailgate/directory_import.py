@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from directory.importer import Progress, import_directory
-from directory.model import Record
 from directory.report import ImportReport
 from directory.settings import ImportSettings
+from directory.source import Feed
 from mailgate import list_archives
 from mailgate.config import Directory, Shared
 from mailgate.families import follow_exclusions
@@ -39,7 +39,7 @@ def import_settings(directory: Directory, today: datetime.date, *, force: bool =
 
 def import_and_provision(
     connection: Connection,
-    records: Iterable[Record],
+    sources: Sequence[Feed],
     settings: ImportSettings,
     *,
     quota: int,
@@ -54,7 +54,7 @@ def import_and_provision(
         DirectoryError: the source is refused; the transaction is to be rolled back.
     """
     settings = replace(settings, mail_schools=schools.that_want(connection, "outside_directory"))
-    report = import_directory(connection, records, settings, dry_run=dry_run, progress=progress)
+    report = import_directory(connection, sources, settings, dry_run=dry_run, progress=progress)
     if not dry_run:
         create_accounts(connection, report.added_ids, quota_limit=quota)
         set_state(connection, report.left_ids, "suspended")

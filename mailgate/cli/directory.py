@@ -10,9 +10,9 @@ import msgspec
 import typer
 from sqlalchemy import Connection
 
-from directory.model import Records
 from directory.readers.aaf import read_aaf
 from directory.report import ImportReport
+from directory.source import Feed, Format, Source
 from mailgate.cli.context import (
     CommandFailed,
     DryRun,
@@ -48,7 +48,7 @@ def import_(
 ) -> None:
     """Import a complete set: all of it or, after an error, nothing. Leavers are suspended, never deleted."""
     settings = settings_of(context)
-    records = source(settings, path, ldap=ldap)
+    feed = source(settings, path, ldap=ldap)
     directory = import_settings(settings.directory, datetime.datetime.now().astimezone().date(), force=force)
 
     with bar() as progress:
@@ -56,7 +56,7 @@ def import_(
         def work(connection: Connection) -> ImportReport:
             return import_and_provision(
                 connection,
-                records,
+                [feed],
                 directory,
                 quota=settings.accounts.quota,
                 shared=settings.shared,
@@ -71,8 +71,8 @@ def import_(
         console.print(done.to_text())
 
 
-def source(settings: Settings, path: Path | None, *, ldap: bool) -> Records:
-    """The records that the command line or the settings name. Raises CommandFailed when they name none."""
+def source(settings: Settings, path: Path | None, *, ldap: bool) -> Feed:
+    """The source that the command line or the settings name. Raises CommandFailed when they name none."""
     if ldap and path is not None:
         raise typer.BadParameter("give a path or --ldap, not both")
     if ldap:
@@ -80,8 +80,9 @@ def source(settings: Settings, path: Path | None, *, ldap: bool) -> Records:
             raise CommandFailed("the settings name no LDAP directory: fill in [directory.ldap]")
         from directory.readers.sdet_ldap import SdetSettings, read_sdet  # noqa: PLC0415 - ldap3 costs 0.2 s
 
-        return read_sdet(SdetSettings(**msgspec.structs.asdict(settings.directory.ldap)))
+        ldap_settings = SdetSettings(**msgspec.structs.asdict(settings.directory.ldap))
+        return Source("sdet", Format.SDET), read_sdet(ldap_settings)
     path = path or settings.directory.aaf
     if path is None:
         raise CommandFailed("name the folder of an AAF delivery, set directory.aaf, or use --ldap")
-    return read_aaf(path)
+    return Source("aaf", Format.AAF), read_aaf(path)

@@ -19,12 +19,14 @@ from directory.model import ClassRecord, Link, Mef, Place, Pupil, Record, Relati
 from directory.report import ImportReport
 from directory.schema import list_, list_member, metadata, person
 from directory.settings import ImportSettings
+from directory.source import Format, Source
 
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "mailgate" / "demo_academy.tar.xz"
 NEXT_YEAR = DATA / "aaf-next.tar.xz"
 
+AAF = Source("aaf", Format.AAF)
 SETTINGS = ImportSettings(academy="EXEMPLE", ent_domain="ent.example.org", school_year=2025, today=date(2025, 9, 15))
 NEXT_SETTINGS = replace(SETTINGS, school_year=2026, today=date(2026, 9, 1))
 
@@ -83,7 +85,7 @@ def take(
     connection: Connection, records: Iterable[Record], settings: ImportSettings = SETTINGS, *, dry_run: bool = False
 ) -> ImportReport:
     """Import records."""
-    return import_directory(connection, records, settings, dry_run=dry_run)
+    return import_directory(connection, [(AAF, records)], settings, dry_run=dry_run)
 
 
 COLLEGE = School("1", "0131001T", "", "COLLEGE", "JULES FERRY")

@@ -79,7 +79,7 @@ import asyncio, os, signal, sys
 from sqlalchemy.ext.asyncio import create_async_engine
 from directory.importer import import_directory
 from directory.readers.aaf import read_aaf
-from tests.directory.academy import DEMO, SETTINGS
+from tests.directory.academy import AAF, DEMO, SETTINGS
 
 def stop(step, count):
     if step == "lists":
@@ -87,7 +87,7 @@ def stop(step, count):
 
 async def main():
     async with create_async_engine(sys.argv[1]).begin() as connection:
-        await connection.run_sync(import_directory, read_aaf(DEMO), SETTINGS, progress=stop)
+        await connection.run_sync(import_directory, [(AAF, read_aaf(DEMO))], SETTINGS, progress=stop)
 
 asyncio.run(main())
 """

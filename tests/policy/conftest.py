@@ -14,13 +14,13 @@ from mailgate.config import Shared
 from mailgate.database import Database, open_database
 from mailgate.database.batch import batch_engine
 from mailgate.directory_import import import_and_provision
-from tests.directory.academy import DEMO, SETTINGS
+from tests.directory.academy import AAF, DEMO, SETTINGS
 from tests.support.postgresql import PostgresqlServer
 
 
 def _fill(connection: Connection) -> None:
     migrations.upgrade_within(connection)
-    import_and_provision(connection, read_aaf(DEMO), SETTINGS, quota=0, shared=Shared())
+    import_and_provision(connection, [(AAF, read_aaf(DEMO))], SETTINGS, quota=0, shared=Shared())
 
 
 async def _make(url: str) -> None:
