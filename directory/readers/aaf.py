@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from directory.model import DirectoryError, Record
 from directory.readers.aaf_records import ATTRIBUTES, CONVERTERS, Attributes
 from directory.readers.delivery import files
-from directory.readers.saxfile import RecordHandler, Refusal, read_records
+from directory.readers.saxfile import RecordHandler, Refusal, read_records, wrong_root
 
+_ROOT = "ficAlimMENESR"
 _DTD = "ficAlimMENESR.dtd"
 _NAME = re.compile(r"_(EtabEducNat|Eleve|PersRelEleve|PersEducNat|MefEducNat|MatiereEducNat)_(\d{4})\.xml$")
 _CATEGORY = {"MatEducNat": "MatiereEducNat"}
@@ -71,8 +72,6 @@ def _check_whole(path: Path, numbers: dict[str, set[int]]) -> None:
 class _AafHandler(RecordHandler[Record]):
     """addRequest = operationalAttributes (the category), identifier/id, attributes/attr[@name]/value+."""
 
-    root = "ficAlimMENESR"
-
     def __init__(self, file: str, category: str) -> None:
         super().__init__()
         self._file = file
@@ -86,9 +85,13 @@ class _AafHandler(RecordHandler[Record]):
         self._values: Attributes = {}
         self._size = 0
 
-    def opened(self, name: str, attribute: str) -> None:
+    def begun(self, root: str) -> None:
+        if root != _ROOT:
+            raise wrong_root(root, _ROOT)
+
+    def opened(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "attr":
-            self._attribute = attribute
+            self._attribute = attributes.get("name", "")
         elif name == "addRequest":
             self._line = self.line()
             self._declared = self._id = ""

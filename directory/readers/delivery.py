@@ -16,14 +16,16 @@ FILES_LIMIT = 10_000
 """Files in one delivery."""
 
 
-def files(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def files(path: Path, *, nested: bool = False) -> Iterator[tuple[str, IO[bytes]]]:
     """Name (without folders) and stream of each file; a stream is to be read before the next is asked for.
+
+    With `nested`, a zip in a folder counts as the files in it: SIECLE and STSWEB give each of theirs in one.
 
     Raises:
         DirectoryError: no such delivery, or a damaged archive.
     """
     try:
-        for number, (name, stream) in enumerate(_opened(path)):
+        for number, (name, stream) in enumerate(_opened(path, nested=nested)):
             if number >= FILES_LIMIT:
                 raise DirectoryError(path.name, None, f"the delivery holds more than {FILES_LIMIT} files")
             yield name, stream
@@ -35,18 +37,21 @@ def files(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
         ) from error
 
 
-def _opened(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+_PLAIN = frozenset({".xml", ".csv", ".ldif"})
+"""What is one file by its name, not an archive."""
+
+
+def _opened(path: Path, *, nested: bool) -> Iterator[tuple[str, IO[bytes]]]:
     if path.is_dir():
         for file in sorted(entry for entry in path.iterdir() if entry.is_file()):
+            if nested and file.suffix.lower() == ".zip":
+                yield from _zipped(file)
+                continue
             with file.open("rb") as stream:
                 yield file.name, stream
     elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if not info.is_dir():
-                    with archive.open(info) as stream:
-                        yield PurePosixPath(info.filename).name, stream
-    elif path.suffix.lower() == ".xml":
+        yield from _zipped(path)
+    elif path.suffix.lower() in _PLAIN:
         with path.open("rb") as stream:
             yield path.name, stream
     else:
@@ -55,3 +60,11 @@ def _opened(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 content = archive.extractfile(member) if member.isfile() else None
                 if content is not None:
                     yield PurePosixPath(member.name).name, content
+
+
+def _zipped(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if not info.is_dir():
+                with archive.open(info) as stream:
+                    yield PurePosixPath(info.filename).name, stream

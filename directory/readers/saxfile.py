@@ -5,8 +5,7 @@ Built on defusedxml's SAX parser, so a file of any size costs the memory of one 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, Generic, TypeVar
 from xml.sax import SAXParseException
 from xml.sax.handler import ContentHandler, ErrorHandler
@@ -16,6 +15,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
 from directory.model import DirectoryError
+from directory.readers.values import CONTROL
 
 T = TypeVar("T")
 
@@ -24,10 +24,11 @@ FILE_LIMIT = 4 << 30
 DEPTH_LIMIT = 12
 VALUE_LIMIT = 16_384
 """Characters of one value."""
+TAG_LIMIT = 1 << 20
+"""Bytes of one tag, comment or declaration: the parser holds it whole."""
 _CHUNK = 1 << 16
 _PARAM_ENTITY_PARSING_NEVER = 0
 _ENCODINGS = frozenset({"utf-8", "us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252"})
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Refusal(Exception):
@@ -35,13 +36,11 @@ class Refusal(Exception):
 
 
 class RecordHandler(ContentHandler, Generic[T]):
-    """What a format does with the elements: `opened` and `closed`, and `records` to be taken out after each chunk.
+    """What a format does with the elements: `begun`, `opened` and `closed`, and `records` to be taken out after each
+    chunk.
 
     `text` is the character data since the last tag.
     """
-
-    root: str
-    """The name of the only root element allowed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,8 +57,12 @@ class RecordHandler(ContentHandler, Generic[T]):
         """The line the parser is at."""
         return self._locator.getLineNumber() if self._locator else None
 
-    def opened(self, name: str, attribute: str) -> None:
-        """An element begins; `attribute` is its `name` attribute or empty."""
+    def begun(self, root: str) -> None:
+        """The root element begins. Raises Refusal for one of another kind of file."""
+        raise NotImplementedError
+
+    def opened(self, name: str, attributes: Mapping[str, str]) -> None:
+        """An element begins, the root as well."""
         raise NotImplementedError
 
     def closed(self, name: str) -> None:
@@ -72,7 +75,7 @@ class RecordHandler(ContentHandler, Generic[T]):
 
     def checked(self, value: str) -> str:
         """`value`, unless it holds a control character: a line break in a name must never reach a mail header."""
-        if _CONTROL.search(value):
+        if CONTROL.search(value):
             raise Refusal(
                 "a value holds a line break or another control character; correct it in the source application "
                 "and ask for a new delivery"
@@ -81,13 +84,13 @@ class RecordHandler(ContentHandler, Generic[T]):
 
     def startElement(self, name: str, attrs: object) -> None:  # noqa: N802 — the SAX interface
         self.depth += 1
-        if self.depth == 1 and name != self.root:
-            raise Refusal(f"the root element is <{name[:40]}>, not <{self.root}>; give a file of the right kind")
+        if self.depth == 1:
+            self.begun(name)
         if self.depth > DEPTH_LIMIT:
             raise Refusal(f"elements are nested more than {DEPTH_LIMIT} deep; the file is damaged or hostile")
         self._text.clear()
         self._length = 0
-        self.opened(name, attrs.get("name", ""))  # type: ignore[attr-defined]
+        self.opened(name, attrs)  # type: ignore[arg-type] # a mapping, without the base class
 
     def endElement(self, name: str) -> None:  # noqa: N802
         self.closed(name)
@@ -107,6 +110,12 @@ class RecordHandler(ContentHandler, Generic[T]):
         )
 
 
+def wrong_root(found: str, *wanted: str) -> Refusal:
+    """The file is of another kind than those with a root element `wanted`."""
+    names = ", ".join(f"<{name}>" for name in wanted)
+    return Refusal(f"the root element is <{found[:40]}>, not {names}; give a file of the right kind")
+
+
 class _Parser(DefusedExpatParser):
     """defusedxml's parser, which also never looks for a DTD and refuses an internal subset and unknown encodings."""
 
@@ -119,6 +128,12 @@ class _Parser(DefusedExpatParser):
         expat.StartDoctypeDeclHandler = self._doctype
         expat.XmlDeclHandler = self._declaration
         expat.buffer_text = True
+
+    def check_progress(self, read: int) -> None:
+        """Raises Refusal when the parser holds more than one tag may have; `read` bytes were given to it so far."""
+        expat = self._parser  # type: ignore[attr-defined]
+        if read - expat.CurrentByteIndex > TAG_LIMIT:
+            raise Refusal(f"a tag or comment is longer than {TAG_LIMIT >> 20} MiB; the file is damaged or hostile")
 
     def _doctype(self, name: str, system: str | None, public: str | None, internal: int) -> None:
         if internal:
@@ -144,8 +159,9 @@ def read_records(stream: IO[bytes], file: str, handler: RecordHandler[T], dtd: s
     handler.setDocumentLocator(parser)
     parser.setErrorHandler(ErrorHandler())
     try:
-        for chunk in _chunks(stream):
+        for read, chunk in _chunks(stream):
             parser.feed(chunk)
+            parser.check_progress(read)
             yield from handler.records
             handler.records.clear()
         parser.close()
@@ -161,13 +177,14 @@ def read_records(stream: IO[bytes], file: str, handler: RecordHandler[T], dtd: s
     handler.records.clear()
 
 
-def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
+def _chunks(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Pieces of the file, each with the number of bytes up to its end."""
     read = 0
     while chunk := stream.read(_CHUNK):
         read += len(chunk)
         if read > FILE_LIMIT:
             raise Refusal(f"the file is larger than {FILE_LIMIT >> 30} GiB")
-        yield chunk
+        yield read, chunk
 
 
 def _advice(message: str) -> str:

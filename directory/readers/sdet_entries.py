@@ -14,6 +14,7 @@ from typing import Final
 from directory.model import DirectoryError, Record, Rejected, Relative
 from directory.readers.aaf_records import ATTRIBUTES, CONVERTERS, Attributes
 from directory.readers.sdet_dn import fold_dn
+from directory.readers.values import CONTROL
 
 _CATEGORIES: Final = {
     "Eleve": frozenset({"enteleve"}),
@@ -58,7 +59,6 @@ PERSON_ATTRIBUTES: Final = ("objectClass", "ENTPersonJointure", "ENTPersonProfil
 """All that is asked for: the rest is not needed for mail, so it never leaves the server."""
 
 _SPELLING: Final = {name.lower(): name for name in (*STRUCTURE_ATTRIBUTES, *PERSON_ATTRIBUTES)}
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ACADEMY: Final = re.compile(r"-ac-", re.IGNORECASE)
 _KIND_IN_WORDS: Final = re.compile(
     r"^(?:coll[eè]ge|lyc[eé]e(?: (?:polyvalent|professionnel|g[eé]n[eé]ral|technologique))*)[- ]+(?=\S)", re.IGNORECASE
@@ -188,7 +188,7 @@ class SdetTree:
             except UnicodeDecodeError:
                 values.rejected.append((name, repr(raw[:40]), "not UTF-8"))
                 continue
-            if _CONTROL.search(text):
+            if CONTROL.search(text):
                 where = f"{values.entry.dn[:100]!r}, {name}"
                 raise DirectoryError(self._source, None, f"{where}: a control character; correct it in the directory")
             if text:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from directory.model import DirectoryError, Function, Link, Place, Pupil, Record, Rejected, School, Service, Staff
 from directory.readers.aaf import read_aaf, read_aaf_file
-from directory.readers.delivery import files
 from tests.directory.academy import DATA, DEMO, NEXT_YEAR
+from tests.directory.projection import unpacked
 
 HOSTILE = {
     "billion_laughs": (2, "declarations of its own"),
@@ -37,20 +37,13 @@ HOSTILE = {
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _unpacked(DATA / "hostile.tar.xz", tmp_path_factory.mktemp("hostile"))
+    return unpacked(DATA / "hostile.tar.xz", tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.fixture
 def delivery(tmp_path: Path) -> Path:
     """The demo academy in a folder."""
-    return _unpacked(DEMO, tmp_path / "delivery")
-
-
-def _unpacked(archive: Path, target: Path) -> Path:
-    target.mkdir(exist_ok=True)
-    for name, stream in files(archive):
-        (target / name).write_bytes(stream.read())
-    return target
+    return unpacked(DEMO, tmp_path / "delivery")
 
 
 def _pupil_file(folder: Path, attributes: str, *, head: str = '<?xml version="1.0" encoding="UTF-8"?>\n') -> Path:
@@ -142,7 +135,7 @@ def test_a_set_without_a_category_is_refused(delivery: Path) -> None:
 
 
 def test_two_sets_in_one_folder_are_refused(delivery: Path) -> None:
-    _unpacked(NEXT_YEAR, delivery)
+    unpacked(NEXT_YEAR, delivery)
     with pytest.raises(DirectoryError, match="twice"):
         list(read_aaf(delivery))
 
