@@ -2,6 +2,8 @@
 
 A key is `<kind>:<value>`. Equal keys of two sources mean one person; kinds in `WITHIN_SCHOOL` do so only within one
 school. Readers give the keys of a record with the surest first.
+
+Telephone numbers and postal addresses are only ever compared, so a digest stands for them too (`mobile`, `postal`).
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ WITHIN_SCHOOL = frozenset({"eleve", "name"})
 """Kinds of key that count only among the people of one school."""
 
 _DIGEST = 12
+_VEIL = "#"
+_VEILED = re.compile(r"#[0-9a-f]{24}")
 _FRENCH_DATE = re.compile(r"(\d{2})/(\d{2})/(\d{4})")
 _ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 
@@ -46,6 +50,25 @@ def name(given: str, sn: str) -> tuple[str, ...]:
     return (f"name:{spelt}",) if spelt != "/" else ()
 
 
+def mobile(number: str) -> str:
+    """What stands for a telephone number, however it is written; empty when there is none."""
+    if _VEILED.fullmatch(number):
+        return number
+    digits = re.sub(r"^(?:00)?33(?=\d{9}$)", "0", re.sub(r"\D", "", number))
+    return f"{_VEIL}{_digest(digits)}" if digits else ""
+
+
+def postal(*parts: str) -> str:
+    """What stands for a postal address, or for a part of one; empty when there is nothing in it.
+
+    An address of one part that is a digest already stays as it is; one of several is the digest of its parts'.
+    """
+    veiled = [part if _VEILED.fullmatch(part) else _part(part) for part in parts]
+    if len(veiled) == 1:
+        return veiled[0]
+    return f"{_VEIL}{_digest(' '.join(veiled))}" if any(veiled) else ""
+
+
 def kind_of(key: str) -> str:
     """The kind of a key: `ine`, `eleve`, `born` or `name`."""
     return key.partition(":")[0]
@@ -66,6 +89,11 @@ def day_of(text: str) -> date | None:
         return date(*map(int, parts))
     except ValueError:
         return None
+
+
+def _part(text: str) -> str:
+    words = folded(text)
+    return f"{_VEIL}{_digest(words)}" if words else ""
 
 
 def _digest(text: str) -> str:

@@ -130,8 +130,8 @@ class Pupil:
 class Relative:
     """A related person of pupils. `ref` is how links name this person: the id (AAF) or another handle (SDET: the DN).
 
-    Mail, mobile numbers and postal address serve to recognise one person entered twice; mail alone may be kept, where a
-    school wants it (`ImportSettings.mail_schools`).
+    Mail, mobile numbers and postal address serve to recognise one person entered twice; mail alone is kept, for schools
+    that want it (`ImportSettings.mail_schools`). The others may be digests already (`keys.mobile`, `keys.postal`).
     """
 
     id: str

@@ -20,11 +20,12 @@ from sqlalchemy import (
     Text,
     delete,
     func,
-    insert,
     select,
     text,
 )
 
+from directory import keys
+from directory.bulk import insert_rows
 from directory.model import (
     ClassRecord,
     DirectoryError,
@@ -188,7 +189,7 @@ class Stager:
         """Write what is left, keep the last of records that came twice, and let the database see the sizes."""
         for table, rows in self._rows.items():
             if rows:
-                self._connection.execute(insert(table), rows)
+                insert_rows(self._connection, table, rows)
         self._rows.clear()
         self._drop_repeated()
         analyse(self._connection, people, *_OF_PERSON)
@@ -197,7 +198,7 @@ class Stager:
         rows = self._rows.setdefault(table, [])
         rows.append(row)
         if len(rows) >= _BATCH:
-            self._connection.execute(insert(table), rows)
+            insert_rows(self._connection, table, rows)
             rows.clear()
 
     def _person(self, record: Pupil | Relative | Staff, kind: str, sdet: str, **more: str) -> int:
@@ -243,8 +244,8 @@ class Stager:
             "TUT",
             ref=record.ref,
             mail=record.mail.strip().lower(),
-            mobiles=" ".join(sorted({number for text in record.mobiles if (number := telephone(text))})),
-            postal=local_part("", record.postal) if record.postal else "",
+            mobiles=" ".join(sorted({number for text in record.mobiles if (number := keys.mobile(text))})),
+            postal=keys.postal(record.postal),
         )
 
     def _staff(self, record: Staff) -> None:
@@ -286,12 +287,6 @@ class Stager:
             self._connection.execute(delete(table).where(table.c.seq.not_in(select(people.c.seq))))
         for _ in range(dropped):
             self._report.found(Kind.REPEATED_RECORD, "a person", "comes twice in the set", "the last record was taken")
-
-
-def telephone(number: str) -> str:
-    """A telephone number in French national form, digits only; empty when there is none."""
-    digits = re.sub(r"\D", "", number)
-    return re.sub(r"^(?:00)?33(?=\d{9}$)", "0", digits)
 
 
 def analyse(connection: Connection, *tables: Table) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from directory.model import DirectoryError, Record
-from directory.readers.aaf_records import ATTRIBUTES, CONVERTERS, Attributes
+from directory.readers.aaf_records import ATTRIBUTES, CONVERTERS, Attributes, held
 from directory.readers.delivery import files
 from directory.readers.saxfile import RecordHandler, Refusal, read_records, wrong_root
 
@@ -131,4 +131,4 @@ class _AafHandler(RecordHandler[Record]):
             )
         if not self._id or len(self._id) > _ID_LIMIT:
             raise Refusal("a record has no identifier of a usable length; get the set again")
-        self.records += CONVERTERS[category](self._file, self._line, self._id, self._values)
+        self.records += CONVERTERS[category](self._file, self._line, self._id, held(self._values))

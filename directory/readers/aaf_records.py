@@ -1,12 +1,17 @@
-"""AAF attributes to records: one converter per category. A composite value that does not fit is rejected, alone."""
+"""AAF attributes to records: one converter per category. A composite value that does not fit is rejected, alone.
+
+Attributes are those of a file or, once `held` has made digests of what serves only to recognise people, those that are
+kept; converters take both.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from directory import keys
 from directory.model import (
     ClassRecord,
     Function,
@@ -26,9 +31,14 @@ from directory.model import (
 from directory.nomenclature import LEGAL_GUARDIAN, modern_link
 
 Attributes: TypeAlias = dict[str, list[str]]
-"""The values kept of one record, by attribute; never an empty text."""
+"""The values of one record, by attribute; never an empty text."""
 
+KEYS = "keys"
+"""Among the attributes that are kept: the keys of `directory.keys` made of those that are not."""
 _PERSON = ("sn", "givenName", "personalTitle")
+_BORN = ("ENTPersonDateNaissance", "ENTPersonNomPatro")
+_RECOGNISES = frozenset({*_BORN, "ENTEleveINE", "ENTEleveStructRattachId"})
+_POSTAL = ("ENTPersonAdresse", "ENTPersonCodePostal", "ENTPersonVille")
 ATTRIBUTES: dict[str, frozenset[str]] = {
     "EtabEducNat": frozenset(
         {"ENTStructureUAI", "ENTEtablissementUAI", "ENTStructureSIREN", "ENTStructureNomCourant"}
@@ -37,14 +47,12 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
     "Eleve": frozenset(
         {*_PERSON, "ENTPersonStructRattach", "ENTEleveMEF", "ENTEleveNivFormation", "ENTEleveClasses"}
         | {"ENTEleveGroupes", "ENTElevePersRelEleve", "ENTEleveAutoriteParentale", "ENTElevePere", "ENTEleveMere"}
-        | {"ENTElevePersRelEleve1", "ENTElevePersRelEleve2"}
+        | {"ENTElevePersRelEleve1", "ENTElevePersRelEleve2", *_BORN, "ENTEleveINE", "ENTEleveStructRattachId"}
     ),
-    "PersRelEleve": frozenset(
-        {*_PERSON, "mail", "mobile", "ENTPersonAdresse", "ENTPersonCodePostal", "ENTPersonVille"}
-    ),
+    "PersRelEleve": frozenset({*_PERSON, "mail", "mobile", *_POSTAL}),
     "PersEducNat": frozenset(
         {*_PERSON, "ENTPersonFonctions", "ENTAuxEnsClassesMatieres", "ENTAuxEnsGroupesMatieres", "ENTAuxEnsClasses"}
-        | {"ENTAuxEnsGroupes", "ENTAuxEnsClassesPrincipal", "PersEducNatPresenceDevantEleves"}
+        | {"ENTAuxEnsGroupes", "ENTAuxEnsClassesPrincipal", "PersEducNatPresenceDevantEleves", *_BORN}
     ),
     "MefEducNat": frozenset({"ENTLibelleMef", "ENTMEFRattach", "ENTMEFSTAT11"}),
     "MatiereEducNat": frozenset({"ENTLibelleMatiere"}),
@@ -54,6 +62,59 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
 _ACADEMY = re.compile(r"-ac-.*$", re.IGNORECASE)
 _TYPE = re.compile(r"^[A-Z.]{2,6}[- ]+(?=\S)")
 _MANY = 1_000
+_INSTEAD: dict[str, tuple[str, ...]] = {
+    "ENTElevePersRelEleve": (
+        "ENTEleveAutoriteParentale",
+        "ENTElevePere",
+        "ENTEleveMere",
+        "ENTElevePersRelEleve1",
+        "ENTElevePersRelEleve2",
+    ),
+    "ENTAuxEnsClassesMatieres": ("ENTAuxEnsClasses",),
+    "ENTAuxEnsGroupesMatieres": ("ENTAuxEnsGroupes",),
+}
+"""Older attributes that mean nothing where the newer one is."""
+
+
+def held(values: Mapping[str, Sequence[str]], before: Attributes | None = None) -> Attributes:
+    """The attributes that are kept of a record: numbers and addresses that serve only to recognise people as digests.
+
+    With `before`, what is kept already, `values` are those that replace others, whole: no value takes an attribute
+    away. A key whose parts are not kept stays when one part changes: it was true once.
+    """
+    kept = dict(before or {})
+    for name, found in values.items():
+        if name not in _RECOGNISES:
+            kept[name] = [text for value in found if (text := _veiled(name, value))]
+    kept[KEYS] = _keys(values, kept)
+    for newer, older in _INSTEAD.items():
+        if kept.get(newer):
+            for name in older:
+                kept.pop(name, None)
+    return {name: found for name, found in kept.items() if found}
+
+
+def _keys(values: Mapping[str, Sequence[str]], kept: Attributes) -> list[str]:
+    def one(name: str) -> str:
+        return (values.get(name) or kept.get(name) or ("",))[0]
+
+    made: dict[str, Sequence[str]] = {
+        kind: [key for key in kept.get(KEYS, ()) if keys.kind_of(key) == kind] for kind in ("ine", "eleve", "born")
+    }
+    if "ENTEleveINE" in values:
+        made["ine"] = keys.ine(one("ENTEleveINE"))
+    if "ENTEleveStructRattachId" in values:
+        made["eleve"] = keys.eleve(one("ENTEleveStructRattachId"))
+    if "ENTPersonDateNaissance" in values:
+        day = keys.day_of(one("ENTPersonDateNaissance"))
+        made["born"] = keys.born(one("givenName"), day, one("sn"), one("ENTPersonNomPatro"))
+    return [key for found in made.values() for key in found]
+
+
+def _veiled(name: str, value: str) -> str:
+    if name == "mobile":
+        return keys.mobile(value)
+    return keys.postal(value) if name in _POSTAL else value
 
 
 @dataclass(slots=True)
@@ -80,6 +141,10 @@ class _Reading:
                 self.reject(name, value, "an empty part before or after the first $ sign")
             else:
                 yield parts
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys of a pupil or a member of staff, surest first."""
+        return (*self.values.get(KEYS, ()), *keys.name(self.one("givenName"), self.one("sn")))
 
     def reject(self, name: str, value: str, why: str) -> None:
         self.rejected.append(Rejected(self.file, self.line, self.id, name, value[:100], why))
@@ -135,6 +200,7 @@ def _pupil(record: _Reading) -> list[Record]:
             classes=classes,
             groups=record.places("ENTEleveGroupes"),
             links=tuple(dict.fromkeys(_links(record))),
+            keys=record.keys(),
         )
     ]
 
@@ -166,7 +232,6 @@ def _older_links(record: _Reading) -> list[Link]:
 
 
 def _relative(record: _Reading) -> list[Record]:
-    postal = [record.one(name) for name in ("ENTPersonAdresse", "ENTPersonCodePostal", "ENTPersonVille")]
     return [
         Relative(
             id=record.id,
@@ -176,7 +241,7 @@ def _relative(record: _Reading) -> list[Record]:
             title=record.one("personalTitle"),
             mail=record.one("mail"),
             mobiles=tuple(record.values.get("mobile", ())),
-            postal=" ".join(part for part in postal if part.strip("$ ")),
+            postal=keys.postal(*(record.one(name) for name in _POSTAL)),
         )
     ]
 
@@ -197,6 +262,7 @@ def _staff(record: _Reading) -> list[Record]:
             groups=record.services("ENTAuxEnsGroupesMatieres", "ENTAuxEnsGroupes"),
             head_of=record.places("ENTAuxEnsClassesPrincipal"),
             before_pupils=record.one("PersEducNatPresenceDevantEleves").upper() == "O",
+            keys=record.keys(),
         )
     ]
 
@@ -228,4 +294,4 @@ CONVERTERS: dict[str, Converter] = {
     "MefEducNat": _converter(_mef),
     "MatiereEducNat": _converter(_subject),
 }
-"""From file, line, id and attributes to records, by category."""
+"""From file, line, id and the attributes that are kept (`held`) to records, by category."""

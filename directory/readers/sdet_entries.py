@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from directory.model import DirectoryError, Record, Rejected, Relative
-from directory.readers.aaf_records import ATTRIBUTES, CONVERTERS, Attributes
+from directory.readers.aaf_records import ATTRIBUTES, CONVERTERS, Attributes, held
 from directory.readers.sdet_dn import fold_dn
 from directory.readers.values import CONTROL
 
@@ -135,7 +135,7 @@ class SdetTree:
             found = [self._with_key(name, value, values) for value in values.kept[name]]
             if used := [value for value in found if value]:
                 kept[name] = used
-        yield from CONVERTERS[category](self._source, None, identifier, kept)
+        yield from CONVERTERS[category](self._source, None, identifier, held(kept))
         for name, value, why in values.rejected:
             yield Rejected(self._source, None, identifier, name, value[:100], why)
 

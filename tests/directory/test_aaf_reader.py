@@ -8,14 +8,17 @@ import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from directory import keys
 from directory.model import DirectoryError, Function, Link, Place, Pupil, Record, Rejected, School, Service, Staff
 from directory.readers.aaf import read_aaf, read_aaf_file
+from directory.readers.aaf_records import KEYS, held
 from tests.directory.academy import DATA, DEMO, NEXT_YEAR
 from tests.directory.projection import unpacked
 
@@ -209,6 +212,41 @@ def test_a_link_without_numbers_is_rejected(tmp_path: Path) -> None:
     assert isinstance(pupil, Pupil)
     assert pupil.links == ()
     assert len(rejected) == 2
+
+
+def test_pupils_and_staff_bring_the_keys_that_recognise_them(delivery: Path) -> None:
+    records = {one.id: one for one in read_aaf(delivery) if isinstance(one, Pupil | Staff)}
+    assert [keys.kind_of(key) for key in records["10000001"].keys] == ["ine", "eleve", "born", "name"]
+    married = records["1000001"]
+    assert [keys.kind_of(key) for key in married.keys] == ["born", "name"]
+
+
+def test_only_digests_of_what_recognises_people_are_kept() -> None:
+    clear = {"mobile": ["06 39 98 97 72"], "ENTPersonAdresse": ["12 rue X$$"], "ENTEleveINE": ["0123456789A"]}
+    clear |= {"sn": ["ROY"], "givenName": ["Zoé"], "ENTPersonDateNaissance": ["01/02/2010"], "mail": ["a@x.fr"]}
+    kept = held(clear | {"ENTPersonNomPatro": ["DUPUY"]})
+    assert kept["mail"] == ["a@x.fr"]
+    shown = repr(kept)
+    assert not [text for text in ("9772", "rue", "0123456789A", "2010", "DUPUY") if text in shown]
+    assert held(kept) == kept
+
+
+def test_a_modification_replaces_attributes_whole_and_keys_with_them() -> None:
+    kept = held({"sn": ["ROY"], "givenName": ["Zoé"], "ENTPersonDateNaissance": ["01/02/2010"], "ENTEleveINE": ["1A"]})
+    kept = held({"ENTEleveGroupes": ["1$A", "1$B"]}, kept)
+    named = held({"sn": ["ROY-AUBERT"]}, kept)
+    assert named == kept | {"sn": ["ROY-AUBERT"]}
+    born = held({"ENTPersonDateNaissance": ["03/02/2010"]}, named)
+    assert born[KEYS] == [*keys.ine("1A"), *keys.born("Zoé", date(2010, 2, 3), "Roy-Aubert")]
+    assert held({"ENTEleveGroupes": ["1$C"]}, born)["ENTEleveGroupes"] == ["1$C"]
+    assert "ENTEleveGroupes" not in held({"ENTEleveGroupes": []}, born)
+    assert [keys.kind_of(key) for key in held({"ENTEleveINE": []}, born)[KEYS]] == ["born"]
+
+
+def test_an_older_attribute_is_not_kept_beside_the_newer() -> None:
+    older = held({"ENTElevePere": ["9"], "ENTAuxEnsClasses": ["1$A"]})
+    assert set(older) == {"ENTElevePere", "ENTAuxEnsClasses"}
+    assert set(held({"ENTElevePersRelEleve": ["9$20$1$1$1$1"]}, older)) == {"ENTElevePersRelEleve", "ENTAuxEnsClasses"}
 
 
 @given(content=st.binary(max_size=400), at=st.integers(0, 400))

@@ -55,3 +55,20 @@ def test_what_is_no_date(text: str) -> None:
 def test_any_text_is_read_as_a_date_or_as_none(text: str) -> None:
     found = keys.day_of(text)
     assert found is None or str(found.year).zfill(4) in text
+
+
+def test_telephone_numbers_are_compared_whatever_their_spelling_and_are_not_kept() -> None:
+    veiled = keys.mobile("06 39 98 97 72")
+    assert veiled == keys.mobile("+33 639989772") == keys.mobile("0033.6.39.98.97.72") == keys.mobile(veiled)
+    assert "39989772" not in veiled
+    assert veiled != keys.mobile("06 39 98 97 73")
+    assert keys.mobile("") == keys.mobile("néant") == ""
+
+
+def test_postal_addresses_are_compared_without_capitals_and_signs_and_are_not_kept() -> None:
+    veiled = keys.postal("1 rue X 13000 Y")
+    assert veiled == keys.postal("1, RUE X - 13000 Y") == keys.postal(veiled) != ""
+    assert "13000" not in veiled
+    parts = [keys.postal(part) for part in ("1 rue X", "", "Y")]
+    assert keys.postal(*parts) == keys.postal("1 rue X", "", "Y") != keys.postal("1 rue X", "Y", "")
+    assert keys.postal("$$$") == keys.postal("", "$$", "") == ""
