@@ -1,4 +1,4 @@
-"""A gateway on the demo academy, on each store, and beside it the Postfix of another domain."""
+"""A gateway on the demo academy, on each store, and beside it the Postfix of another domain, with its policy host."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,14 +26,23 @@ from sqlalchemy import delete, select
 
 from certs import CertificateFiles, ensure_demo
 from directory.schema import address
-from mailgate import config
+from mailgate import app, config
 from mailgate.accounts import Accounts
 from mailgate.app import Gateway, Sockets
 from mailgate.database import Database, Statement, open_database
-from mailgate.queue import worker
-from mailgate.queue.schema import queue_destination, queued_message, queued_recipient
+from mailgate.queue import outbound, worker
+from mailgate.queue.schema import (
+    mta_sts_policy,
+    queue_destination,
+    queued_message,
+    queued_recipient,
+    tls_report,
+    tls_session,
+)
+from smtp.client.policy_host import PolicyHost
 from tests.policy.conftest import academy_url
 from tests.support.nameserver import NameServer
+from tests.support.policy_host import PolicyServer
 from tests.support.postfix import Postfix
 
 __all__ = ["academy_url"]
@@ -40,13 +50,16 @@ __all__ = ["academy_url"]
 TEACHER = "theo.david@ent.example.org"
 FRIEND = "ami@elsewhere.example"
 MX = "mx.elsewhere.example"
+POLICY_HOST = "mta-sts.elsewhere.example"
+SLOW_AT = "127.0.0.2"
+"""Where the Postfix takes five seconds for each recipient."""
 WITHIN = 30.0
 
 _MAIN = """
 myhostname = mx.elsewhere.example
 mynetworks = 127.0.0.0/8
-virtual_mailbox_domains = elsewhere.example
-virtual_mailbox_maps = inline:{{ {{ ami@elsewhere.example = ami/ }} }}
+virtual_mailbox_domains = elsewhere.example, slow.example
+virtual_mailbox_maps = inline:{{ {{ ami@elsewhere.example = ami/ }}, {{ ami@slow.example = ami/ }} }}
 virtual_mailbox_base = {mail}
 virtual_uid_maps = static:65534
 virtual_gid_maps = static:65534
@@ -87,6 +100,10 @@ class World:
     imaps: tuple[str, int]
     gateway_ca: Path
     password: str
+    url: str
+    """Of the database."""
+    policies: PolicyServer
+    """It serves the MTA-STS policy of the other domain, once the names lead there."""
 
     def configure(self, more: str = "") -> None:
         """Change main.cf."""
@@ -210,7 +227,8 @@ def main_of(directory: Path, tls: CertificateFiles, mx: int) -> str:
 def other_domain(folder: Path, tls: CertificateFiles, port: int, mx: int) -> Iterator[Postfix]:
     """Its Postfix, running."""
     directory = folder / f"postfix-{port}"
-    listener = f"127.0.0.1:{port} inet n - n - - smtpd\n"
+    slow = "-o { smtpd_recipient_restrictions = sleep 5, permit }"
+    listener = f"127.0.0.1:{port} inet n - n - - smtpd\n{SLOW_AT}:{port} inet n - n - - smtpd {slow}\n"
     postfix = Postfix(directory, main_of(directory, tls, mx), listener)
     (directory / "mail").mkdir()
     shutil.chown(directory / "mail", 65_534, 65_534)
@@ -230,7 +248,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def certificates(folder: Path) -> tuple[CertificateFiles, CertificateFiles]:
     """Of the gateway, and of the Postfix."""
-    return ensure_demo(folder / "ours", ["localhost"]), ensure_demo(folder / "theirs", [MX])
+    return ensure_demo(folder / "ours", ["localhost"]), ensure_demo(folder / "theirs", [MX, POLICY_HOST])
 
 
 @pytest.fixture
@@ -242,11 +260,15 @@ async def world(
 ) -> AsyncIterator[World]:
     """Nothing is in the queue afterwards."""
     monkeypatch.setattr(worker, "LOOK", 1.0)
+    monkeypatch.setattr(app, "CLOCK_INTERVAL", 0.5)
     ours, theirs = certificates
     assert ours.ca is not None
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(theirs.certificate, theirs.key)
     port = free_port()
     records = {"elsewhere.example MX": [f"10 {MX}."], f"{MX} A": ["127.0.0.1"]}
-    async with NameServer(records, authenticated=True) as names:
+    async with NameServer(records, authenticated=True) as names, PolicyServer(tls, b"") as policies:
+        monkeypatch.setattr(outbound, "PolicyHost", partial(PolicyHost, port=policies.port))
         settings = config.Settings(
             gateway=config.Gateway(hostname="gate.ent.example.org", stop_grace=2.0),
             database=config.Database(url=academy_url, pool_size=4),
@@ -254,7 +276,14 @@ async def world(
             imap=config.Imap(listen=("127.0.0.1:0",)),
             smtp=config.Smtp(listen=("127.0.0.1:0",)),
             mx=config.Mx(listen=("127.0.0.1:0",)),
-            queue=config.Queue(route="direct", direct_port=port, direct_ca=theirs.ca, pauses=(1,), connect_timeout=5.0),
+            queue=config.Queue(
+                route="direct",
+                direct_port=port,
+                direct_ca=theirs.ca,
+                pauses=(1,),
+                connect_timeout=5.0,
+                tls_reports=True,
+            ),
             dns=config.Dns(servers=(f"127.0.0.1:{names.port}",), timeout=5.0, dnssec="loopback"),
         )
         sockets = Sockets.bound(settings)
@@ -270,11 +299,11 @@ async def world(
             with other_domain(folder, theirs, port, mx) as postfix:
                 yield World(
                     database, postfix, theirs, names, port, mx, sockets.smtp[0].getsockname(),
-                    sockets.imap[0].getsockname(), ours.ca, password,
+                    sockets.imap[0].getsockname(), ours.ca, password, academy_url, policies,
                 )  # fmt: skip
         finally:
             accounts.close()
             await gateway.stop()
-            for table in (queued_recipient, queued_message, queue_destination):
+            for table in (queued_recipient, queued_message, queue_destination, mta_sts_policy, tls_session, tls_report):
                 await database.write(lambda tx, table=table: tx.run(Statement(delete(table))))  # type: ignore[misc]
             await database.close()

@@ -1,8 +1,10 @@
-"""Mail to a Postfix and from it: over TLS, put off, refused, by way of dead servers, with DANE good and bad."""
+"""Mail to a Postfix and from it: over TLS and where TLS fails, put off, refused, by way of slow and dead servers, with
+DANE good and bad.
+"""
 
 from __future__ import annotations
 
-from tests.postfix.conftest import FRIEND, MX, World
+from tests.postfix.conftest import FRIEND, MX, SLOW_AT, World
 
 
 async def test_there_and_back(world: World) -> None:
@@ -48,6 +50,32 @@ async def test_a_dead_server_gives_way(world: World) -> None:
     }
     await world.submit("Détour", FRIEND)
     await world.until_arrived("Détour")
+
+
+async def test_domains_that_are_slow_or_dead_hold_up_nobody(world: World) -> None:
+    world.names.records = {
+        **world.names.records,
+        "slow.example MX": ["10 mx.slow.example."], "mx.slow.example A": [SLOW_AT],
+        "dead.example MX": ["10 mx.dead.example."], "mx.dead.example A": ["127.0.0.9"],
+    }  # fmt: skip
+    for number in range(8):
+        await world.submit(f"Slow {number}", "ami@slow.example")
+        await world.submit(f"Dead {number}", "ami@dead.example")
+    await world.submit("Quick", FRIEND)
+    await world.until_arrived("Quick")
+    assert [one["Subject"] for one in world.arrived()] == ["Quick"], "the others take five seconds each"
+    await world.until_queued("waiting", "mx.dead.example")
+    await world.until_arrived("Slow")
+    assert {row[0] for row in await world.queued()} == {"sent", "waiting"}
+
+
+async def test_tls_that_fails_is_done_without_where_nothing_asks_for_it(world: World) -> None:
+    """RFC 3207 section 4.1, RFC 7435: what can be had is better than nothing."""
+    world.configure("smtpd_tls_protocols = TLSv1\n")
+    await world.submit("Old TLS", FRIEND)
+    message = await world.until_arrived("Old TLS")
+    assert "(Postfix) with ESMTP id" in " ".join(message["Received"].split())
+    assert "SSL_accept error" in world.postfix.log
 
 
 async def test_the_key_that_dane_names(world: World) -> None:
