@@ -51,6 +51,11 @@ class Document:
     records: frozenset[str]
     kept: frozenset[str]
 
+    @classmethod
+    def of(cls, records: str, kept: str) -> Document:
+        """Both as words between blanks."""
+        return cls(frozenset(records.split()), frozenset(kept.split()))
+
 
 Documents: TypeAlias = Mapping[str, Document | None]
 """By root element; None for a file that is left alone."""
