@@ -209,8 +209,8 @@ async def _set_seen(session: Session, view: View, messages: Columns) -> bool:
         return False
     if is_known(session, view):
         marks = Marks(view.mailbox)
-        marks.add(spans_of(number - 1 for number in messages.numbers), FlagAction.ADD, flags.SEEN, ())
-        if await write(session, view, marks):
+        spans = spans_of(number - 1 for number in messages.numbers)
+        if marks.add(spans, FlagAction.ADD, flags.SEEN, ()) and await write(session, view, marks):
             return True
     try:
         stored = await session.account.store(view.mailbox.ref, unseen, FlagAction.ADD, flags.SEEN, ())

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from imap.session import Session
 
 _ALL_FLAGS: Final = -1
+_ATTEMPTS: Final = 3
+"""Times that a STORE is worked out from the columns while others are quicker; then the database does it."""
 _CHUNK: Final = 2_000
 """Messages whose answers are made at once."""
 
@@ -31,12 +33,18 @@ async def store(session: Session, tag: str, command: Store) -> Completion | None
         session.enable_condstore()
     require_writable(view)
     spans = positions(view, command.messages, uid=command.uid)
-    if command.unchanged_since is None and is_known(session, view):
+    for _ in range(_ATTEMPTS if command.unchanged_since is None else 0):
+        if not is_known(session, view):
+            break
         marks, batch = _work_out(session, view, Batched(tag, command, spans))
+        if not batch:
+            break
         with session.patience():
             written = await write(session, view, marks)
         if written:
             return await _answer(session, view, marks, batch)
+        if marks.is_current:
+            break  # nobody was quicker: what is known does not do for the store
     return await _store_unknown(session, view, command, spans)
 
 
@@ -100,10 +108,14 @@ def is_known(session: Session, view: View) -> bool:
 
 
 async def write(session: Session, view: View, marks: Marks) -> bool:
-    """Write what was worked out, which the columns then show; False when there is nothing or others were quicker."""
+    """Write what was worked out, which the columns then show; where nothing changes, see to it that this is so still.
+
+    False when others were quicker, of which the columns then show all, or the store has to work it out.
+    """
     stamp = await session.account.mark(view.mailbox.ref, marks.marking) if marks.count else None
     if stamp is None:
-        return False
+        await view.mailbox.refresh()
+        return not marks.count and marks.is_current
     await marks.settle(view, stamp)
     return True
 

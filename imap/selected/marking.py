@@ -47,7 +47,7 @@ class Marks:
 
     def __init__(self, mailbox: SharedMailbox) -> None:
         self.count = 0
-        """Commands so far."""
+        """Commands so far that change anything."""
         self.uids = array("I")
         """The messages that change."""
         self._mailbox = mailbox
@@ -67,7 +67,7 @@ class Marks:
     def add(self, spans: Sequence[range], action: FlagAction, system: int, names: Sequence[str]) -> bool:
         """Add one command, on messages at these positions of the columns that no other names.
 
-        False, and nothing is added, for too many messages, a new keyword, and where nothing changes (or so it seems).
+        False, and nothing is added, for too many messages and a new keyword.
         """
         masks = _masks(self._mailbox.keywords, action, system, names)
         if masks is None or sum(map(len, spans)) + len(self.uids) > _MOST:
@@ -75,7 +75,7 @@ class Marks:
         kept, added = masks
         places = [place for place in (self._changing(span, kept, added) for span in spans) if place]
         if not places:
-            return False
+            return True
         self.count += 1
         before = len(self.uids)
         for place in places:
@@ -102,6 +102,13 @@ class Marks:
             self._unseen += count * ((not turned[mask] & SEEN) - (not mask & SEEN))
             self._deleted += count * (bool(turned[mask] & DELETED) - bool(mask & DELETED))
         self._flags += array("q", map(turned.__getitem__, flags))
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the mailbox is still as it was."""
+        mailbox = self._mailbox
+        same = mailbox.highestmodseq == self._since and mailbox.stamp == self._stamp
+        return same and mailbox.uids is self._columns
 
     @property
     def marking(self) -> Marking:

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imap import flags
 from imap.limits import Limits
 from imap.reader import CommandReader
 from tests.imap.conftest import Gateway, message
 from tests.imap.memory_backend import MemoryAccount
+from tests.imap.memory_backend.mailbox import Mailbox
 from tests.imap.wire import Client
 
 
@@ -30,6 +32,13 @@ async def pipelined(client: Client, *commands: str) -> list[str]:
     for number in range(1, len(commands) + 1):
         lines += await client.until(f"a{number}")
     return [line.decode() for line in lines]
+
+
+def unheard(box: Mailbox, uid: int, mask: int) -> None:
+    """Another process changes flags, and the notification is still on its way."""
+    box.highestmodseq += 1
+    box.stamp += 1
+    box.messages[uid].flags, box.messages[uid].modseq = mask, box.highestmodseq
 
 
 async def test_each_has_a_modification_sequence_and_its_answer(client: Client, account: MemoryAccount) -> None:
@@ -107,15 +116,32 @@ async def test_one_that_begins_with_a_literal_or_is_not_complete_waits(client: C
     assert account.calls["mark"] == 3
 
 
-async def test_when_others_were_quicker_each_is_executed_by_itself(client: Client, account: MemoryAccount) -> None:
+async def test_when_others_were_quicker_it_is_worked_out_anew(client: Client, account: MemoryAccount) -> None:
     await client.ok("SELECT INBOX")
     box = account.find("INBOX")
-    box.highestmodseq += 1
-    box.messages[5].modseq = box.highestmodseq  # and nobody was told
+    unheard(box, 5, flags.DRAFT)
     answers = await pipelined(client, "STORE 1 +FLAGS (\\Seen)", "STORE 2 +FLAGS (\\Seen)")
     assert [line for line in answers if line.startswith("a")] == ["a1 OK STORE completed", "a2 OK STORE completed"]
-    assert [box.messages[uid].flags for uid in (1, 2)] == [box.messages[1].flags] * 2 != [0, 0]
-    assert account.calls["store"] == 1
+    assert "* 5 FETCH (FLAGS (\\Draft))" in answers
+    assert [box.messages[uid].flags for uid in (1, 2)] == [flags.SEEN] * 2
+    assert account.calls["mark"] == 2
+    assert "store" not in account.calls
+
+
+async def test_what_changes_nothing_is_not_written(client: Client, account: MemoryAccount) -> None:
+    await client.ok("SELECT INBOX")
+    looks = account.calls.get("changes", 0)
+    assert await client.ok("STORE 1 -FLAGS (\\Seen unheard-of)") == [b"* 1 FETCH (FLAGS ())"]
+    assert account.calls["changes"] == looks + 1
+    assert not {"mark", "store"} & account.calls.keys()
+
+
+async def test_what_seems_to_change_nothing_is_looked_at(client: Client, account: MemoryAccount) -> None:
+    await client.ok("SELECT INBOX")
+    box = account.find("INBOX")
+    unheard(box, 1, flags.SEEN)
+    assert await client.ok("STORE 1 -FLAGS (\\Seen)") == [b"* 1 FETCH (FLAGS ())"]
+    assert box.messages[1].flags == 0
 
 
 async def test_news_of_others_comes_at_the_end_and_an_expunge_not_between(
