@@ -1,18 +1,22 @@
-"""Taking entries of the queue up, and writing down what came of them. Any number of processes may do so at once.
+"""Taking entries of the queue up. Any number of processes may do so at once.
 
 Who takes an entry up has a lease on it: nobody else does until that ends, and it is prolonged while its owner lives.
 A process that dies leaves leases that run out; its entries are then tried again, and counted as doubtful, since it may
-have handed over the message before it died.
+have handed over the message before it died. What came of them is written down by `mailgate.queue.settling`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Select,
     Text,
     and_,
     bindparam,
@@ -21,16 +25,19 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
+    or_,
     select,
+    tuple_,
+    union_all,
     update,
 )
 
-from mailgate.database import Row, Statement, Tx
+from mailgate.database import Database, Row, Statement, Tx
 from mailgate.database.statement import insert, member, rows
-from mailgate.policy.stops import keep_out, stop_of
+from mailgate.policy.schema import stop
+from mailgate.policy.stops import stop_of
 from mailgate.queue.schedule import Priority
-from mailgate.queue.schema import IS_WAITING, WAITING, queue_destination, queued_message, queued_recipient
-from mailgate.store.retained import let_go
+from mailgate.queue.schema import IS_WAITING, queue_destination, queued_message, queued_recipient
 from mailgate.store.schema import number
 from smtp.tls_demand import TlsDemand
 
@@ -40,87 +47,94 @@ STOPPED: Final = 60
 """Seconds until it is looked again whether a sender is still stopped."""
 
 _r = queued_recipient.c
+_m = queued_message.c
+_d = queue_destination.c
 _waiting: Final = _r.state == IS_WAITING
 _due = and_(_waiting, _r.domain == bindparam("domain", type_=Text), _r.due_at <= number("now"))
-_FIRST: Final = {
-    priority: Statement(
-        select(_r.queue_id)
-        .where(_due, _r.priority == literal_column(str(int(priority))))
+_left_alone = exists().where(_d.domain == bindparam("lane", type_=Text), _d.retry_at > number("now"))
+
+
+def _foremost(priority: Priority) -> Select[Any]:
+    """What has waited longest of a priority: a part of a UNION, so that each is found in the index."""
+    hindered = () if priority is Priority.UNHINDERED else (~_left_alone,)
+    found = (
+        select(_r.queue_id, _r.number)
+        .where(_due, _r.priority == literal_column(str(int(priority))), *hindered)
         .order_by(_r.due_at)
-        .limit(1)
+        .limit(number("most"))
         .with_for_update(skip_locked=True)
+        .subquery()
     )
-    for priority in Priority
-}
+    return select(*found.c)
+
+
+_first = union_all(*map(_foremost, Priority)).limit(number("most")).cte("first")
+_with_others = exists().where(_m.queue_id == _r.queue_id, _m.verp == 0)
 _some = (
-    select(_r.number)
-    .where(_due, _r.queue_id == number("of"))
-    .order_by(_r.number)
-    .limit(number("most"))
+    select(_r.queue_id, _r.number)
+    .where(
+        # As expressions, so that these rows are looked up by the messages, never by what else waits for the domain.
+        _r.state + literal_column("''") == IS_WAITING,
+        _r.domain + literal_column("''") == bindparam("domain", type_=Text),
+        _r.due_at <= number("now"),
+        _r.queue_id.in_(select(_first.c.queue_id)),
+        or_(_with_others, tuple_(_r.queue_id, _r.number).in_(select(*_first.c))),
+    )
+    .order_by(_r.priority, _r.due_at, _r.queue_id, _r.number)
+    .limit(literal_column(str(MOST)))
     .with_for_update(skip_locked=True)
     .cte("some")  # as a subquery PostgreSQL may run it more than once, each time past what it locked before
 )
 _LEASE: Final = Statement(
     update(queued_recipient)
-    .where(_r.queue_id == number("of"), _r.number.in_(select(_some.c.number)))
+    .where(_r.queue_id == _some.c.queue_id, _r.number == _some.c.number)
     .values(
         lease_owner=bindparam("owner", type_=Text),
         due_at=number("until"),
         doubts=_r.doubts + case((_r.lease_owner.is_not(None), 1), else_=0),
     )
-    .returning(_r.number, _r.address, _r.notify, _r.original, _r.attempts, _r.doubts, _r.person_id)
-)
+    .returning(
+        _r.queue_id, _r.priority, _r.created_at,
+        _r.number, _r.address, _r.notify, _r.original, _r.attempts, _r.doubts, _r.person_id,
+    )
+)  # fmt: skip
 _MESSAGE_COLUMNS = (
     "queue_id", "content_id", "size", "sender_id", "mail_from", "dispatch_id", "eightbit", "utf8", "require_tls", "ret",
     "envelope_id", "created_at", "expires_at", "verp", "release_request", "accepted_at",
 )  # fmt: skip
-_one_message = select(*(queued_message.c[name] for name in _MESSAGE_COLUMNS)).where(
-    queued_message.c.queue_id == number("of")
+_message = select(*(_m[name] for name in _MESSAGE_COLUMNS))
+_MESSAGE: Final = Statement(_message.where(_m.queue_id == number("of")))
+_MESSAGES: Final = Statement(
+    _message.add_columns(
+        select(func.max(_r.number)).where(_r.queue_id == _m.queue_id).correlate(queued_message).scalar_subquery(),
+        func.coalesce(select(_d.failures).where(_d.domain == bindparam("lane", type_=Text)).scalar_subquery(), 0),
+        exists().where(stop.c.ends_at > number("now")),
+    ).where(member(_m.queue_id, "ids"))
 )
-_MESSAGE: Final = Statement(_one_message)
-_LOCK_MESSAGE: Final = Statement(_one_message.with_for_update())
+_URGENCY: Final = itemgetter(1, 2, 0, 3)
+"""Of a row that was leased: priority, age; recipients of one message stay together."""
+_given_back = rows("given_back", queue_id=BigInteger, number=BigInteger)
 _PUT_OFF: Final = Statement(
     update(queued_recipient)
-    .where(_r.queue_id == number("of"), member(_r.number, "numbers"), _r.lease_owner == bindparam("owner"))
+    .where(
+        _r.queue_id == _given_back.c.queue_id,
+        _r.number == _given_back.c.number,
+        _r.lease_owner == bindparam("owner", type_=Text),
+    )
     .values(lease_owner=None, due_at=number("until"))
 )
+_kept = rows("kept", queue_id=BigInteger, number=BigInteger)
 _PROLONG: Final = Statement(
-    update(queued_recipient).where(_r.lease_owner == bindparam("owner")).values(due_at=number("until"))
+    update(queued_recipient)
+    .where(
+        _r.queue_id == _kept.c.queue_id, _r.number == _kept.c.number, _r.lease_owner == bindparam("owner", type_=Text)
+    )
+    .values(due_at=number("until"))
 )
 _LET_GO_ALL: Final = Statement(
     update(queued_recipient).where(_r.lease_owner.is_not(None)).values(lease_owner=None, due_at=0, doubts=_r.doubts + 1)
 )
-_results = rows(
-    "results", number=BigInteger, state=Text, due_at=BigInteger, attempts=BigInteger, doubts=BigInteger,
-    code=BigInteger, status=Text, answer=Text, remote=Text, done_at=BigInteger,
-)  # fmt: skip
-_SETTLE: Final = Statement(
-    update(queued_recipient)
-    .where(
-        _r.queue_id == number("of"),
-        _r.number == _results.c.number,
-        _r.lease_owner == bindparam("owner"),
-        _r.state == WAITING,
-    )
-    .values(
-        lease_owner=None,
-        **{name: _results.c[name] for name in ("state", "due_at", "code", "status", "answer", "remote", "done_at")},
-        attempts=_r.attempts + _results.c.attempts,
-        doubts=_r.doubts + _results.c.doubts,
-    )
-)
-_DONE: Final = Statement(
-    update(queued_message)
-    .where(
-        queued_message.c.queue_id == number("of"),
-        queued_message.c.done_at == 0,
-        ~exists().where(_r.queue_id == number("of"), _r.done_at == 0),
-    )
-    .values(done_at=number("now"))
-)
 
-_d = queue_destination.c
-_RETRY_AT: Final = Statement(select(_d.retry_at, _d.failures).where(_d.domain == bindparam("domain")))
 _silence = insert(queue_destination).values(
     {name: bindparam(name) for name in ("domain", "failures", "retry_at", "tried_at", "answer")}
 )
@@ -191,28 +205,28 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What was taken up: recipients of one message in one domain."""
+    """What was taken up to be handed over at once: recipients of one message in one domain."""
 
     entry: Entry
     recipients: Sequence[Waiting]
     failures: int
     """How often in a row nothing could be handed to the servers of its lane."""
+    whole: bool
+    """The message has no other recipients."""
+
+    @property
+    def keys(self) -> list[tuple[int, int]]:
+        """Those of the rows that are leased."""
+        return [(self.entry.queue_id, one.number) for one in self.recipients]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What came of one recipient: what its row is to be; `attempts` and `doubts` are added to it."""
+class Taken:
+    """What was taken up at a time, in the order in which it is to be handed over."""
 
-    number: int
-    state: str
-    due_at: int
-    attempts: int
-    doubts: int
-    code: int
-    status: str
-    answer: str
-    remote: str
-    done_at: int
+    claims: Sequence[Claim]
+    more: bool
+    """There may be more."""
 
 
 def entry_of(row: Row) -> Entry:
@@ -223,44 +237,74 @@ def entry_of(row: Row) -> Entry:
     return Entry(**{**values, **flags, "tls": tls})
 
 
-async def claim(tx: Tx, domain: str, lane: str, owner: str, now: int, until: int) -> Claim | bool:
-    """Take up what is due for a domain, the most urgent first: all recipients of one message, or `MOST` of them, or one
-    where each has a reverse path of its own.
+async def claim(
+    database: Database, *, domain: str, lane: str, owner: str, now: int, until: int, most: int = 1
+) -> Taken:  # fmt: skip
+    """Take up what is due for a domain: of so many recipients, the most urgent first, the messages, each with all that
+    is due of it there, `MOST` at the most; where each recipient has a reverse path of its own, no others.
 
-    False when nothing is due; True when what was found has to wait, as its sender is stopped: ask again.
+    What is of a sender who is stopped is put off. Two statements, each by itself; a lease that nobody hears of, as the
+    connection was lost, runs out.
     """
-    retry_at, failures = await tx.one(_RETRY_AT, domain=lane) or (0, 0)
-    for priority in [Priority.UNHINDERED] if retry_at > now else Priority:
-        row = await tx.one(_FIRST[priority], domain=domain, now=now)
-        if row is not None:
-            break
-    else:
-        return False
-    queue_id = row[0]
-    entry = await find(tx, queue_id)
-    if entry is None:
-        return False
-    most = 1 if entry.verp else MOST
-    taken = await tx.all(_LEASE, of=queue_id, domain=domain, now=now, most=most, owner=owner, until=until)
-    if not taken:
-        return False
-    waiting = [Waiting(n, to, tuple(notify.split(",")) if notify else (), *rest) for n, to, notify, *rest in taken]
-    if entry.sender_id is not None:
-        await keep_out(tx)
-        if await stop_of(tx, entry.sender_id) is not None:
-            await put_off(tx, queue_id, [one.number for one in waiting], owner, now + STOPPED)
-            return True
-    return Claim(entry, sorted(waiting, key=lambda one: one.number), failures)
+    take = partial(_lease, domain=domain, lane=lane, owner=owner, now=now, until=until, most=most)
+    leased = await database.write_alone(take)
+    if not leased:
+        return Taken((), more=False)
+    messages = await database.read(partial(_messages, ids={row[0] for row in leased}, lane=lane, now=now))
+    claims = [
+        one
+        for queue_id, some in groupby(leased, itemgetter(0))
+        if queue_id in messages
+        for one in _claims(messages[queue_id], list(some))
+    ]
+    if any(row[-1] for row in messages.values()):
+        claims = await _without_stopped(database, claims, owner, now)
+    return Taken(claims, more=len(leased) >= most)
 
 
-async def put_off(tx: Tx, queue_id: int, numbers: Sequence[int], owner: str, until: int) -> None:
+async def _lease(tx: Tx, **values: object) -> list[Row]:
+    """By urgency."""
+    return sorted(await tx.all(_LEASE, **values), key=_URGENCY)
+
+
+async def _messages(tx: Tx, ids: Collection[int], lane: str, now: int) -> dict[int, Row]:
+    return {row[0]: row for row in await tx.all(_MESSAGES, ids=ids, lane=lane, now=now)}
+
+
+def _claims(message: Row, leased: Sequence[Row]) -> Iterator[Claim]:
+    """Those of one message."""
+    *columns, last, failures, _ = message
+    entry = entry_of(columns)
+    waiting = [
+        Waiting(one, to, tuple(notify.split(",")) if notify else (), *rest)
+        for _, _, _, one, to, notify, *rest in leased
+    ]  # fmt: skip
+    for some in [[one] for one in waiting] if entry.verp else [waiting]:
+        yield Claim(entry, some, failures, whole=len(some) == last + 1)
+
+
+async def _without_stopped(database: Database, claims: Sequence[Claim], owner: str, now: int) -> list[Claim]:
+    """Put off what senders have queued who are stopped."""
+    senders = {one.entry.sender_id for one in claims} - {None}
+
+    async def work(tx: Tx) -> set[int]:
+        return {sender for sender in senders if sender is not None and await stop_of(tx, sender) is not None}
+
+    stopped = await database.read(work)
+    held = [key for one in claims if one.entry.sender_id in stopped for key in one.keys]
+    if held:
+        await database.write(partial(put_off, keys=held, owner=owner, until=now + STOPPED), durable=False)
+    return [one for one in claims if one.entry.sender_id not in stopped]
+
+
+async def put_off(tx: Tx, keys: Collection[tuple[int, int]], owner: str, until: int) -> None:
     """Give back what was taken up, and was not tried."""
-    await tx.run(_PUT_OFF, of=queue_id, numbers=numbers, owner=owner, until=until)
+    await tx.run(_PUT_OFF, given_back=keys, owner=owner, until=until)
 
 
-async def prolong(tx: Tx, owner: str, until: int) -> None:
-    """Keep everything that this owner has taken up."""
-    await tx.run(_PROLONG, owner=owner, until=until)
+async def prolong(tx: Tx, keys: Collection[tuple[int, int]], owner: str, until: int) -> None:
+    """Keep what this owner has taken up, and still means to hand over or is handing over."""
+    await tx.run(_PROLONG, kept=keys, owner=owner, until=until)
 
 
 async def free_all(tx: Tx) -> int:
@@ -268,30 +312,10 @@ async def free_all(tx: Tx) -> int:
     return await tx.run(_LET_GO_ALL)
 
 
-async def lock(tx: Tx, queue_id: int) -> None:
-    """Be the only one who changes what became of this message, until the transaction ends."""
-    await tx.one(_LOCK_MESSAGE, of=queue_id)
-
-
 async def find(tx: Tx, queue_id: int) -> Entry | None:
     """One message."""
     row = await tx.one(_MESSAGE, of=queue_id)
     return None if row is None else entry_of(row)
-
-
-async def settle(tx: Tx, entry: Entry, owner: str, results: Sequence[Result], now: int) -> int:
-    """Write what came of recipients that this owner still has; give their number."""
-    await lock(tx, entry.queue_id)
-    values = [tuple(getattr(one, name) for name in Result.__slots__) for one in results]
-    settled = await tx.run(_SETTLE, of=entry.queue_id, owner=owner, results=values)
-    await end_if_done(tx, entry, now)
-    return settled
-
-
-async def end_if_done(tx: Tx, entry: Entry, now: int) -> None:
-    """Let the content go once no recipient needs it; call `lock` first."""
-    if await tx.run(_DONE, of=entry.queue_id, now=now):
-        await let_go(tx, entry.content_id, entry.queue_id, now)
 
 
 async def silence(tx: Tx, lane: str, *, failures: int, retry_at: int, now: int, answer: str) -> None:

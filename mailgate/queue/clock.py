@@ -22,6 +22,7 @@ from mailgate.queue import claim as entries
 from mailgate.queue.bounces import Bounces, Kind, Told
 from mailgate.queue.outcome import State
 from mailgate.queue.schema import IS_WAITING, queue_destination, queued_message, queued_recipient
+from mailgate.queue.settling import end_if_done, lock
 from mailgate.queue.suspending import Failure, SuspendedMeanwhile, Suspensions
 from mailgate.store import MailStore
 from mailgate.store.schema import number
@@ -112,10 +113,10 @@ class Clock:
         parcels = [*([] if parcel is None else [parcel]), *counted.letters]
 
         async def work(tx: Tx) -> None:
-            await entries.lock(tx, queue_id)
+            await lock(tx, queue_id)
             if kind is Kind.FAILED:
                 changed = await tx.run(_GIVE_UP, of=queue_id, numbers=numbers, now=now)
-                await entries.end_if_done(tx, entry, now)
+                await end_if_done(tx, [queue_id], now)
                 await counted.write(tx)
             else:
                 changed = await tx.run(

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
-from mailgate.queue.claim import Claim, Result, Waiting
+from mailgate.queue.claim import Claim, Waiting
 from mailgate.queue.schedule import Schedule
+from mailgate.queue.settling import Result
 from smtp.client.answers import Answer
 
 _TOO_MANY: Final = 452

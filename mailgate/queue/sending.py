@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -14,10 +15,11 @@ from imap.errors import MessageGone
 from mailgate.database import Database, DatabaseError, Tx
 from mailgate.queue import claim as entries
 from mailgate.queue.bounces import Bounces, Kind, Told
-from mailgate.queue.claim import Claim, Entry, Result
+from mailgate.queue.claim import Claim, Entry
 from mailgate.queue.forms import Forms
 from mailgate.queue.outcome import State, results_of
 from mailgate.queue.schedule import Schedule
+from mailgate.queue.settling import Outcome, Result, Settler, settle
 from mailgate.queue.suspending import Failure, SuspendedMeanwhile, Suspensions, counts
 from mailgate.store import MailStore
 from smtp.client.answers import Answer, SendingError
@@ -35,7 +37,7 @@ class LeaseLost(Exception):
     """Others have taken the entries up meanwhile: their report is the one that counts."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sending:
     """Hands messages over by a route and settles them for `owner`."""
 
@@ -48,6 +50,10 @@ class Sending:
     suspensions: Suspensions
     owner: str
     clock: Callable[[], float] = time.time
+    settler: Settler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.settler = Settler(self.database, self.owner)
 
     async def hand_over(
         self, claim: Claim, domain: str, connection: Connection | None, go_ahead: Callable[[], bool]
@@ -128,29 +134,39 @@ class Sending:
         counted = await self.suspensions.count(entry.queue_id, refused, now)
         parcels = [*(one for one in found if one is not None), *counted.letters]
 
+        outcome = Outcome(entry.queue_id, results, claim.whole, now)
+        host = self._host_noted(claim, domain, answers, now)
+        if not (parcels or counted.failures or host):
+            return await self.settler.settle(outcome)
+
         async def work(tx: Tx) -> None:
-            settled = await entries.settle(tx, entry, self.owner, results, now)
+            settled = await settle(tx, self.owner, [outcome])
             await counted.write(tx)
             if parcels and settled < len(results):
                 raise LeaseLost
-            await self._note_host(tx, claim, domain, answers, now)
+            if host is not None:
+                await host(tx)
 
         if parcels:
             await self.store.deliver_all(parcels, first=work)
         else:
             await self.database.write(work)
+        return None
 
-    async def _note_host(self, tx: Tx, claim: Claim, domain: str, answers: list[Answer], now: int) -> None:
-        """Leave servers alone that fail, a while longer each time; forget it when one answers."""
-        lane = self.route.lane(domain)
+    def _host_noted(
+        self, claim: Claim, domain: str, answers: list[Answer], now: int
+    ) -> Callable[[Tx], Awaitable[None]] | None:
+        """What leaves servers alone that fail, a while longer each time, or forgets it when one answers."""
+        note = partial(entries.silence, lane=self.route.lane(domain), now=now)
         bad = next((one for one in answers if one.of_host and one.temporary), None)
         if bad is not None:
             failures = claim.failures + 1
             pause = self.schedule.silence(failures, random.random())  # noqa: S311 no secret
             answer = f"{bad.code} {bad.status} {bad.text}"
-            await entries.silence(tx, lane, failures=failures, retry_at=now + pause, now=now, answer=answer)
-        elif claim.failures and claim.entry.tls is not TlsDemand.OPTIONAL:  # which says nothing of their TLS
-            await entries.silence(tx, lane, failures=0, retry_at=0, now=now, answer="")
+            return partial(note, failures=failures, retry_at=now + pause, answer=answer)
+        if claim.failures and claim.entry.tls is not TlsDemand.OPTIONAL:  # which says nothing of their TLS
+            return partial(note, failures=0, retry_at=0, answer="")
+        return None
 
 
 def _demand(entry: Entry) -> TlsDemand:

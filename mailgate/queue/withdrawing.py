@@ -10,9 +10,9 @@ from sqlalchemy import Text, and_, bindparam, select, update
 
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
-from mailgate.queue import claim as entries
 from mailgate.queue.outcome import State
 from mailgate.queue.schema import queued_message, queued_recipient
+from mailgate.queue.settling import end_if_done, lock
 from mailgate.store.schema import number
 
 _r = queued_recipient.c
@@ -78,9 +78,7 @@ async def take_back_copies(tx: Tx, dispatch_id: str, contents: Collection[bytes]
 async def _take(tx: Tx, queue_ids: Sequence[int], now: int) -> int:
     taken = 0
     for queue_id in queue_ids:
-        await entries.lock(tx, queue_id)
-        entry = await entries.find(tx, queue_id)
+        await lock(tx, queue_id)
         taken += await tx.run(_DELETE, of=queue_id, now=now)
-        if entry is not None:
-            await entries.end_if_done(tx, entry, now)
+        await end_if_done(tx, [queue_id], now)
     return taken

@@ -13,16 +13,17 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 import structlog
 
-from mailgate.database import Database, DatabaseUnavailable
+from mailgate.database import Database, DatabaseError, DatabaseUnavailable
 from mailgate.queue import claim as entries
-from mailgate.queue.claim import Claim
+from mailgate.queue.claim import MOST, Claim
 from mailgate.queue.enqueue import domains_in
 from mailgate.queue.sending import Sending
 from smtp.client.connection import Connection
@@ -35,6 +36,10 @@ _LEAST: Final = 0.05
 """Seconds between two looks."""
 _AT_ONCE: Final = 500
 """Domains of one look."""
+_FRESH: Final = 1.0
+"""Seconds after which what was taken up and nobody has begun with is given back: a stop, or what is more urgent, may
+have come since.
+"""
 _OUT_OF_REACH: Final = 5.0
 """Seconds until a database that is away is asked again."""
 
@@ -49,11 +54,23 @@ class Limits:
     lease: int = 120
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What was taken up for a domain, when that began, by the clock of the machine."""
+
+    claim: Claim
+    domain: str
+    begun: float
+
+
 @dataclass(slots=True)
 class _Lane:
-    """Domains that wait for a runner, in order, and the number of runners."""
+    """Domains that wait to be looked at, in order, and what was found there and waits for a runner."""
 
+    most: int
+    """To be taken up at a time: as many as can begin at once, and more as long as they leave quickly."""
     domains: dict[str, None] = field(default_factory=dict)
+    ready: deque[_Ready] = field(default_factory=deque)
     runners: int = 0
     claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One at a time, so that two runners do not part the recipients of one message."""
@@ -73,6 +90,8 @@ class Worker:
         self._runners: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._look = asyncio.Event()
+        self._held: set[tuple[int, int]] = set()
+        """Rows with a lease that is to last."""
         self._prolonged = 0.0
         self._stopping = False
         self._stop_listening: Callable[[], None] | None = None
@@ -104,6 +123,11 @@ class Worker:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
         self._tasks = []
+        self._sending.settler.close()
+        try:
+            await self._give_back(self._lanes.values())
+        except DatabaseError as error:
+            log.warning("what was not begun with waits for the end of its lease", reason=str(error))
 
     def look(self) -> None:
         """Look at the whole queue now."""
@@ -120,12 +144,12 @@ class Worker:
 
     def _want(self, domain: str) -> None:
         """Have somebody look at a domain."""
-        lane = self._lanes.setdefault(self._sending.route.lane(domain), _Lane())
+        lane = self._lanes.setdefault(self._sending.route.lane(domain), _Lane(self._limits.per_lane))
         lane.domains[domain] = None
         self._add_runner(lane)
 
     def _add_runner(self, lane: _Lane) -> None:
-        if lane.domains and lane.runners < self._limits.per_lane and not self._stopping:
+        if (lane.ready or lane.domains) and lane.runners < self._limits.per_lane and not self._stopping:
             lane.runners += 1
             task = asyncio.create_task(self._run(lane), name="queue-runner")
             self._runners.add(task)
@@ -165,24 +189,14 @@ class Worker:
         sent = 0
         async with self._slots:
             try:
-                while lane.domains and not self._stopping:
-                    domain = next(iter(lane.domains))
-                    del lane.domains[domain]
-                    async with lane.claiming:
-                        begun = time.monotonic()
-                        claimed = await self._claim(domain)
-                    if not claimed:
-                        continue
-                    lane.domains[domain] = None  # there may be more: for this runner, and for another one
-                    self._add_runner(lane)
-                    if isinstance(claimed, Claim):
-                        connection, again = await self._hand_over(claimed, domain, connection, begun)
-                        sent += 1
-                        if again:
-                            lane.domains[domain] = None
-                        if connection is not None and sent % self._limits.messages == 0:
-                            await connection.close()
-                            connection = None
+                while (ready := await self._next(lane)) is not None:
+                    connection, again = await self._hand_over(ready, connection)
+                    sent += 1
+                    if again:
+                        lane.domains[ready.domain] = None
+                    if connection is not None and sent % self._limits.messages == 0:
+                        await connection.close()
+                        connection = None
             except DatabaseUnavailable as error:
                 log.warning("sending waits for the database", reason=str(error))
             except Exception:
@@ -192,32 +206,60 @@ class Worker:
                 if connection is not None:
                     await connection.close()
 
-    async def _claim(self, domain: str) -> Claim | bool:
-        now = int(self._sending.clock())
-        until = now + self._limits.lease
-        lane = self._sending.route.lane(domain)
-        work = partial(entries.claim, domain=domain, lane=lane, owner=self._owner, now=now, until=until)
-        return await self._database.write(work, durable=False)
+    async def _next(self, lane: _Lane) -> _Ready | None:
+        """What a runner is to hand over; None when there is nothing, or it is to end."""
+        async with lane.claiming:
+            if lane.ready and lane.ready[0].begun + _FRESH < time.monotonic():
+                lane.most = self._limits.per_lane
+                lane.domains.update(dict.fromkeys(one.domain for one in lane.ready))
+                await self._give_back([lane])
+            while lane.domains and not lane.ready and not self._stopping:
+                await self._take_up(lane)
+            ready = None if self._stopping or not lane.ready else lane.ready.popleft()
+        if lane.ready or lane.domains:
+            self._add_runner(lane)
+        return ready
 
-    async def _hand_over(
-        self, claimed: Claim, domain: str, connection: Connection | None, begun: float
-    ) -> tuple[Connection | None, bool]:
+    async def _take_up(self, lane: _Lane) -> None:
+        """Have what is due for the next domain ready."""
+        domain = next(iter(lane.domains))
+        del lane.domains[domain]
+        begun, now = time.monotonic(), int(self._sending.clock())
+        taken = await entries.claim(
+            self._database, domain=domain, lane=self._sending.route.lane(domain), owner=self._owner, now=now,
+            until=now + self._limits.lease, most=lane.most,
+        )  # fmt: skip
+        if taken.more:
+            lane.domains[domain] = None
+            lane.most = min(2 * lane.most, MOST)
+        lane.ready.extend(_Ready(one, domain, begun) for one in taken.claims)
+        self._held.update(key for one in taken.claims for key in one.keys)
+
+    async def _give_back(self, lanes: Iterable[_Lane]) -> None:
+        """Let others have what no runner has begun with."""
+        keys = [key for lane in lanes for one in lane.ready for key in one.claim.keys]
+        for lane in lanes:
+            lane.ready.clear()
+        self._held.difference_update(keys)
+        if keys:
+            await self._put_off(keys, int(self._sending.clock()))
+
+    async def _put_off(self, keys: Collection[tuple[int, int]], until: int) -> None:
+        await self._database.write(partial(entries.put_off, keys=keys, owner=self._owner, until=until), durable=False)
+
+    async def _hand_over(self, ready: _Ready, connection: Connection | None) -> tuple[Connection | None, bool]:
         """Raises what `Sending.hand_over` raises, with a bug put off; cancelled, it leaves the lease to run out."""
 
         def go_ahead() -> bool:
-            return time.monotonic() < max(begun, self._prolonged) + self._limits.lease * 0.8
+            return time.monotonic() < max(ready.begun, self._prolonged) + self._limits.lease * 0.8
 
         try:
-            return await self._sending.hand_over(claimed, domain, connection, go_ahead)
+            return await self._sending.hand_over(ready.claim, ready.domain, connection, go_ahead)
         except Exception:
-            numbers = [one.number for one in claimed.recipients]
-            until = int(self._sending.clock()) + self._limits.lease
-            await self._database.write(
-                partial(
-                    entries.put_off, queue_id=claimed.entry.queue_id, numbers=numbers, owner=self._owner, until=until
-                )
-            )
+            await self._put_off(ready.claim.keys, int(self._sending.clock()) + self._limits.lease)
             raise
+        finally:
+            self._held.difference_update(ready.claim.keys)
 
     async def _keep_leases(self) -> None:
         while True:
@@ -225,7 +267,8 @@ class Worker:
             begun = time.monotonic()
             until = int(self._sending.clock()) + self._limits.lease
             try:
-                await self._database.write(partial(entries.prolong, owner=self._owner, until=until), durable=False)
+                keep = partial(entries.prolong, keys=list(self._held), owner=self._owner, until=until)
+                await self._database.write(keep, durable=False)
                 self._prolonged = begun
             except DatabaseUnavailable as error:
                 log.warning("leases are not prolonged: the database is away", reason=str(error))

@@ -11,11 +11,19 @@ from mailgate.policy.matrix import Verdict
 from mailgate.policy.stops import Wanted, add, begin, lift
 from mailgate.queue import claim as entries
 from mailgate.queue.claim import Claim
+from mailgate.queue.settling import Outcome, Result, settle
 from mailgate.queue.worker import Limits, Worker
 from tests.queue.conftest import PEOPLE, Desk, addresses
 from tests.support.sink import Sink
 
 MESSAGES = 60
+
+
+async def take(desk: Desk, owner: str, at: int, most: int = 1) -> list[Claim]:
+    taken = await entries.claim(
+        desk.database, domain="example.net", lane="lane", owner=owner, now=at, until=at + 120, most=most
+    )  # fmt: skip
+    return list(taken.claims)
 
 
 async def test_two_workers_send_everything_once(desk: Desk, queue_url: str) -> None:
@@ -47,18 +55,16 @@ async def test_a_lease_that_ran_out_is_taken_over_and_counted(desk: Desk) -> Non
     await desk.put("parent@example.net")
     now = int(desk.now)
 
-    async def take(owner: str, at: int) -> Claim | bool:
-        return await desk.database.write(lambda tx: entries.claim(tx, "example.net", "lane", owner, at, at + 120))
-
-    first = await take("dead", now)
-    assert isinstance(first, Claim)
-    assert await take("other", now + 119) is False
-    await desk.database.write(lambda tx: entries.prolong(tx, "dead", now + 200))
-    assert await take("other", now + 199) is False
-    second = await take("other", now + 200)
-    assert isinstance(second, Claim)
+    [first] = await take(desk, "dead", now)
+    assert await take(desk, "other", now + 119) == []
+    await desk.database.write(lambda tx: entries.prolong(tx, first.keys, "dead", now + 200))
+    assert await take(desk, "other", now + 199) == []
+    [second] = await take(desk, "other", now + 200)
     assert second.recipients[0].doubts == 1
-    assert await desk.database.write(lambda tx: entries.settle(tx, first.entry, "dead", [], now)) == 0
+    late = Result(0, "sent", 0, 1, 0, 250, "2.0.0", "taken", "sink", now)
+    outcome = Outcome(first.entry.queue_id, [late], whole=True, at=now)
+    assert await desk.database.write(lambda tx: settle(tx, "dead", [outcome])) == 0
+    assert await desk.database.write(lambda tx: settle(tx, "other", [outcome])) == 1
 
 
 async def test_nothing_is_completed_after_the_lease(desk: Desk) -> None:
@@ -67,10 +73,7 @@ async def test_nothing_is_completed_after_the_lease(desk: Desk) -> None:
         sending = desk.making(desk.smarthost(sink.port))("slow")
         await desk.put("parent@example.net")
         now = int(desk.now)
-        claimed = await desk.database.write(
-            lambda tx: entries.claim(tx, "example.net", "lane", "slow", now, now + 120)
-        )  # fmt: skip
-        assert isinstance(claimed, Claim)
+        [claimed] = await take(desk, "slow", now)
         connection, again = await sending.hand_over(claimed, "example.net", None, lambda: False)
         assert connection is None
         assert not again

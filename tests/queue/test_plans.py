@@ -9,15 +9,14 @@ import pytest
 from mailgate.database import Statement
 from mailgate.database.open import sqlite_file
 from mailgate.queue import claim, clock
-from mailgate.queue.schedule import Priority
 
 
 @pytest.mark.parametrize(
     ("statement", "index"),
     [
-        (claim._FIRST[Priority.BULK], "ix_queued_recipient_claim (domain=? AND priority=? AND due_at<?)"),
+        (claim._LEASE, "ix_queued_recipient_claim (domain=? AND priority=? AND due_at<?)"),
         (claim._SCHEDULE, "ix_queued_recipient_due (domain=?)"),
-        (claim._PROLONG, "ix_queued_recipient_lease (lease_owner=?)"),
+        (claim._LET_GO_ALL, "ix_queued_recipient_lease (lease_owner>?)"),
         (clock._DUE, "ix_queued_recipient_notice (state=? AND notice_at<?)"),
     ],
 )
@@ -25,7 +24,7 @@ def test_the_index_is_used(queue_url: str, statement: Statement, index: str) -> 
     path = sqlite_file(queue_url)
     if path is None:
         pytest.skip("PostgreSQL plans by statistics")
-    values = {"domain": "d", "now": 1, "owner": "o", "until": 2, "most": 3}
+    values = {"domain": "d", "now": 1, "owner": "o", "until": 2, "most": 3, "lane": "l"}
     plan = statement.plan("sqlite")
     wanted = {name: value for name, value in values.items() if name in plan._wanted}
     with sqlite3.connect(path) as connection:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
-from functools import partial
 
 import pytest
 from sqlalchemy import Connection, delete, insert
 
 from certs import dkim
 from certs.dkim import Kind
-from mailgate.queue.claim import Claim, claim
+from mailgate.queue.claim import claim
 from mailgate.queue.schedule import Priority
 from mailgate.signing.keyring import KNOWN, Keyring
 from mailgate.signing.schema import dkim_key
@@ -96,10 +95,10 @@ async def test_a_message_of_25_megabytes_is_never_in_memory(desk: Desk, queue_ur
     await batch(queue_url, lambda connection: keep(connection, "r1", "e1"))
     await desk.put("a@example.net", content=MESSAGE + b"un mot \t puis un autre\r\n" * 1_000_000)
     until = int(desk.now) + 100
-    claimed = await desk.database.write(
-        partial(claim, domain="example.net", lane="example.net", owner="me", now=int(desk.now), until=until)
-    )
-    assert isinstance(claimed, Claim)
+    taken = await claim(
+        desk.database, domain="example.net", lane="example.net", owner="me", now=int(desk.now), until=until
+    )  # fmt: skip
+    [claimed] = taken.claims
     forms, size = desk.forms(), 0
     tracemalloc.start()
     form = await forms.form(claimed)
