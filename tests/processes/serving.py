@@ -140,6 +140,10 @@ class Serving:
         return self._address("smtp", 1)
 
     @property
+    def mx(self) -> tuple[str, int]:
+        return self._address("mx", 0)
+
+    @property
     def web(self) -> tuple[str, int]:
         return self._address("web", 0)
 
