@@ -19,9 +19,11 @@ from certs import CertificateFiles, ServerTls
 from imap.features import Features
 from imap.server import ImapServer
 from mailgate.accounts import Accounts
+from mailgate.accounts.activation import Activations
 from mailgate.accounts.imap_sign_in import ImapSignIn
 from mailgate.config import ConfigError, Settings
-from mailgate.database import open_database
+from mailgate.database import Database, open_database
+from mailgate.delivery.ending import Endings
 from mailgate.delivery.incoming import Incoming
 from mailgate.delivery.notices import Notices
 from mailgate.delivery.submission import Submission
@@ -31,13 +33,13 @@ from mailgate.i18n import ImapTexts
 from mailgate.listeners import Listening, Place, UnixSocket, bind_all, direct, name_of, parse_place, rebind
 from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.links import service_of
-from mailgate.naming.site import site_of
+from mailgate.naming.site import pages_url, site_of
 from mailgate.proxied import ProxiedListeners
 from mailgate.queue.outbound import Outbound
 from mailgate.resolving import resolver_of
 from mailgate.store import MailStore, power_loss
 from mailgate.store.search.indexer import Indexer
-from mailgate.web import discovery, stopping
+from mailgate.web import activation, discovery, stopping
 from mailgate.web.pages import application
 from mailgate.web.server import WebServer
 from smtp.lmtp import LmtpServer
@@ -48,7 +50,6 @@ log = structlog.stdlib.get_logger("mailgate")
 
 MAINTENANCE_INTERVAL = 24 * 3600.0
 CLOCK_INTERVAL = 60.0
-_HTTPS = 443
 _SMTP = 25
 
 
@@ -195,9 +196,7 @@ class Gateway:
             trusted=settings.lmtp.networks(),
             dsn=settings.reports_outside,
         )
-        found_by = discovery.routes(site_of(settings), settings.directory.domain, "ENT")
-        others = [*found_by, *stopping.routes(incoming.endings, settings.gateway.language)]
-        web = WebServer(application(moderation, settings.gateway.language, others), self._tls.context)
+        web = self._web(database, moderation, incoming.endings)
         outbound = Outbound(database, store, settings, service.base_url) if settings.queue.route != "none" else None
         # All at once: none takes new clients while the others let their own finish.
         self._parts.push_async_callback(
@@ -249,6 +248,18 @@ class Gateway:
             web=names(sockets.web),
         )
 
+    def _web(self, database: Database, moderation: Moderation, endings: Endings) -> WebServer:
+        """The pages."""
+        settings, site = self._settings, site_of(self._settings)
+        activations = Activations(database)
+        self._parts.callback(activations.close)
+        others = [
+            *discovery.routes(site, settings.directory.domain, "ENT"),
+            *stopping.routes(endings, settings.gateway.language),
+            *activation.routes(activations, site, settings.web.help, settings.gateway.language),
+        ]
+        return WebServer(application(moderation, settings.gateway.language, others), self._tls.context)
+
     def reload(self) -> None:
         """Look at the certificate files now."""
         self._tls.reload_if_changed()
@@ -295,10 +306,7 @@ def names(sockets: Sequence[socket.socket]) -> list[str]:
 
 def base_url(settings: Settings, sockets: Sequence[socket.socket]) -> str:
     """Where people find the pages; empty when there are none."""
-    if not sockets:
-        return ""
-    port = sockets[0].getsockname()[1]
-    return settings.web.url or f"https://{settings.gateway.hostname}{'' if port == _HTTPS else f':{port}'}"
+    return pages_url(settings, sockets[0].getsockname()[1]) if sockets else ""
 
 
 async def repeat(interval: float, work: Callable[[], Awaitable[object]]) -> None:

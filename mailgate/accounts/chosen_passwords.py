@@ -24,10 +24,17 @@ from mailgate.accounts.app_passwords import compact
 from mailgate.accounts.errors import PasswordRejected, SignInUnavailable
 from mailgate.accounts.prepare import prepare_password
 
+
+def _(text: str) -> str:
+    """Mark a text for the catalogues."""
+    return text
+
+
 MIN_LENGTH: Final = 12
 MIN_LOCAL_PART: Final = 3
 """A local part shorter than this is in too many words to be forbidden."""
 
+_SHORT: Final = _("The password is too short: it needs at least {number} characters.")
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
 
 _R = TypeVar("_R")
@@ -42,16 +49,17 @@ def check_policy(password: str, addresses: Iterable[str]) -> str:
     try:
         prepared = prepare_password(password)
     except ValueError as error:
-        raise PasswordRejected(f"The password cannot be used: {error}.") from error
+        reason = _("The password is too long, or holds a control character.")
+        raise PasswordRejected(reason if password else _SHORT, number=MIN_LENGTH) from error
     if len(prepared) < MIN_LENGTH:
-        raise PasswordRejected(f"The password is too short: it needs at least {MIN_LENGTH} characters.")
+        raise PasswordRejected(_SHORT, number=MIN_LENGTH)
     if compact(prepared) is not None:
-        raise PasswordRejected("The password has the form of an app password: choose another one.")
+        raise PasswordRejected(_("The password has the form of an app password: choose another one."))
     folded = prepared.casefold()
     for address in addresses:
         local_part = address.rpartition("@")[0].casefold()
         if len(local_part) >= MIN_LOCAL_PART and local_part in folded:
-            raise PasswordRejected("The password contains the name in the address: choose another one.")
+            raise PasswordRejected(_("The password contains the name in the address: choose another one."))
     return prepared
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Integer, LargeBinary, Text, bindparam, exists
 from directory.schema import address
 from mailgate.accounts.app_passwords import AppPasswordKeys
 from mailgate.accounts.errors import LabelRejected, TooManyPasswords, UnknownAccount
-from mailgate.accounts.schema import app_password, chosen_password
+from mailgate.accounts.schema import activation_code, app_password, chosen_password
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import insert, member, rows
 from mailgate.store.schema import account, shared_account
@@ -86,6 +86,17 @@ _SET: Final = Statement(
     _choice.on_conflict_do_update(
         index_elements=[chosen_password.c.account_id],
         set_={"hash": _choice.excluded.hash, "changed_at": _choice.excluded.changed_at},
+    )
+)
+
+# Who has a password needs no code any more: a letter that is found later opens nothing.
+_END_CODE: Final = Statement(
+    update(activation_code)
+    .values(revoked_at=bindparam("now"))
+    .where(
+        activation_code.c.account_id == bindparam("account_id"),
+        activation_code.c.used_at.is_(None),
+        activation_code.c.revoked_at.is_(None),
     )
 )
 
@@ -181,11 +192,19 @@ async def addresses_of(database: Database, account_id: int) -> list[str]:
 
 
 async def store_chosen_password(database: Database, account_id: int, stored: str, now: int) -> None:
-    """Put the hash of a chosen password in the place of the one before. Raises UnknownAccount."""
+    """Put the hash of a chosen password in the place of the one before; an activation code that waits ends. Raises
+    UnknownAccount.
+    """
 
     async def work(tx: Tx) -> None:
-        if not await tx.all(_LOCK, account_ids=[account_id]):
-            raise UnknownAccount(f"There is no account {account_id}.")
-        await tx.run(_SET, account_id=account_id, hash=stored, now=now)
+        await put_chosen_password(tx, account_id, stored, now)
 
     await database.write(work)
+
+
+async def put_chosen_password(tx: Tx, account_id: int, stored: str, now: int) -> None:
+    """The same in a transaction."""
+    if not await tx.all(_LOCK, account_ids=[account_id]):
+        raise UnknownAccount(f"There is no account {account_id}.")
+    await tx.run(_SET, account_id=account_id, hash=stored, now=now)
+    await tx.run(_END_CODE, account_id=account_id, now=now)

@@ -38,3 +38,17 @@ sign_in_secret = Table(
     Column("secret_id", Integer, primary_key=True, autoincrement=False),
     Column("secret", LargeBinary, nullable=False),
 )
+
+# One row for each account that ever had a code: a new code takes the place of the one before.
+activation_code = Table(
+    "activation_code",
+    metadata,
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", Text, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    comment="With which somebody without a password chooses the first one, once (mailgate.accounts.activation)",
+    sqlite_with_rowid=False,
+)

@@ -73,6 +73,7 @@ ENTRIES: Final = {
     "stop": Entry("stop", _APP, "Emergency stop: sending ends at once, for as few as need be; reading stays open."),
     "school": Entry("school", _APP, "Settings of a school."),
     "account": Entry("account", _APP, "Accounts and their passwords."),
+    "activation": Entry("activation", _APP, "Codes with which people choose their first password."),
     "search": Entry("search", _APP, "The index of texts that SEARCH uses."),
     "sent": Entry("sent", _APP, "What became of messages after they were sent."),
     "migrate": Entry("migrate", _APP, "Copy mail from other IMAP servers."),

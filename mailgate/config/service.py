@@ -96,6 +96,7 @@ class Imap(Section, frozen=True):
 
 class Accounts(Section, frozen=True):
     quota: NonNegative = 2 * 1024 * 1024 * 1024
+    activation_days: Annotated[int, Meta(ge=1, le=366)] = 60
 
 
 class Shared(Section, frozen=True):
@@ -112,6 +113,7 @@ class Moderation(Section, frozen=True):
 class Web(Section, frozen=True):
     listen: tuple[str, ...] = ()
     url: Annotated[str, Meta(pattern=r"^(https://[!-~]+[!-.0-~])?$")] = ""
+    help: Annotated[str, Meta(pattern=r"^(https?://[!-~]+)?$")] = ""
 
 
 class Log(Section, frozen=True):

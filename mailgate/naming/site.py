@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from mailgate.config import Settings
 from mailgate.listeners import parse_place
 
+_HTTPS: Final = 443
 _MAX_AGE: Final = 7 * 86_400
 """Seconds that others keep the policy: RFC 8461 section 3.2 asks for weeks, a first mistake for days."""
 
@@ -73,3 +74,13 @@ def _public_key(certificate: Path) -> str:
     except (OSError, ValueError):
         return ""
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+def pages_url(settings: Settings, port: int = 0) -> str:
+    """Where people find the pages, which listen on `port` (0: as the settings have it); empty when there are none."""
+    if not settings.web.listen:
+        return ""
+    if settings.web.url:
+        return settings.web.url
+    port = port or _port(settings.web.listen)
+    return f"https://{settings.gateway.hostname}{'' if port == _HTTPS else f':{port}'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import BigInteger, Column, Connection, Index, MetaData, Table, Text, bindparam, insert
@@ -50,6 +51,13 @@ def record(
     command line; without `at`, now.
     """
     connection.execute(insert(audit).values(_row(action, subject, detail, actor or operator(), at)))
+
+
+def record_each(connection: Connection, action: str, subjects: Iterable[str], detail: str = "") -> None:
+    """`record` of one change of many subjects by who runs the command line."""
+    actor = operator()
+    if rows := [_row(action, subject, detail, actor, 0) for subject in subjects]:
+        connection.execute(insert(audit), rows)
 
 
 async def record_in(tx: Tx, action: str, subject: str, detail: str = "", *, actor: str, at: int = 0) -> None:

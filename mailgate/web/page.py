@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from importlib import resources
 from typing import Final
+from urllib.parse import parse_qs
 
 import structlog
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,6 +21,8 @@ from mailgate.i18n import Language
 
 log = structlog.stdlib.get_logger("mailgate.web")
 
+MAX_FORM: Final = 16 * 1024
+"""Octets of a form."""
 _STYLE: Final = resources.files("mailgate.web").joinpath("templates", "style.css").read_text(encoding="utf-8")
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 HEADERS: Final = {
@@ -44,6 +47,20 @@ def page(name: str, language: Language, status: int = 200, **values: object) -> 
     """A page from a template."""
     text = _TEMPLATES.get_template(name).render(language=language, style=_STYLE, **values)
     return HTMLResponse(text, status, HEADERS)
+
+
+async def read_form(request: Request) -> dict[str, str] | None:
+    """The fields of a form, the first of each name; None when it is too long."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_FORM:
+            return None
+    try:
+        found = parse_qs(body.decode("ascii"), max_num_fields=10)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in found.items()}
 
 
 def safely(handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

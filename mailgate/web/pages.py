@@ -6,8 +6,6 @@ Programs that look at links before people do open them with GET; nothing comes o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
-from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,10 +18,7 @@ from mailgate.moderation.held import OPEN
 from mailgate.moderation.links import PATH
 from mailgate.moderation.tokens import Action
 from mailgate.moderation.wording import Writer
-from mailgate.web.page import HEADERS, page, preferred, safely
-
-MAX_FORM: Final = 16 * 1024
-"""Octets of a form."""
+from mailgate.web.page import HEADERS, page, preferred, read_form, safely
 
 
 def _(text: str) -> str:
@@ -72,7 +67,7 @@ class _Pages:
         if ticket is None or ticket.action is Action.REPLY:
             return self._unknown(request)
         writer = self._writer(request, ticket)
-        form = await _form(request)
+        form = await read_form(request)
         if form is None:
             return self._said(writer, writer.say(_("What you wrote is too long.")), ticket, status=413)
         try:
@@ -122,17 +117,3 @@ class _Pages:
 
     def _page(self, name: str, writer: Writer, status: int = 200, **values: object) -> Response:
         return page(name, writer.language, status, **values)
-
-
-async def _form(request: Request) -> dict[str, str] | None:
-    """The fields of a form, the first of each name; None when it is too long."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_FORM:
-            return None
-    try:
-        found = parse_qs(body.decode("ascii"), max_num_fields=10)
-    except ValueError:
-        return {}
-    return {name: values[0] for name, values in found.items()}

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 import directory.schema
 import mailgate.accounts.schema
+import mailgate.policy.audit
 import mailgate.policy.schema
 import mailgate.store.schema
 from directory.local import add_person
@@ -31,7 +32,13 @@ NOBODY = "nobody@ent.example.org"
 TABLES = tables_of(
     *(
         one.metadata
-        for one in (directory.schema, mailgate.store.schema, mailgate.accounts.schema, mailgate.policy.schema)
+        for one in (
+            directory.schema,
+            mailgate.store.schema,
+            mailgate.accounts.schema,
+            mailgate.policy.schema,
+            mailgate.policy.audit,
+        )
     )
 )
 

@@ -116,8 +116,8 @@ async def test_a_client_that_hangs_up_does_not_end_the_check_of_another(chosen: 
         ("eleven char", "too short"),
         ("my ALICE.MARTIN password", "name in the address"),
         ("tab\tin the middle", "control character"),
-        ("x" * 2000, "1,024 octets"),
-        ("", "1 to 1,024 octets"),
+        ("x" * 2000, "too long"),
+        ("", "too short"),
     ],
 )
 def test_the_policy_says_why(password: str, why: str) -> None:

@@ -131,12 +131,12 @@ class School:
         [found] = [one for one in about if "mailto:" in text_of(one)]
         return found
 
-    def open(self, url: str, data: dict[str, str] | None = None, language: str = "") -> Page:
+    def open(self, url: str, data: dict[str, str] | None = None, language: str = "", **fields: str) -> Page:
         """Get a page, or post a form."""
         host, port = self.serving.web
         client = http.client.HTTPSConnection(host, port, context=self.serving.tls(), timeout=30)
         try:
-            headers = {"Accept-Language": language} if language else {}
+            headers = fields | ({"Accept-Language": language} if language else {})
             if data is None:
                 client.request("GET", urlsplit(url).path, headers=headers)
             else:
