@@ -207,7 +207,7 @@ class _Base:
 
     def _relative(self, file: str, element: Element) -> Iterator[Record]:
         number = _number(file, element, element.attributes.get("PERSONNE_ID", ""), self._relatives)
-        mobile = element.one("TEL_PORTABLE")
+        mobile = keys.mobile(element.one("TEL_PORTABLE"))
         relative = Relative(
             id=number,
             ref=number,
@@ -235,9 +235,10 @@ class _Base:
 
     def _address(self, file: str, element: Element) -> Iterator[Record]:
         lines = [element.one(f"LIGNE{number}_ADRESSE") for number in range(1, 5)]
-        text = " ".join(filter(None, (*lines, element.one("CODE_POSTAL"), element.one("LIBELLE_POSTAL"))))
         _limited(file, element, len(self._addresses), PEOPLE_LIMIT)
-        self._addresses[element.attributes.get("ADRESSE_ID", "")] = text
+        self._addresses[element.attributes.get("ADRESSE_ID", "")] = keys.postal(
+            " ".join(filter(None, lines)), element.one("CODE_POSTAL"), element.one("LIBELLE_POSTAL")
+        )
         yield from ()
 
     def _class(self, file: str, element: Element) -> Iterator[Record]:
