@@ -120,7 +120,7 @@ class Serving:
         return [record for record in self.records if record["event"].startswith(event)]
 
     def _address(self, kind: str, number: int) -> tuple[str, int]:
-        host, _, port = self.of("serving")[0][kind][number].rpartition(":")
+        host, _, port = self.of("serving")[0][kind][number].removesuffix(" proxy").rpartition(":")
         return host, int(port)
 
     @property
@@ -142,6 +142,10 @@ class Serving:
     @property
     def mx(self) -> tuple[str, int]:
         return self._address("mx", 0)
+
+    def behind(self, kind: str) -> tuple[str, int]:
+        """Where it waits for a proxy: the second place of a kind."""
+        return self._address(kind, 1)
 
     @property
     def web(self) -> tuple[str, int]:
