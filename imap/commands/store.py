@@ -33,19 +33,34 @@ async def store(session: Session, tag: str, command: Store) -> Completion | None
         session.enable_condstore()
     require_writable(view)
     spans = positions(view, command.messages, uid=command.uid)
-    for _ in range(_ATTEMPTS if command.unchanged_since is None else 0):
-        if not is_known(session, view):
-            break
-        marks, batch = _work_out(session, view, Batched(tag, command, spans))
-        if not batch:
-            break
+    if command.unchanged_since is None:
         with session.patience():
-            written = await write(session, view, marks)
-        if written:
-            return await _answer(session, view, marks, batch)
-        if marks.is_current:
-            break  # nobody was quicker: what is known does not do for the store
+            written = await _write_known(session, view, Batched(tag, command, spans))
+        if written is not None:
+            return await _answer(session, view, *written)
     return await _store_unknown(session, view, command, spans)
+
+
+async def _write_known(session: Session, view: View, first: Batched) -> tuple[Marks, list[Batched]] | None:
+    """Write a STORE as the columns have it, with those that go along; None, and nothing is written, where that does not
+    do. One that changes nothing is not written: a look sees to it that this is so.
+    """
+    async with view.mailbox.storing:
+        for attempt in range(_ATTEMPTS):
+            if not is_known(session, view):
+                break
+            marks, batch = _work_out(session, view, first)
+            if not batch:
+                break
+            if attempt and not marks.count:  # and all that was committed is known
+                return marks, batch
+            if not marks.count:
+                await view.mailbox.refresh()
+            elif await write(session, view, marks):
+                return marks, batch
+            elif marks.is_current:
+                break  # nobody was quicker: the store has to work it out
+    return None
 
 
 def _work_out(session: Session, view: View, first: Batched) -> tuple[Marks, list[Batched]]:
@@ -108,14 +123,15 @@ def is_known(session: Session, view: View) -> bool:
 
 
 async def write(session: Session, view: View, marks: Marks) -> bool:
-    """Write what was worked out, which the columns then show; where nothing changes, see to it that this is so still.
-
-    False when others were quicker, of which the columns then show all, or the store has to work it out.
+    """Write what was worked out, which the columns then show; False when there is nothing, when others were quicker, of
+    which the columns then show all, and when the store has to work it out.
     """
-    stamp = await session.account.mark(view.mailbox.ref, marks.marking) if marks.count else None
+    if not marks.count:
+        return False
+    stamp = await session.account.mark(view.mailbox.ref, marks.marking)
     if stamp is None:
         await view.mailbox.refresh()
-        return not marks.count and marks.is_current
+        return False
     await marks.settle(view, stamp)
     return True
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _FEW: Final = 200
 """Entries are kept once this part of the mailbox was asked for."""
+_BLOCK: Final = 100
+"""Messages whose entries are read together where one of them is asked for."""
 _UNREAD: Final = -2
 """The day of a message whose Date field was not read yet."""
 _PATCHED: Final = 20
@@ -57,6 +59,8 @@ class SharedMailbox:
         self.uids = array("I")
         self.flags = array("q")
         self.modseqs = array("Q")
+        self.storing = asyncio.Lock()
+        """Held by who writes flags worked out from the columns: of two at once, one would do so in vain."""
         self.rights = Rights.ALL
         """What the person may do here, as of the last look."""
         self._set_keywords(())
@@ -114,13 +118,19 @@ class SharedMailbox:
     # What does not change
 
     async def learn(self, uids: Sequence[int]) -> None:
-        """Read the entries of these messages ahead, those not yet known; some thousand at a time."""
+        """Read the entries of these messages ahead, those not yet known; some thousand at a time.
+
+        Of a few messages the neighbours are read, too: clients go on there, and what is read costs less than to ask.
+        """
         if self._entries is None:
             self._entries = EntryColumns(len(self.uids))
-        unknown = [self.uids[position] for position in self._entries.unknown(self._positions(uids))]
+        unknown = self._entries.unknown(self._positions(uids))
         if not unknown:
             return
-        entries = await self.account.entries(self.ref, unknown)
+        start, stop = unknown[0] // _BLOCK * _BLOCK, (unknown[-1] // _BLOCK + 1) * _BLOCK
+        if stop - start <= 2 * _BLOCK:
+            unknown = self._entries.unknown(range(start, min(stop, len(self.uids))))
+        entries = await self.account.entries(self.ref, [self.uids[position] for position in unknown])
         positions = self._positions([entry.uid for entry in entries])
         if len(positions) < len(entries):
             entries = [entry for entry in entries if self.index(entry.uid) >= 0]

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from imap.backend import MailboxRef, Marking
+from imap.flags import SEEN
 from tests.imap.conftest import Gateway, Talk, fill, message
 from tests.imap.memory_backend import MemoryAccount
+from tests.imap.wire import Client
 
 
 async def test_select_tells_everything(talk: Talk, account: MemoryAccount) -> None:
@@ -115,6 +120,36 @@ async def test_one_state_and_one_watch_serve_all_sessions(gateway: Gateway, acco
     assert "entries" not in account.calls
     await asyncio.gather(*(client.ok("UNSELECT") for client in clients))
     assert account.watchers == 0
+
+
+async def test_entries_are_read_with_their_neighbours(client: Client, account: MemoryAccount) -> None:
+    fill(account, 150)
+    await client.ok("SELECT INBOX")
+    for number, looks in ((120, 1), (101, 1), (150, 1), (100, 2), (1, 2)):
+        await client.ok(f"FETCH {number} (RFC822.SIZE)")
+        assert account.calls["entries"] == looks
+
+
+async def test_sessions_that_store_at_once_do_not_outrun_each_other(
+    gateway: Gateway, account: MemoryAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(account, 5)
+    clients = [await gateway.client() for _ in range(5)]
+    for client in clients:
+        await client.ok("SELECT INBOX")
+    mark = account.mark
+
+    async def slow(mailbox: MailboxRef, marking: Marking) -> int | None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        return await mark(mailbox, marking)
+
+    monkeypatch.setattr(account, "mark", slow)
+    stores = (client.ok(f"STORE {number} +FLAGS.SILENT (\\Seen)") for number, client in enumerate(clients, 1))
+    await asyncio.gather(*stores)
+    assert [one.flags for one in account.find("INBOX").messages.values()] == [SEEN] * 5
+    assert account.calls["mark"] == 5
+    assert "store" not in account.calls
 
 
 async def test_recent_belongs_to_one_session(talk: Talk, account: MemoryAccount) -> None:
