@@ -114,15 +114,22 @@ def _refused(row: Row) -> bool:
     return refused
 
 
-def read_table(stream: IO[bytes], file: str, problems: Problems) -> Table:
-    """The file cut into cells, which are stripped. What is wrong with it as a whole goes to `problems`."""
+def read_table(stream: IO[bytes], file: str, problems: Problems, *, raw: bool = False) -> Table:
+    """The file cut into cells, which are stripped. What is wrong with it as a whole goes to `problems`.
+
+    A `raw` file is cut at each `;`, as programs write that know no quotation marks.
+    """
     content = stream.read(FILE_LIMIT + 1)
     if len(content) > FILE_LIMIT:
         problems.add(file, None, "", f"the file is larger than {FILE_LIMIT >> 20} MiB")
         return Table(file, (), problems)
     text = _decoded(content, file, problems)
     lines: list[tuple[int, Sequence[str]]] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    lines_of_text = io.StringIO(text, newline="")
+    if raw:
+        reader = csv.reader(lines_of_text, delimiter=_DELIMITERS[0], quoting=csv.QUOTE_NONE)
+    else:
+        reader = csv.reader(lines_of_text, delimiter=_delimiter(text), strict=True)
     number = 1
     try:
         for cells in reader:
