@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +15,7 @@ from certs import inspect
 from directory import reserved
 from directory.list_schema import list_alias
 from directory.nomenclature import Profile
-from directory.schema import address, list_, person, school
+from directory.schema import address, cite, list_, person, school
 from mailgate import migrations
 from mailgate.cli.context import ExitCode, Json, console, print_json, settings_of
 from mailgate.config import Settings
@@ -24,9 +24,13 @@ from mailgate.database.batch import batch_engine
 from mailgate.filtering.clamav import version
 from mailgate.filtering.contract import Unavailable
 from mailgate.listeners import parse_place
+from mailgate.signing.schema import dkim_key
 from mailgate.store.maintenance import check_counters
 
-OK, PROBLEM = "ok", "problem"
+OK, WARNING, PROBLEM = "ok", "warning", "problem"
+_MARKS: Final = {OK: ("✓", "green"), WARNING: ("!", "bold yellow"), PROBLEM: ("✗", "bold red")}
+_NAMED: Final = 5
+"""Domains that one line names."""
 _PATIENCE: Final = 10.0
 """Seconds that a server may take to answer."""
 
@@ -57,8 +61,7 @@ def check(context: typer.Context, *, json: Json = False) -> None:
         print_json(findings)
     else:
         for finding in findings:
-            mark = ("✓", "green") if finding.state == OK else ("✗", "bold red")
-            console.print(Text.assemble(mark, " ", (finding.subject, "bold"), "  ", finding.text))
+            console.print(Text.assemble(_MARKS[finding.state], " ", (finding.subject, "bold"), "  ", finding.text))
             if finding.mend:
                 console.print(f"    {finding.mend}")
     if any(finding.state == PROBLEM for finding in findings):
@@ -124,13 +127,14 @@ async def database(settings: Settings) -> list[Finding]:
             async with engine.connect() as connection:
                 contents = await connection.run_sync(directory)
                 given = await connection.run_sync(addresses)
+                signed = await connection.run_sync(signatures, settings)
         wrong = await miscounted(settings)
     except DatabaseError as error:
         return [Finding("database", PROBLEM, str(error), "Correct database.url in the settings, or mend the database.")]
     counters = Finding("mailboxes", OK, "every counter is true")
     if wrong:
         counters = Finding("mailboxes", PROBLEM, f"{wrong} with wrong counters", "Please report it: no mail is lost.")
-    return [Finding("database", OK, f"schema {version.current}"), contents, given, counters]
+    return [Finding("database", OK, f"schema {version.current}"), contents, given, *signed, counters]
 
 
 async def miscounted(settings: Settings) -> int:
@@ -159,6 +163,41 @@ def addresses(connection: Connection) -> Finding:
         return Finding("addresses", OK, "none is one that the gateway needs")
     text = f"the gateway or mail itself needs {', '.join(wrong)}"
     return Finding("addresses", PROBLEM, text, "What is written there reaches nobody else: give them another address.")
+
+
+def signatures(connection: Connection, settings: Settings) -> list[Finding]:
+    """Where mail leaves: every domain has keys that sign, or one above it has."""
+    if settings.queue.route == "none":
+        return []
+    columns = (school.c.domain, cite.c.domain)
+    ours = {settings.directory.domain} | {text for one in columns for text in connection.scalars(select(one)) if text}
+    keys = connection.execute(select(dkim_key.c.domain, dkim_key.c.signs_at).where(dkim_key.c.retired_at == 0)).all()
+    signing, made = {row.domain for row in keys if row.signs_at}, {row.domain for row in keys}
+    unsigned = {one for one in ours if not signing & set(_upwards(one))}
+    # A key signs for the domains below it too.
+    wanted = sorted(one for one in unsigned if not unsigned & set(_upwards(one)[1:]))
+    if not wanted:
+        return [Finding("signatures", OK, "what leaves is signed (DKIM)")]
+    fresh = "and publish the records that it prints: `mailgate dkim rotate` then puts the keys to use."
+    return [
+        *_unsigned([one for one in wanted if one not in made], "create", fresh),
+        *_unsigned([one for one in wanted if one in made], "rotate", "once the records of its keys are published."),
+    ]
+
+
+def _unsigned(domains: Sequence[str], command: str, then: str) -> Iterator[Finding]:
+    if domains:
+        named, more = domains[:_NAMED], len(domains) - _NAMED
+        those = ", ".join(named) + (f" and {more} more" if more > 0 else "")
+        text = f"mail from {those} leaves unsigned: other servers may refuse it, or take it for junk"
+        commands = ", ".join(f"`mailgate dkim {command} {one}`" for one in named)
+        yield Finding("signatures", WARNING, text, f"Run {commands}, {then}")
+
+
+def _upwards(domain: str) -> list[str]:
+    """A domain, and those above it."""
+    labels = domain.split(".")
+    return [".".join(labels[at:]) for at in range(len(labels))]
 
 
 def directory(connection: Connection) -> Finding:

@@ -187,3 +187,37 @@ def test_a_filter_that_does_not_answer(academy: Command, files: CertificateFiles
     settings(academy, files)
     found = problems(academy("check", "--json", MAILGATE_FILTERS__CLAMAV__SERVER="127.0.0.1:9"))
     assert found["filters.clamav"].startswith("no connection to clamd at 127.0.0.1:9: ")
+
+
+def test_mail_that_leaves_unsigned_is_told_with_the_command_that_mends_it(
+    academy: Command, files: CertificateFiles
+) -> None:
+    """Keys of a domain sign for those below it too; exit code 0, as others may sign."""
+
+    def signatures(route: str = "direct") -> list[tuple[str, str, str]]:
+        outcome = academy("check", "--json", MAILGATE_QUEUE__ROUTE=route)
+        assert problems(outcome) == {}
+        return [(one["state"], one["text"], one["mend"]) for one in outcome.json if one["subject"] == "signatures"]
+
+    ours, own = "ent.example.org", "mail.college.example"
+    settings(academy, files)
+    assert signatures("none") == [], "nothing leaves"
+    [(state, text, mend)] = signatures()
+    assert state == "warning"
+    assert text == f"mail from {ours} leaves unsigned: other servers may refuse it, or take it for junk"
+    assert mend == (
+        f"Run `mailgate dkim create {ours}`, and publish the records that it prints: "
+        "`mailgate dkim rotate` then puts the keys to use."
+    )
+    assert f"! signatures  {text}" in academy.good("check", MAILGATE_QUEUE__ROUTE="direct").out
+    academy.good("dkim", "create", ours, "--kind", "ed25519")
+    [(_, _, mend)] = signatures()
+    assert mend == f"Run `mailgate dkim rotate {ours}`, once the records of its keys are published."
+    academy.good("dkim", "rotate", ours, "--force")
+    assert signatures() == [("ok", "what leaves is signed (DKIM)", "")]
+    with sqlite3.connect(academy.folder / "academy.db") as database:
+        database.execute("UPDATE school SET domain = ? WHERE domain LIKE 'clg-%'", [own])
+    database.close()
+    [(_, text, mend)] = signatures()
+    assert text.startswith(f"mail from {own} leaves unsigned")
+    assert mend.startswith(f"Run `mailgate dkim create {own}`")
