@@ -1,11 +1,26 @@
-"""Many rows in one statement: one round trip of columns on PostgreSQL, what the driver does best on SQLite."""
+"""Many rows, or many values, in one statement: as arrays on PostgreSQL, as the driver does best on SQLite."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Column, Connection, Select, Table, bindparam, func, insert, select
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    ColumnElement,
+    Connection,
+    Insert,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
 Rows = Sequence[Mapping[str, Any]]
@@ -16,20 +31,48 @@ def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
     """Insert rows."""
     if connection.dialect.name == "postgresql":
         names = list(rows[0])
-        connection.execute(insert(table).from_select(names, unnested(table, names)), columns(names, rows))
+        connection.execute(insert(table).from_select(names, _unnested(table, names)), _columns(names, rows))
     else:
         connection.execute(insert(table), list(rows))
 
 
-def unnested(table: Table, names: Sequence[str]) -> Select[Any]:
-    """The rows that `columns` gives, as PostgreSQL selects them."""
+def upsert_rows(connection: Connection, table: Table, rows: Rows) -> None:
+    """Insert rows, and replace those that have the same primary key; no two of `rows` may have the same."""
+    names = list(rows[0])
+    if connection.dialect.name == "postgresql":
+        into: Insert = postgresql.insert(table).from_select(names, _unnested(table, names))
+        connection.execute(_replacing(into, table, names), _columns(names, rows))
+    else:
+        connection.execute(_replacing(sqlite.insert(table), table, names), list(rows))
+
+
+def among(connection: Connection, column: Column[str], name: str) -> ColumnElement[bool]:
+    """Whether a text is one of those that the parameter `name` gives: `listed`."""
+    if connection.dialect.name == "postgresql":
+        return column == func.any(bindparam(name, type_=ARRAY(Text)))
+    return column.in_(select(func.json_each(bindparam(name, type_=Text)).table_valued("value").c.value))
+
+
+def listed(connection: Connection, values: Sequence[str]) -> list[str] | str:
+    """The parameter of `among`."""
+    return list(values) if connection.dialect.name == "postgresql" else json.dumps(values)
+
+
+def _replacing(into: Any, table: Table, names: Sequence[str]) -> Insert:  # noqa: ANN401 - of either dialect
+    key = [column.name for column in table.primary_key]
+    changed = {name: into.excluded[name] for name in names if name not in key}
+    replacing: Insert = into.on_conflict_do_update(index_elements=key, set_=changed)
+    return replacing
+
+
+def _unnested(table: Table, names: Sequence[str]) -> Select[Any]:
+    """The rows that `_columns` gives, as PostgreSQL selects them."""
     arrays = [_array(table.c[name]) for name in names]
     given = func.unnest(*arrays).table_valued(*names).render_derived()
     return select(*(given.c[name] for name in names))
 
 
-def columns(names: Sequence[str], rows: Rows) -> dict[str, list[Any]]:
-    """The rows as one list for each column: the parameters of `unnested`."""
+def _columns(names: Sequence[str], rows: Rows) -> dict[str, list[Any]]:
     return {f"many_{name}": [row[name] for row in rows] for name in names}
 
 

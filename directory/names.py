@@ -22,6 +22,8 @@ SLUG_LIMIT = 40
 
 def plain(text: str) -> str:
     """Latin text without accents, ligatures spelt out."""
+    if text.isascii():
+        return text
     decomposed = unicodedata.normalize("NFKD", text.translate(_SPELT))
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 

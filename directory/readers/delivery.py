@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -24,11 +26,34 @@ def files(path: Path, *, nested: bool = False) -> Iterator[tuple[str, IO[bytes]]
     Raises:
         DirectoryError: no such delivery, or a damaged archive.
     """
-    try:
+    with _explained(path):
         for number, (name, stream) in enumerate(_opened(path, nested=nested)):
             if number >= FILES_LIMIT:
                 raise DirectoryError(path.name, None, f"the delivery holds more than {FILES_LIMIT} files")
             yield name, stream
+
+
+def fingerprint(path: Path) -> str:
+    """What stands for the bytes of a delivery and its names: its own, and those of its files when it is a folder.
+
+    Raises:
+        DirectoryError: no such delivery.
+    """
+    digest = hashlib.blake2b(path.name.encode(errors="surrogateescape"), digest_size=16)
+    with _explained(path):
+        inside = sorted(entry for entry in path.iterdir() if entry.is_file()) if path.is_dir() else [path]
+        for file in inside:
+            with file.open("rb") as stream:
+                of_file = hashlib.file_digest(stream, "blake2b")
+            digest.update(f"{file.name}\0".encode(errors="surrogateescape") + of_file.digest())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """What went wrong, in words for who runs the import."""
+    try:
+        yield
     except FileNotFoundError as error:
         raise DirectoryError(path.name, None, "no such file or directory; check the path") from error
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:

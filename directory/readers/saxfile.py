@@ -128,6 +128,11 @@ class _Parser(DefusedExpatParser):
         expat.StartDoctypeDeclHandler = self._doctype
         expat.XmlDeclHandler = self._declaration
         expat.buffer_text = True
+        # Straight to the handler: the objects that SAX puts in between cost as much as the parser.
+        handler = self.getContentHandler()
+        expat.StartElementHandler = handler.startElement
+        expat.EndElementHandler = handler.endElement
+        expat.CharacterDataHandler = handler.characters
 
     def check_progress(self, read: int) -> None:
         """Raises Refusal when the parser holds more than one tag may have; `read` bytes were given to it so far."""

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import MetaData
 
 import directory.family_schema
+import directory.holding_schema
 import directory.list_schema
 import directory.schema
 import mailgate.accounts.schema

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select
 
+import directory.holding_schema  # noqa: F401 - its tables
 from directory.importer import import_directory
 from directory.model import ClassRecord, Link, Mef, Place, Pupil, Record, Relative, School, Service, Staff
 from directory.report import ImportReport
@@ -50,9 +51,9 @@ def empty_directory() -> Iterator[Connection]:
         transaction.rollback()
 
 
-def expected(name: str = "expected.json") -> dict[str, Any]:
+def expected(name: str = "expected.json", packed: Path = DATA / "expected.tar.xz") -> dict[str, Any]:
     """The ground truth that comes with the academy."""
-    with tarfile.open(DATA / "expected.tar.xz") as archive:
+    with tarfile.open(packed) as archive:
         content = archive.extractfile(name)
         assert content is not None
         found: dict[str, Any] = json.load(content)

@@ -1,0 +1,42 @@
+"""The files of a source, whatever their format, as what there is to read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from directory.model import DirectoryError, Record
+from directory.readers.aaf import Delivery, deliveries, read_delivery
+from directory.readers.delivery import fingerprint
+from directory.readers.siecle import read_siecle
+from directory.readers.sts import read_sts
+from directory.source import Format, Source
+from directory.sources import CompleteSet, Delta, Reading, Step
+
+Reader: TypeAlias = Callable[[Path, int, str], Iterator[Record]]
+"""Path, school year (the first of its two calendar years) and the UAI that is expected, or empty."""
+
+READERS: Final[Mapping[Format, Reader]] = {Format.SIECLE: read_siecle, Format.STS: read_sts}
+"""Formats of complete sets in files; AAF has deltas too."""
+
+
+def open_files(source: Source, path: Path, school_year: int) -> Reading:
+    """What there is to read of a source at a path; for AAF the names of the files tell complete sets from deltas.
+
+    Raises:
+        DirectoryError: nothing there, a damaged archive, or a format that is not read from files.
+    """
+    stands_for = fingerprint(path)
+    if source.format is Format.AAF:
+        return Reading(source, [_step(delivery) for delivery in deliveries(path)], stands_for)
+    reader = READERS.get(source.format)
+    if reader is None:
+        raise DirectoryError(path.name, None, f"{source.format} is not read from files")
+    records = reader(path, school_year, source.school)
+    return Reading(source, [CompleteSet("", records)], f"{school_year} {stands_for}")
+
+
+def _step(delivery: Delivery) -> Step:
+    requests = read_delivery(delivery)
+    return Delta(delivery.day, requests) if delivery.delta else CompleteSet(delivery.day, requests=requests)
