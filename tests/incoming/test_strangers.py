@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import delete, update
 
 from mailgate import config
+from mailgate.app import mx_limits
 from mailgate.database.batch import batch_engine
 from mailgate.strangers.dns_lists import question
 from mailgate.strangers.schema import greylist
+from smtp.limits import Limits
 from tests.incoming.conftest import SENDER, Site, note, running
 from tests.incoming.test_incoming import PUPIL, TEACHER, person
 from tests.incoming.test_lmtp import over
@@ -28,6 +31,41 @@ async def said(site: Site, host: str, *to: str, sender: str = SENDER) -> list[st
     wire = await site.connect(b"PROXY TCP4 %b 127.0.0.1 56324 25\r\n" % host.encode())
     assert (await wire.ask(f"MAIL FROM:<{sender}>")).startswith("250 ")
     return [await wire.ask(f"RCPT TO:<{one}>") for one in to]
+
+
+async def test_the_limits_of_the_settings_hold_and_are_lifted_for_trusted_networks(
+    academy_url: str, tmp_path: Path
+) -> None:
+    few = config.Mx(
+        listen=MX.listen, trusted=MX.trusted, recipients_per_connection=2, messages_per_connection=2,
+        connections_per_address=1, connections_per_network=1, connections_per_minute=1, messages_per_minute=2,
+        recipients_per_minute=2, errors=1,
+    )  # fmt: skip
+    async with running(academy_url, tmp_path, mx=few) as site:
+        known = await site.connect(b"PROXY TCP4 %b 127.0.0.1 56324 25\r\n" % KNOWN.encode())
+        with pytest.raises(AssertionError, match=r"421 4\.7\.0"):
+            await said(site, KNOWN, TEACHER)
+        await known.ask(f"MAIL FROM:<{SENDER}>")
+        assert (await known.ask("RCPT TO:<nobody@ent.example.org>")).startswith("550")
+        assert (await known.ask("RCPT TO:<nobody@ent.example.org>")).startswith("421 4.7.0")
+        for _ in range(3):
+            answers = await said(site, TRUSTED, *["nobody@ent.example.org"] * 3, TEACHER)
+            assert [one[:3] for one in answers] == ["550", "550", "550", "250"]
+
+
+def test_each_setting_is_the_limit_of_its_name() -> None:
+    names = (
+        "recipients", "recipients_per_connection", "messages_per_connection", "connections", "connections_per_address",
+        "connections_per_network", "connections_per_minute", "messages_per_minute", "recipients_per_minute", "errors",
+    )  # fmt: skip
+    numbers = {name: 31 + at for at, name in enumerate(names)}
+    mx = msgspec.structs.replace(config.Mx(received_fields=51), **numbers)
+    settings = config.Settings(mx=mx, smtp=config.Smtp(max_message_size=52))
+    assert mx_limits(settings) == Limits(
+        recipients=31, recipients_per_connection=32, messages=33, connections=34, connections_per_peer=35,
+        connections_per_network=36, connection_rate=37, message_rate=38, recipient_rate=39, bad_commands=40, hops=51,
+        message_size=52,
+    )  # fmt: skip
 
 
 @pytest.fixture
