@@ -38,8 +38,8 @@ def possible(connection: Connection, uai: str | None = None, *, merged: bool = F
         select(table.one_record, one.c.display, main.c.address, table.other_record, other.c.display)
         .add_columns(other_main.c.address, table.score, table.evidence)
         .select_from(duplicate)
-        .join(source, _of(source, table.one_record))
-        .join(other_source, _of(other_source, table.other_record))
+        .join(source, _of(source, table.source, table.one_record))
+        .join(other_source, _of(other_source, table.other_source, table.other_record))
         .join(one, one.c.person_id == source.c.person_id)
         .join(other, other.c.person_id == other_source.c.person_id)
         .join(main, and_(main.c.person_id == one.c.person_id, main.c.is_primary.is_(True)))
@@ -66,7 +66,5 @@ def possible(connection: Connection, uai: str | None = None, *, merged: bool = F
     return [Found(*row) for row in connection.execute(rows)]
 
 
-def _of(source: NamedFromClause[Any], record: ColumnElement[str]) -> ColumnElement[bool]:
-    return and_(
-        source.c.source == duplicate.c.source, source.c.academy == duplicate.c.academy, source.c.source_id == record
-    )
+def _of(source: NamedFromClause[Any], space: ColumnElement[str], record: ColumnElement[str]) -> ColumnElement[bool]:
+    return and_(source.c.source == space, source.c.academy == duplicate.c.academy, source.c.source_id == record)

@@ -16,6 +16,7 @@ from directory.duplicate_evidence import Evidence, Traits, compare
 from directory.family_schema import duplicate, kept_apart
 from directory.merged import current
 from directory.report import ImportReport, Kind
+from directory.schema import person
 from directory.settings import ImportSettings
 from directory.staging import links, people
 
@@ -54,20 +55,19 @@ def merge_duplicates(connection: Connection, settings: ImportSettings, report: I
     """
     said = select(current(kept_apart.c.one_id), current(kept_apart.c.other_id))
     apart = {frozenset(row) for row in connection.execute(said)}
-    moves: list[dict[str, int]] = []
+    moves: dict[int, int] = {}
     pairs: list[_Pair] = []
-    for _, homonyms in groupby(_homonyms(connection), key=lambda one: (one.local, one.space)):
+    for _, homonyms in groupby(_homonyms(connection), key=lambda one: one.local):
         records = list(homonyms)
         evidence = {(one.seq, other.seq): compare(one.traits, other.traits) for one, other in combinations(records, 2)}
         person_of = _decide(records, evidence, apart)
-        moves += [
-            {"record": one.seq, "target": person_of[one.seq]} for one in records if person_of[one.seq] != one.person_id
-        ]
+        moves |= {one.person_id: person_of[one.seq] for one in records if person_of[one.seq] != one.person_id}
         pairs += _pairs(records, evidence, person_of, apart)
         _tell_merged(records, evidence, person_of, report)
     if moves:
         connection.execute(
-            update(people).where(people.c.seq == bindparam("record")).values(person_id=bindparam("target")), moves
+            update(people).where(people.c.person_id == bindparam("of")).values(person_id=bindparam("target")),
+            [{"of": one, "target": target} for one, target in moves.items()],
         )
     for pair in pairs:
         if not pair.merged:
@@ -77,24 +77,29 @@ def merge_duplicates(connection: Connection, settings: ImportSettings, report: I
 
 def _homonyms(connection: Connection) -> Iterator[_Record]:
     """Related persons whose name another has too, those of a name together."""
+    relatives = and_(people.c.kind == "relative", ~people.c.second)
     repeated = (
         select(people.c.local)
-        .where(people.c.kind == "relative", people.c.local != UNNAMED)
+        .where(relatives, people.c.local != UNNAMED)
         .group_by(people.c.local)
         .having(func.count() > 1)
     )
-    of_name = and_(people.c.kind == "relative", people.c.local.in_(repeated))
+    of_name = and_(relatives, people.c.local.in_(repeated))
+    child = people.alias("child")
     children: dict[int, set[int]] = defaultdict(set)
-    for seq, child in connection.execute(
-        select(people.c.seq, links.c.seq).join(links, links.c.relative == people.c.ref).where(of_name)
+    for seq, child_id in connection.execute(
+        select(people.c.seq, child.c.person_id)
+        .join(links, and_(links.c.source == people.c.source, links.c.relative == people.c.ref))
+        .join(child, child.c.seq == links.c.seq)
+        .where(of_name)
     ):
-        children[seq].add(child)
+        children[seq].add(child_id)
+    known = exists().where(person.c.person_id == people.c.person_id).label("known")
     columns = (
         "seq",
         "space",
         "source_id",
         "person_id",
-        "known",
         "local",
         "display",
         "title",
@@ -103,9 +108,9 @@ def _homonyms(connection: Connection) -> Iterator[_Record]:
         "postal",
     )
     rows = connection.execute(
-        select(*(people.c[name] for name in columns))
+        select(*(people.c[name] for name in columns), known)
         .where(of_name)
-        .order_by(people.c.local, people.c.space, func.length(people.c.source_id), people.c.source_id)
+        .order_by(people.c.local, func.length(people.c.source_id), people.c.source_id, people.c.space)
     )
     for row in rows:
         mobiles = frozenset(row.mobiles.split())
@@ -212,7 +217,10 @@ def _keep(connection: Connection, settings: ImportSettings, pairs: Sequence[_Pai
     here = table.academy == settings.academy
     staged = exists().where(
         people.c.kind == "relative",
-        or_(people.c.source_id == table.one_record, people.c.source_id == table.other_record),
+        or_(
+            and_(people.c.space == table.source, people.c.source_id == table.one_record),
+            and_(people.c.space == table.other_source, people.c.source_id == table.other_record),
+        ),
     )
     connection.execute(delete(duplicate).where(here, ~table.merged, staged))
     if pairs:
@@ -221,15 +229,21 @@ def _keep(connection: Connection, settings: ImportSettings, pairs: Sequence[_Pai
                 here,
                 table.source == bindparam("space"),
                 table.one_record == bindparam("one"),
+                table.other_source == bindparam("other_space"),
                 table.other_record == bindparam("other"),
             ),
-            [{"space": pair.one.space, "one": pair.one.source_id, "other": pair.other.source_id} for pair in pairs],
+            [
+                {"space": pair.one.space, "one": pair.one.source_id}
+                | {"other_space": pair.other.space, "other": pair.other.source_id}
+                for pair in pairs
+            ],
         )
     rows: list[dict[str, Any]] = [
         {
             "source": pair.one.space,
             "academy": settings.academy,
             "one_record": pair.one.source_id,
+            "other_source": pair.other.space,
             "other_record": pair.other.source_id,
             "score": pair.evidence.score,
             "evidence": str(pair.evidence),

@@ -45,6 +45,7 @@ def guardians(*, legal: bool) -> Select[Any]:
     )
     rows = (
         select(family_link.c.pupil_id, person_source.c.person_id, family_link.c.link, family_link.c.legal)
+        .add_columns(family_link.c.said_by)
         .join(person_source, record)
         .join(person, person.c.person_id == person_source.c.person_id)
         .where(person.c.state == ACTIVE, ~excluded(family_link.c.pupil_id, person_source.c.person_id))

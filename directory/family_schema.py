@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-from directory.schema import Id, metadata
+from directory.schema import Id, metadata, said_by
 
 
 def _person(name: str, *, primary_key: bool = True, index: bool = False) -> Column[int]:
@@ -48,13 +48,14 @@ family_link = Table(
     *_record("source_id"),
     Column("link", SmallInteger, nullable=False),
     Column("legal", SmallInteger, nullable=False),
+    said_by(),
     Index(None, "source_id"),
 )
 """What pupils' records say of the records of related persons who have, or had, an account: from it, from who is merged
 with whom and from who is excluded, `guardian` is made (`directory.family`).
 """
 
-relative_mail = Table("relative_mail", metadata, *_record("source_id"), Column("mail", Text, nullable=False))
+relative_mail = Table("relative_mail", metadata, *_record("source_id"), Column("mail", Text, nullable=False), said_by())
 """The e-mail address that a source has of a legal guardian, where a school of a child wants such addresses to be used:
 for what this person wants to have there, and for nothing else.
 """
@@ -120,10 +121,12 @@ kept_apart = Table("kept_apart", metadata, _person("one_id"), _person("other_id"
 duplicate = Table(
     "duplicate",
     metadata,
-    *_record("one_record", "other_record"),
+    *_record("one_record", "other_source", "other_record"),
     Column("score", SmallInteger, nullable=False),
     Column("evidence", Text, nullable=False),
     Column("merged", Boolean, nullable=False),
     Column("found_at", Date, nullable=False),
 )
-"""Pairs of records that are, or may be, one person, as the last import that saw evidence found them."""
+"""Pairs of records (`source` and `other_source` are their spaces) that are, or may be, one person, as the last import
+that saw evidence found them.
+"""

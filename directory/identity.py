@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Connection, and_, case, exists, func, insert, select, update
+from typing import Any
 
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from directory.combining import combine, find_cover
+from directory.differences import find_differences, forget_differences
 from directory.duplicates import merge_duplicates
+from directory.matching import match, stage_schools_of_records
 from directory.nomenclature import IN_CHARGE, LEGAL_GUARDIAN, SELF_LINK
+from directory.precedence import Group
 from directory.report import ImportReport, Kind
 from directory.schema import Id, person, person_source
 from directory.settings import ImportSettings
-from directory.staging import analyse, links, people, temporary
+from directory.staging import analyse, functions, links, people, ranks, temporary
 
 accounts = temporary(
     "stage_account",
@@ -19,8 +37,10 @@ accounts = temporary(
 """People of this set who have an account, each with the record that gives name and profile."""
 
 
-def identify(connection: Connection, settings: ImportSettings, report: ImportReport) -> None:
-    """Give every record its person, and fill `accounts`."""
+def identify(connection: Connection, settings: ImportSettings, report: ImportReport, *, several: bool) -> None:
+    """Give every record its person, of `several` sources where there are; leave what the best source says; fill
+    `accounts`.
+    """
     connection.execute(
         update(people)
         .where(
@@ -30,18 +50,46 @@ def identify(connection: Connection, settings: ImportSettings, report: ImportRep
         )
         .values(person_id=person_source.c.person_id, known=True)
     )
+    if several:
+        _same_number(connection)
+        stage_schools_of_records(connection)
+        match(connection, report)
+        find_cover(connection)
+        find_differences(connection, settings, report)
+        combine(connection)
+    else:
+        forget_differences(connection, settings)
     merge_duplicates(connection, settings, report)
     _choose_relatives(connection)
     _choose_leaders(connection)
+    if several:
+        _complete_leaders(connection)
     _count_without_account(connection, report)
     analyse(connection, people, accounts)
 
 
+def _same_number(connection: Connection) -> None:
+    """New records with one number of one space are one person, whichever source says it."""
+    same = (
+        select(people.c.space, people.c.source_id, func.min(people.c.person_id).label("person_id"))
+        .where(~people.c.known)
+        .group_by(people.c.space, people.c.source_id)
+        .having(func.count() > 1)
+        .subquery()
+    )
+    connection.execute(
+        update(people)
+        .where(people.c.space == same.c.space, people.c.source_id == same.c.source_id)
+        .values(person_id=same.c.person_id)
+    )
+
+
 def _choose_relatives(connection: Connection) -> None:
     """A related person has an account when some pupil names him or her as legal guardian (not as self)."""
+    names = and_(links.c.source == people.c.source, links.c.relative == people.c.ref)
     guardians = (
         select(people.c.person_id)
-        .join(links, links.c.relative == people.c.ref)
+        .join(links, names)
         .where(people.c.kind == "relative", links.c.legal == LEGAL_GUARDIAN, links.c.link != SELF_LINK)
     )
     connection.execute(
@@ -50,9 +98,10 @@ def _choose_relatives(connection: Connection) -> None:
 
 
 def _choose_leaders(connection: Connection) -> None:
-    """Of merged records the person's own one leads, else the lowest number."""
+    """The record of the best source for names leads; of its records the person's own one, else the lowest number."""
     record = and_(person.c.source == people.c.space, person.c.source_id == people.c.source_id)
     own = case((record, 0), else_=1)
+    nameless = case((people.c.sn == "", 1), else_=0)
     ranked = (
         select(
             people.c.person_id,
@@ -60,11 +109,12 @@ def _choose_leaders(connection: Connection) -> None:
             func.row_number()
             .over(
                 partition_by=people.c.person_id,
-                order_by=(own, func.length(people.c.source_id), people.c.source_id),
+                order_by=(nameless, ranks.c.place, own, func.length(people.c.source_id), people.c.source_id),
             )
             .label("rank"),
         )
         .select_from(people)
+        .join(ranks, and_(ranks.c.source == people.c.source, ranks.c.grp == Group.NAMES))
         .outerjoin(person, person.c.person_id == people.c.person_id)
         .where(people.c.wanted)
         .subquery()
@@ -76,8 +126,37 @@ def _choose_leaders(connection: Connection) -> None:
     )
 
 
+def _complete_leaders(connection: Connection) -> None:
+    """A title from the first source that has one; what staff are from the source that says their functions."""
+    _take(connection, _first(Group.NAMES, people.c.title).where(people.c.title != ""), people.c.title == "")
+    works = case((exists().where(functions.c.seq == people.c.seq), 0), else_=1)
+    does = _first(Group.FUNCTIONS, people.c.profile, people.c.sdet, before=works)
+    _take(connection, does.where(people.c.kind == "staff"), people.c.kind == "staff")
+
+
+def _take(connection: Connection, rows: Select[Any], where: ColumnElement[bool]) -> None:
+    """Give the leading records what the first of these rows of their person says."""
+    found = rows.subquery()
+    best = select(found).where(found.c.number == 1).subquery("best")
+    values = {column.name: column for column in best.c if column.name in ("title", "profile", "sdet")}
+    connection.execute(
+        update(people)
+        .where(people.c.person_id == best.c.person_id, people.c.seq.in_(select(accounts.c.seq)), where)
+        .values(values)
+    )
+
+
+def _first(group: Group, *columns: Column[str], before: ColumnElement[int] | None = None) -> Select[Any]:
+    """Records of people numbered from the best source of a group on."""
+    order = (*([] if before is None else [before]), ranks.c.place, func.length(people.c.source_id), people.c.source_id)
+    number = func.row_number().over(partition_by=people.c.person_id, order_by=order)
+    of_group = and_(ranks.c.source == people.c.source, ranks.c.grp == group)
+    return select(people.c.person_id, *columns, number.label("number")).join(ranks, of_group)
+
+
 def _count_without_account(connection: Connection, report: ImportReport) -> None:
-    per_record = (
+    names = and_(links.c.source == people.c.source, links.c.relative == people.c.ref)
+    per_person = (
         select(
             case(
                 (func.count(links.c.seq) == 0, "no child"),
@@ -87,16 +166,14 @@ def _count_without_account(connection: Connection, report: ImportReport) -> None
             ).label("reason")
         )
         .select_from(people)
-        .outerjoin(links, links.c.relative == people.c.ref)
+        .outerjoin(links, names)
         .where(people.c.kind == "relative", ~people.c.wanted)
-        .group_by(people.c.seq)
+        .group_by(people.c.person_id)
         .subquery()
     )
-    for reason, count in connection.execute(select(per_record.c.reason, func.count()).group_by(per_record.c.reason)):
+    for reason, count in connection.execute(select(per_person.c.reason, func.count()).group_by(per_person.c.reason)):
         report.without_account[reason] += count
-    unknown = select(func.count()).where(
-        ~exists().where(and_(people.c.kind == "relative", people.c.ref == links.c.relative))
-    )
+    unknown = select(func.count()).where(~exists().where(people.c.kind == "relative", names))
     if missing := connection.scalar(unknown.select_from(links)):
         report.found(
             Kind.UNKNOWN_RELATIVE, "the set", f"{missing} family links", "they name related persons that are not in it"

@@ -7,20 +7,29 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
+from directory.combining import stage_ranks
 from directory.identity import identify
 from directory.list_changes import Limits
 from directory.lists import refresh_lists
 from directory.look_over import look_over
 from directory.model import DirectoryError
 from directory.people import check_departures, note_changes, sync_people
-from directory.relations import sync_relations
+from directory.precedence import Group, order
+from directory.relations import report_unknown_schools, sync_relations
 from directory.report import ImportReport
 from directory.schema import class_, teaching_group
-from directory.schools import ZONE, schools_before, sync_schools
+from directory.schools import ZONE, resolve_schools, schools_before, sync_schools
 from directory.settings import ImportSettings
-from directory.source import Feed
+from directory.source import Feed, Source
 from directory.staging import Stager, work_tables
-from directory.structures import stage_levels, sync_disciplines, sync_nomenclatures, sync_school_levels, sync_taught
+from directory.structures import (
+    stage_levels,
+    sync_disciplines,
+    sync_nomenclatures,
+    sync_school_levels,
+    sync_taught,
+    together,
+)
 
 Progress = Callable[[str, int], None]
 """Called with the name of the step and the number of records read so far."""
@@ -69,21 +78,31 @@ def _import(
                 tell("read", count)
     stager.finish()
     tell("read", count)
-    if all(found.kind == ZONE for found in stager.held.schools.values()):
+    origins = {source.name: source for source, _ in sources}
+    stage_ranks(connection, settings, list(origins.values()))
+
+    def by_rank(group: Group) -> list[Source]:
+        return [origins[name] for name in order(origins.values(), group, settings.precedence)]
+
+    held = {name: found.schools for name, found in stager.held.items()}
+    schools = resolve_schools(connection, settings, by_rank(Group.STRUCTURES), held)
+    if all(found.record.kind == ZONE for found in schools):
         raise DirectoryError("the set", None, "it holds no school; give a complete set")
+    report_unknown_schools(connection, report)
     tell("people", count)
-    identify(connection, settings, report)
+    identify(connection, settings, report, several=len(sources) > 1)
     check_departures(connection, settings)
     new_year = schools_before(connection, settings)
-    sync_schools(connection, settings, stager.held.schools, source=sources[0][0].name)
-    sync_nomenclatures(connection, settings, stager.held)
-    stage_levels(connection, stager.held, report)
+    sync_schools(connection, settings, schools)
+    nomenclatures = together(stager.held[source.name] for source in by_rank(Group.NOMENCLATURE))
+    sync_nomenclatures(connection, settings, nomenclatures)
+    stage_levels(connection, nomenclatures, report)
     sync_taught(connection, settings, class_, "class")
     sync_taught(connection, settings, teaching_group, "group")
     sync_disciplines(connection)
     sync_people(connection, settings, report)
     tell("classes and families", count)
-    sync_relations(connection, settings, report)
+    sync_relations(connection, settings)
     note_changes(connection, report)
     sync_school_levels(connection)
     tell("lists", count)

@@ -55,6 +55,7 @@ def add_person(
             title="",
             display=display,
             state=ACTIVE,
+            said_by=LOCAL,
         )
     )
     _give(connection, person_id, wanted, today or datetime.now(UTC).date())

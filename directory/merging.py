@@ -195,7 +195,7 @@ def _make(connection: Connection, record: Row[Any], author: Author, today: date)
         raise FamilyError(f"no pupil names record {record.source_id} as legal guardian: it would have no account")
     like = _row(connection, record.person_id)
     made = new_id()
-    fields = ("source", "academy", "profile", "sdet", "sn", "given", "title", "display")
+    fields = ("source", "academy", "profile", "sdet", "sn", "given", "title", "display", "said_by")
     values = {name: getattr(like, name) for name in fields}
     connection.execute(
         insert(person).values(values | {"person_id": made, "source_id": record.source_id, "state": ACTIVE})

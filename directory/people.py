@@ -156,8 +156,9 @@ def _change(connection: Connection, report: ImportReport) -> None:
         report.found(Kind.RENAMED, f"{row.source_id} {row.new}", f"was {row.old}", why)
     connection.execute(
         update(person)
-        .where(accounts.c.person_id == person.c.person_id, people.c.seq == accounts.c.seq, differs)
-        .values(**{name: people.c[name] for name in _FIELDS})
+        .where(accounts.c.person_id == person.c.person_id, people.c.seq == accounts.c.seq)
+        .where(or_(differs, person.c.said_by != people.c.source))
+        .values(**{name: people.c[name] for name in _FIELDS}, said_by=people.c.source)
     )
 
 
@@ -169,15 +170,16 @@ def _insert(connection: Connection, settings: ImportSettings) -> None:
         people.c.source_id,
         *(people.c[name] for name in _FIELDS),
         literal(ACTIVE, Text),
+        people.c.source,
     ).join(people, people.c.seq == accounts.c.seq)
     connection.execute(
         insert(person).from_select(
-            ["person_id", "source", "academy", "source_id", *_FIELDS, "state"],
+            ["person_id", "source", "academy", "source_id", *_FIELDS, "state", "said_by"],
             leaders.where(~exists().where(person.c.person_id == accounts.c.person_id)),
         )
     )
     connection.execute(
-        insert(person_source).from_select(
+        insert_ignoring(connection, person_source).from_select(
             ["source", "academy", "source_id", "person_id"],
             select(
                 people.c.space,

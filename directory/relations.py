@@ -18,12 +18,15 @@ from sqlalchemy import (
     insert,
     select,
     union,
+    update,
 )
 
+from directory.combining import says_less
 from directory.family import guardians
 from directory.family_schema import family_link, relative_mail
 from directory.nomenclature import LEGAL_GUARDIAN, SELF_LINK
 from directory.people import mine, touched
+from directory.precedence import Group
 from directory.report import ImportReport, Kind
 from directory.schema import (
     class_,
@@ -48,10 +51,12 @@ from directory.staging import (
     class_mefs,
     functions,
     group_classes,
+    key_of,
     levels,
     links,
     people,
     places,
+    ranks,
     school_keys,
     services,
     temporary,
@@ -79,15 +84,15 @@ _OF_PEOPLE = (
     staff_function,
 )
 _OF_FAMILIES = (family_link, guardian, relative_mail)
+_SAID_BY = "said_by"
 _LONGEST = 254
 """Letters of an e-mail address (RFC 5321 section 4.5.3.1.3)."""
 _WANTED = {table.name: _wanted(table) for table in (*_OF_PEOPLE, *_OF_FAMILIES, class_mef, group_class)}
 
 
-def sync_relations(connection: Connection, settings: ImportSettings, report: ImportReport) -> None:
+def sync_relations(connection: Connection, settings: ImportSettings) -> None:
     """Bring every relation up to date; the people touched are noted."""
-    report_unknown_schools(connection, report)
-    _fill(connection, enrolment, _attached(), _enrolled_by_class())
+    _fill(connection, enrolment, _attached(best=True), _attached(best=False), _enrolled_by_class())
     _fill(connection, class_member, _placed("class", class_))
     _fill(connection, group_member, _placed("group", teaching_group))
     _fill(connection, head_teacher, _placed("head", class_))
@@ -116,9 +121,12 @@ def _fill(connection: Connection, table: Table, *selects: Select[Any]) -> None:
 
 
 def _sync(connection: Connection, table: Table, scope: ColumnElement[bool], *, touch: bool) -> None:
-    """Delete the rows of the scope that are not wanted as they are, then insert those that are missing."""
+    """Delete the rows of the scope that are not wanted as they are, then insert those that are missing. Who says what
+    is no change of a person.
+    """
     wanted = _WANTED[table.name]
-    same = and_(*(table.c[name] == wanted.c[name] for name in wanted.c.keys()))  # noqa: SIM118 — not a dict
+    facts = [name for name in wanted.c.keys() if name != _SAID_BY]  # noqa: SIM118 — not a dict
+    same = and_(*(table.c[name] == wanted.c[name] for name in facts))
     gone = and_(scope, ~exists().where(same))
     missing = ~exists().where(same)
     if touch:
@@ -128,24 +136,32 @@ def _sync(connection: Connection, table: Table, scope: ColumnElement[bool], *, t
             connection.execute(insert(touched).from_select(["person_id"], select(wanted.c[name]).where(missing)))
     connection.execute(delete(table).where(gone))
     connection.execute(insert(table).from_select(list(wanted.c.keys()), select(wanted).where(missing)))
+    if _SAID_BY in table.c:
+        said_by = wanted.c.said_by
+        connection.execute(update(table).where(same, table.c.said_by != said_by).values(said_by=said_by))
 
 
-def _attached() -> Select[Any]:
-    """Pupils in the school of their record."""
-    return (
+def _attached(*, best: bool) -> Select[Any]:
+    """Pupils in the school of their record; `best`: as the source has them that says the classes there."""
+    rows = (
         select(people.c.person_id, school_keys.c.school_id, people.c.mef, func.coalesce(levels.c.level, ""))
-        .join(school_keys, school_keys.c.key == people.c.school)
+        .add_columns(people.c.source)
+        .join(school_keys, key_of(people))
+        .join(ranks, and_(ranks.c.source == people.c.source, ranks.c.grp == Group.CLASSES))
         .outerjoin(levels, and_(levels.c.mef == people.c.mef, levels.c.level_label == people.c.level_label))
         .where(people.c.kind == "pupil")
+        .order_by(ranks.c.place)
     )
+    return rows.where(~says_less(people, Group.CLASSES)) if best else rows
 
 
 def _enrolled_by_class() -> Select[Any]:
     """Pupils in the schools of their classes."""
     return (
         select(people.c.person_id, school_keys.c.school_id, people.c.mef, func.coalesce(levels.c.level, ""))
+        .add_columns(people.c.source)
         .join(places, places.c.seq == people.c.seq)
-        .join(school_keys, school_keys.c.key == places.c.school)
+        .join(school_keys, key_of(places))
         .outerjoin(levels, and_(levels.c.mef == people.c.mef, levels.c.level_label == people.c.level_label))
         .where(people.c.kind == "pupil", places.c.role == "class")
     )
@@ -154,9 +170,9 @@ def _enrolled_by_class() -> Select[Any]:
 def _placed(role: str, table: Table) -> Select[Any]:
     key = next(iter(table.primary_key.columns))
     return (
-        select(people.c.person_id, key)
+        select(people.c.person_id, key, people.c.source)
         .join(places, places.c.seq == people.c.seq)
-        .join(school_keys, school_keys.c.key == places.c.school)
+        .join(school_keys, key_of(places))
         .join(table, and_(table.c.school_id == school_keys.c.school_id, table.c.name == places.c.name))
         .where(places.c.role == role)
     )
@@ -165,9 +181,9 @@ def _placed(role: str, table: Table) -> Select[Any]:
 def _serving(role: str, table: Table) -> Select[Any]:
     key = next(iter(table.primary_key.columns))
     return (
-        select(people.c.person_id, key, services.c.subject)
+        select(people.c.person_id, key, services.c.subject, people.c.source)
         .join(services, services.c.seq == people.c.seq)
-        .join(school_keys, school_keys.c.key == services.c.school)
+        .join(school_keys, key_of(services))
         .join(table, and_(table.c.school_id == school_keys.c.school_id, table.c.name == services.c.name))
         .where(services.c.role == role)
     )
@@ -175,9 +191,9 @@ def _serving(role: str, table: Table) -> Select[Any]:
 
 def _functions() -> Select[Any]:
     return (
-        select(people.c.person_id, school_keys.c.school_id, functions.c.code, functions.c.discipline)
+        select(people.c.person_id, school_keys.c.school_id, functions.c.code, functions.c.discipline, people.c.source)
         .join(functions, functions.c.seq == people.c.seq)
-        .join(school_keys, school_keys.c.key == functions.c.school)
+        .join(school_keys, key_of(functions))
         .where(people.c.kind == "staff")
     )
 
@@ -198,9 +214,15 @@ def _named_by(legal: int | None, settings: ImportSettings) -> Select[Any]:
             person_source.c.source_id,
             links.c.link,
             links.c.legal,
+            people.c.source,
         )
         .join(links, links.c.seq == people.c.seq)
-        .join(relative, and_(relative.c.ref == links.c.relative, relative.c.kind == "relative"))
+        .join(
+            relative,
+            and_(
+                relative.c.source == links.c.source, relative.c.ref == links.c.relative, relative.c.kind == "relative"
+            ),
+        )
         .join(person_source, of_record)
         .where(links.c.link != SELF_LINK)
     )
@@ -216,6 +238,7 @@ def _mails(settings: ImportSettings) -> Select[Any]:
     )
     return (
         select(person_source.c.source, person_source.c.academy, person_source.c.source_id, people.c.mail)
+        .add_columns(people.c.mail_source)
         .join(people, of_record)
         .where(
             people.c.kind == "relative",
@@ -250,7 +273,7 @@ def _sync_structure(connection: Connection, settings: ImportSettings) -> None:
         class_mef,
         select(class_.c.class_id, class_mefs.c.mef)
         .join(school_keys, school_keys.c.school_id == class_.c.school_id)
-        .join(class_mefs, and_(class_mefs.c.school == school_keys.c.key, class_mefs.c.name == class_.c.name))
+        .join(class_mefs, and_(key_of(class_mefs), class_mefs.c.name == class_.c.name))
         .where(class_.c.active),
     )
     announced = (
@@ -258,7 +281,7 @@ def _sync_structure(connection: Connection, settings: ImportSettings) -> None:
         .join(school_keys, school_keys.c.school_id == teaching_group.c.school_id)
         .join(
             group_classes,
-            and_(group_classes.c.school == school_keys.c.key, group_classes.c.name == teaching_group.c.name),
+            and_(key_of(group_classes), group_classes.c.name == teaching_group.c.name),
         )
         .join(
             class_,
@@ -286,10 +309,10 @@ def _sync_structure(connection: Connection, settings: ImportSettings) -> None:
 def report_unknown_schools(connection: Connection, report: ImportReport) -> None:
     """School keys that people name and no school has."""
     named = union(
-        *(select(table.c.school) for table in (places, services, functions)),
-        select(people.c.school).where(people.c.kind == "pupil"),
+        *(select(table.c.source, table.c.school) for table in (places, services, functions)),
+        select(people.c.source, people.c.school).where(people.c.kind == "pupil"),
     ).subquery()
-    unknown = select(named.c.school).where(~exists().where(school_keys.c.key == named.c.school))
+    unknown = select(named.c.school).distinct().where(~exists().where(key_of(named)))
     for key in connection.scalars(unknown.order_by(named.c.school)):
         what = "no structure of the set has it" if key else "a pupil names no school"
         report.found(Kind.UNKNOWN_SCHOOL, f"key {key!r}", what, "what is said of it was left out")

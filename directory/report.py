@@ -31,6 +31,11 @@ class Kind(StrEnum):
     POSSIBLE_DUPLICATE = "possible duplicate"
     RENAMED = "renamed"
     TAKEN_ADDRESS = "taken address"
+    UNCLEAR_PERSON = "unclear who is who"
+    OTHER_STRUCTURES = "classes or groups that differ"
+    OTHER_TEACHERS = "teachers in one source only"
+    OTHER_PUPILS = "pupils in one source only"
+    OTHER_NAME = "names that differ"
 
 
 @dataclass(frozen=True, slots=True)

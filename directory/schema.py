@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -57,6 +58,11 @@ def _part(name: str, target: str) -> Column[int]:
     return Column(name, Id, ForeignKey(target), primary_key=True, autoincrement=False)
 
 
+def said_by() -> Column[str]:
+    """The name of the source that says a fact: who says it may change, and the fact stay."""
+    return Column("said_by", Text, nullable=False, server_default=text("''"))
+
+
 def _text(name: str, *, primary_key: bool = False) -> Column[str]:
     return Column(name, Text, nullable=False, primary_key=primary_key)
 
@@ -78,7 +84,9 @@ school = Table(
     Column("school_year", SmallInteger, nullable=False),
     Column("active", Boolean, nullable=False),
 )
-"""`domain` is null for a structure without pupils; `school_year` is the first calendar year of the last import."""
+"""`source` gave the name; `domain` is null for a structure without pupils; `school_year` is the first calendar year of
+the last import.
+"""
 
 level = Table("level", metadata, _text("level", primary_key=True), _text("label"))
 mef = Table(
@@ -154,9 +162,12 @@ person = Table(
     _text("display"),
     _text("state"),
     Column("left_at", Date),
+    said_by(),
     UniqueConstraint("source", "academy", "source_id"),
 )
-"""`profile` is a `nomenclature.Profile`, `sdet` the national code (ENS, DOC, …)."""
+"""`profile` is a `nomenclature.Profile`, `sdet` the national code (ENS, DOC, …). `source` is the space of the record
+that is the person's own, `said_by` the source that gives the names.
+"""
 
 person_source = Table(
     "person_source",
@@ -189,6 +200,7 @@ enrolment = Table(
     _part("school_id", "school.school_id"),
     _text("mef"),
     _text("level"),
+    said_by(),
     Index(None, "school_id", "level"),
 )
 class_member = Table(
@@ -196,6 +208,7 @@ class_member = Table(
     metadata,
     _part("person_id", "person.person_id"),
     _part("class_id", "class.class_id"),
+    said_by(),
     Index(None, "class_id"),
 )
 group_member = Table(
@@ -203,6 +216,7 @@ group_member = Table(
     metadata,
     _part("person_id", "person.person_id"),
     _part("group_id", "teaching_group.group_id"),
+    said_by(),
     Index(None, "group_id"),
 )
 guardian = Table(
@@ -212,6 +226,7 @@ guardian = Table(
     _part("person_id", "person.person_id"),
     Column("link", SmallInteger, nullable=False),
     Column("legal", SmallInteger, nullable=False),
+    said_by(),
     Index(None, "person_id"),
 )
 """Family links between two people who both have an account, in today's codes."""
@@ -222,6 +237,7 @@ class_service = Table(
     _part("person_id", "person.person_id"),
     _part("class_id", "class.class_id"),
     _text("subject", primary_key=True),
+    said_by(),
     Index(None, "class_id"),
 )
 group_service = Table(
@@ -230,6 +246,7 @@ group_service = Table(
     _part("person_id", "person.person_id"),
     _part("group_id", "teaching_group.group_id"),
     _text("subject", primary_key=True),
+    said_by(),
     Index(None, "group_id"),
 )
 head_teacher = Table(
@@ -237,6 +254,7 @@ head_teacher = Table(
     metadata,
     _part("person_id", "person.person_id"),
     _part("class_id", "class.class_id"),
+    said_by(),
     Index(None, "class_id"),
 )
 staff_function = Table(
@@ -246,6 +264,7 @@ staff_function = Table(
     _part("school_id", "school.school_id"),
     _text("code", primary_key=True),
     _text("discipline", primary_key=True),
+    said_by(),
     Index(None, "school_id", "code"),
 )
 
@@ -286,3 +305,11 @@ list_member = Table(
     Index(None, "person_id"),
     sqlite_with_rowid=False,
 )
+
+source_difference = Table(
+    "source_difference",
+    metadata,
+    *(_text(name, primary_key=True) for name in ("academy", "uai", "kind", "what", "source", "other")),
+    _text("spelt"),
+)
+"""What `source` says of a school and `other` does not, or spells otherwise (`spelt`), as the last import found it."""

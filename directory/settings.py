@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -16,8 +16,10 @@ class ImportSettings:
     and 1, that may be missing from the set before it is taken for a broken one; `max_departures_new_year` replaces it
     when the school year is later than that of the school's last import. `max_list_departures` is the share of the
     memberships of a school's lists that may go at once, with `max_list_departures_new_year` in the same way.
-    `mail_schools` are the UAI of the schools that want the e-mail addresses of their pupils' guardians kept. `force`
-    imports whatever is missing.
+    `mail_schools` are the UAI of the schools that want the e-mail addresses of their pupils' guardians kept.
+    `precedence` is who is believed about what, where that differs from `directory.precedence`: formats or names of
+    sources, the best first, by group of attributes. `school_names` (by UAI) are for schools that no source names.
+    `force` imports whatever is missing.
     """
 
     academy: str
@@ -30,4 +32,6 @@ class ImportSettings:
     max_list_departures: float = 0.5
     max_list_departures_new_year: float = 0.95
     mail_schools: Collection[str] = ()
+    precedence: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    school_names: Mapping[str, str] = field(default_factory=dict)
     force: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
@@ -25,6 +25,8 @@ class Format(StrEnum):
 
 _ACADEMIC = frozenset({Format.AAF, Format.SDET})
 """Formats whose numbers of people are those of the academy (ENTPersonJointure)."""
+_PASSING = frozenset({Format.STS})
+"""Formats whose numbers of people are unique in one file only."""
 ACADEMIC = "aaf"
 """The space of the academy's own numbers."""
 
@@ -50,6 +52,18 @@ class Source:
         if self.academic or self.format in _ACADEMIC:
             return ACADEMIC
         return f"{self.format}:{self.school or self.name}"
+
+    def space_of(self, kind: str) -> str:
+        """Where its numbers of people of one kind (pupil, relative, staff) are unique: only the academy has one series
+        for all.
+        """
+        return self.space if self.space == ACADEMIC else f"{self.space}/{kind}"
+
+    def number(self, number: str, keys: Sequence[str]) -> str:
+        """The number by which a person is known from one import to the next. A number that another person may have in
+        the next export counts with the surest key only.
+        """
+        return f"{number}/{keys[0]}" if keys and self.format in _PASSING and not self.academic else number
 
 
 Feed: TypeAlias = tuple[Source, Iterable[Record]]

@@ -12,12 +12,15 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
+    FromClause,
     Index,
     MetaData,
     SmallInteger,
     Table,
     Text,
+    and_,
     delete,
     func,
     select,
@@ -100,36 +103,68 @@ people = temporary(
     Column("wanted", Boolean, nullable=False),
     *(_text(name) for name in ("sn", "given", "title", "display", "profile", "sdet")),
     _text("local", index=True),
-    *(_text(name) for name in ("school", "mef", "level_label", "mail", "mobiles", "postal")),
+    *(_text(name) for name in ("school", "mef", "level_label", "mail", "mobiles", "postal", "mail_source")),
+    Column("second", Boolean, nullable=False),
 )
 """One row per person record. `person_id` is a fresh number until the record is recognised; `local` the beginning of
-the address; `ref` how family links name the person; `source` the name of the source, `space` where its numbers count.
+the address; `ref` how family links name the person; `source` the name of the source, `space` where its numbers count,
+`mail_source` the source that gave the mail. `second` marks a related person that another record tells better.
 """
 links = temporary(
     "stage_link",
     _seq(),
+    _text("source"),
     _text("relative", index=True),
     Column("link", SmallInteger, nullable=False),
     Column("legal", SmallInteger, nullable=False),
 )
-places = temporary("stage_place", _seq(), _text("role"), _text("school"), _text("name"))
+places = temporary("stage_place", _seq(), _text("source"), _text("role"), _text("school"), _text("name"))
 """Classes and groups of pupils, classes of head teachers: `role` is class, group or head."""
-services = temporary("stage_service", _seq(), _text("role"), _text("school"), _text("name"), _text("subject"))
-functions = temporary("stage_function", _seq(), _text("school"), _text("code"), _text("discipline"), _text("label"))
-structures = temporary("stage_structure", _text("kind"), _text("school"), _text("name"), _text("label"))
+services = temporary(
+    "stage_service", _seq(), _text("source"), _text("role"), _text("school"), _text("name"), _text("subject")
+)
+functions = temporary(
+    "stage_function", _seq(), _text("source"), _text("school"), _text("code"), _text("discipline"), _text("label")
+)
+structures = temporary(
+    "stage_structure", _text("source"), _text("kind"), _text("school"), _text("name"), _text("label")
+)
 """Classes and groups that the structures announce: `kind` is class or group."""
-class_mefs = temporary("stage_class_mef", _text("school"), _text("name"), _text("mef"))
-group_classes = temporary("stage_group_class", _text("school"), _text("name"), _text("class_name"))
-school_keys = temporary("stage_school", Column("key", Text, primary_key=True), Column("school_id", Id, nullable=False))
+class_mefs = temporary("stage_class_mef", _text("source"), _text("school"), _text("name"), _text("mef"))
+group_classes = temporary("stage_group_class", _text("source"), _text("school"), _text("name"), _text("class_name"))
+record_keys = temporary("stage_record_key", _seq(), _text("kind"), _text("key"))
+"""The keys of pupils and staff, as `directory.keys` makes them."""
+school_keys = temporary(
+    "stage_school",
+    Column("source", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("school_id", Id, nullable=False, index=True),
+    _text("uai"),
+)
+"""Which school a source means by a key."""
+ranks = temporary(
+    "stage_rank",
+    Column("grp", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("place", SmallInteger, nullable=False),
+)
+"""The place of each source for each group of attributes (`directory.precedence`), 0 for the best."""
 levels = temporary("stage_level", _text("mef"), _text("level_label"), _text("level"))
 """Level by programme and words, as they occur in this set."""
 
-_OF_PERSON = (links, places, services, functions)
+
+def key_of(said: FromClause) -> ColumnElement[bool]:
+    """Joins `school_keys` to a table with the columns `source` and `school`."""
+    return and_(school_keys.c.source == said.c.source, school_keys.c.key == said.c.school)
+
+
+OF_PERSON = (links, places, services, functions, record_keys)
+"""Tables of what is said of one record."""
 
 
 @dataclass(slots=True)
 class Nomenclatures:
-    """What is small enough to be held: schools, programmes, subjects."""
+    """What is small enough to be held of one source: schools by key, programmes, subjects."""
 
     schools: dict[str, School] = field(default_factory=dict)
     mefs: dict[str, Mef] = field(default_factory=dict)
@@ -145,11 +180,13 @@ class Stager:
         self._rows: dict[Table, list[Mapping[str, Any]]] = {}
         self._seq = 0
         self._source = Source("", Format.AAF)
-        self.held = Nomenclatures()
+        self.held: dict[str, Nomenclatures] = {}
+        """By name of the source."""
 
     def begin(self, source: Source) -> None:
         """The records that follow are those of this source."""
         self._source = source
+        self.held[source.name] = Nomenclatures()
 
     def stage(self, record: Record) -> None:
         """Take one record."""
@@ -171,11 +208,11 @@ class Stager:
     def _structure(self, record: School | ClassRecord | GroupRecord | Mef | Subject) -> None:
         match record:
             case School():
-                self.held.schools[record.key] = record
+                self.held[self._source.name].schools[record.key] = record
             case Mef():
-                self.held.mefs[record.code] = record
+                self.held[self._source.name].mefs[record.code] = record
             case Subject():
-                self.held.subjects[record.code] = record
+                self.held[self._source.name].subjects[record.code] = record
             case ClassRecord():
                 self._add(structures, kind="class", school=record.school, name=record.name, label=record.label)
                 for mef in record.mefs:
@@ -192,11 +229,11 @@ class Stager:
                 insert_rows(self._connection, table, rows)
         self._rows.clear()
         self._drop_repeated()
-        analyse(self._connection, people, *_OF_PERSON)
+        analyse(self._connection, people, *OF_PERSON)
 
     def _add(self, table: Table, **row: object) -> None:
         rows = self._rows.setdefault(table, [])
-        rows.append(row)
+        rows.append(row if table is record_keys else {"source": self._source.name, **row})
         if len(rows) >= _BATCH:
             insert_rows(self._connection, table, rows)
             rows.clear()
@@ -207,14 +244,14 @@ class Stager:
                 kind, None, f"record {record.id}: a name holds a control character; correct the source"
             )
         self._seq += 1
+        known_by = () if isinstance(record, Relative) else record.keys
         sn, given = shown(record.sn), shown(record.given)
         self._add(
             people,
             **(_BLANK | more),
             seq=self._seq,
-            source=self._source.name,
-            space=self._source.space,
-            source_id=record.id,
+            space=self._source.space_of(kind),
+            source_id=self._source.number(record.id, known_by),
             kind=kind,
             person_id=new_id(),
             known=False,
@@ -226,7 +263,11 @@ class Stager:
             profile=PROFILE_OF_SDET[sdet],
             sdet=sdet,
             local=local_part(record.given, record.sn),
+            mail_source=self._source.name,
+            second=False,
         )
+        for key in known_by:
+            self._add(record_keys, seq=self._seq, kind=keys.kind_of(key), key=key)
         return self._seq
 
     def _pupil(self, record: Pupil) -> None:
@@ -250,7 +291,8 @@ class Stager:
 
     def _staff(self, record: Staff) -> None:
         codes = [function.code for function in record.functions]
-        seq = self._person(record, "staff", sdet_of_staff(codes, before_pupils=record.before_pupils))
+        profile = sdet_of_staff(codes, before_pupils=record.before_pupils)
+        seq = self._person(record, "staff", profile, school=self._source.school)
         for function in record.functions:
             self._add(
                 functions,
@@ -283,7 +325,7 @@ class Stager:
         dropped = self._connection.execute(delete(people).where(people.c.seq.not_in(last))).rowcount
         if not dropped:
             return
-        for table in _OF_PERSON:
+        for table in OF_PERSON:
             self._connection.execute(delete(table).where(table.c.seq.not_in(select(people.c.seq))))
         for _ in range(dropped):
             self._report.found(Kind.REPEATED_RECORD, "a person", "comes twice in the set", "the last record was taken")

@@ -8,12 +8,23 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Table, func, insert, literal, select, union, update
 
+from directory.model import Mef
 from directory.names import free_slug, slug
 from directory.nomenclature import Level, level_of_label, level_of_mef, level_of_stat
 from directory.report import ImportReport, Kind
 from directory.schema import class_, discipline, enrolment, level, mef, new_id, school, school_level, subject
 from directory.settings import ImportSettings
-from directory.staging import Nomenclatures, functions, levels, people, places, school_keys, services, structures
+from directory.staging import (
+    Nomenclatures,
+    functions,
+    key_of,
+    levels,
+    people,
+    places,
+    school_keys,
+    services,
+    structures,
+)
 
 RESERVED_PREFIXES = ("niveau-", "groupe-", "discipline-")
 RESERVED_NAMES = frozenset(
@@ -22,6 +33,21 @@ RESERVED_NAMES = frozenset(
 )
 TEACHING = "ENS"
 """The function that makes a discipline list."""
+
+
+def together(held: Iterable[Nomenclatures]) -> Nomenclatures:
+    """The programmes and subjects of several sources, the best first: of each what the first says that says it."""
+    found = Nomenclatures()
+    for one in held:
+        for code, record in one.mefs.items():
+            better = found.mefs.get(code, record)
+            found.mefs[code] = Mef(
+                code, better.label or record.label, better.stat or record.stat, better.parent or record.parent
+            )
+        for code, subject_ in one.subjects.items():
+            if code not in found.subjects or not found.subjects[code].label:
+                found.subjects[code] = subject_
+    return found
 
 
 def sync_nomenclatures(connection: Connection, settings: ImportSettings, held: Nomenclatures) -> None:
@@ -59,7 +85,7 @@ def _level_key(held: Nomenclatures, code: str) -> str:
 def stage_levels(connection: Connection, held: Nomenclatures, report: ImportReport) -> None:
     """The level of every programme that pupils follow: by its statistical code, else its own, else its words."""
     pairs = connection.execute(
-        select(people.c.mef, people.c.level_label, func.count())
+        select(people.c.mef, people.c.level_label, func.count(people.c.person_id.distinct()))
         .where(people.c.kind == "pupil")
         .group_by(people.c.mef, people.c.level_label)
     ).all()
@@ -86,15 +112,17 @@ def sync_taught(connection: Connection, settings: ImportSettings, table: Table, 
     """Classes or groups (`kind`), learnt from the structures, the pupils and the teachers; each keeps its slug."""
     roles = ("class", "head") if kind == "class" else (kind,)
     sources: list[Select[Any]] = [
-        select(structures.c.school, structures.c.name, structures.c.label).where(structures.c.kind == kind),
-        select(places.c.school, places.c.name, literal("")).where(places.c.role.in_(roles)),
-        select(services.c.school, services.c.name, literal("")).where(services.c.role == kind),
+        select(structures.c.source, structures.c.school, structures.c.name, structures.c.label).where(
+            structures.c.kind == kind
+        ),
+        select(places.c.source, places.c.school, places.c.name, literal("")).where(places.c.role.in_(roles)),
+        select(services.c.source, services.c.school, services.c.name, literal("")).where(services.c.role == kind),
     ]
     named = union(*sources).subquery()
     wanted: dict[int, dict[str, str]] = defaultdict(dict)
     for school_id, name, label in connection.execute(
         select(school_keys.c.school_id, named.c.name, func.max(named.c.label))
-        .join(school_keys, school_keys.c.key == named.c.school)
+        .join(school_keys, key_of(named))
         .group_by(school_keys.c.school_id, named.c.name)
     ):
         wanted[school_id][name] = label
@@ -155,7 +183,7 @@ def sync_disciplines(connection: Connection) -> None:
     new = []
     for school_id, code, label in connection.execute(
         select(school_keys.c.school_id, functions.c.discipline, func.max(functions.c.label))
-        .join(school_keys, school_keys.c.key == functions.c.school)
+        .join(school_keys, key_of(functions))
         .join(school, school.c.school_id == school_keys.c.school_id)
         .where(functions.c.code == TEACHING, functions.c.discipline != "", school.c.domain.is_not(None))
         .group_by(school_keys.c.school_id, functions.c.discipline)

@@ -1,0 +1,217 @@
+"""Of what several sources say, what is taken: for each group of attributes and each school, what the best says.
+
+A source covers a school for a group when it says at least one such fact there. Of two records of one person each keeps
+its number; the facts that a better source says instead are dropped before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Text,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from directory.matching import at
+from directory.precedence import Group, order
+from directory.schema import Id
+from directory.settings import ImportSettings
+from directory.source import Source
+from directory.staging import (
+    OF_PERSON,
+    analyse,
+    class_mefs,
+    functions,
+    group_classes,
+    key_of,
+    links,
+    people,
+    places,
+    ranks,
+    school_keys,
+    services,
+    structures,
+    temporary,
+)
+
+PUPILS, STAFF = "pupil", "staff"
+"""Kinds of people whose identity a source may cover a school for, beside the groups of `precedence`."""
+
+cover = temporary(
+    "stage_cover",
+    Column("grp", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("school_id", Id, primary_key=True, autoincrement=False),
+    Column("best", Boolean, nullable=False),
+)
+"""Which source says anything of a group of attributes at a school, and whether it is the best that does."""
+_named = temporary("stage_named", Column("seq", Id, primary_key=True, autoincrement=False))
+"""Records of relatives whom some pupil's record names."""
+_dropped = temporary("stage_dropped", Column("seq", Id, primary_key=True, autoincrement=False))
+
+
+def stage_ranks(connection: Connection, settings: ImportSettings, sources: Sequence[Source]) -> None:
+    """The place of every source for every group."""
+    rows = [
+        {"grp": group.value, "source": name, "place": place}
+        for group in Group
+        for place, name in enumerate(order(sources, group, settings.precedence))
+    ]
+    connection.execute(insert(ranks), rows)
+
+
+def find_cover(connection: Connection) -> None:
+    """Fill `cover`, from all that the sources say."""
+    of_places = {Group.CLASSES: "class", Group.GROUPS: "group", Group.HEADS: "head"}
+    for group, role in of_places.items():
+        _cover(connection, group, places, places.c.role == role)
+    for group, table in ((Group.SERVICES, services), (Group.FUNCTIONS, functions), (Group.STRUCTURES, structures)):
+        _cover(connection, group, table)
+    _cover(connection, Group.LINKS, people, people.c.seq.in_(select(links.c.seq)))
+    for kind in (PUPILS, STAFF):
+        said = select(at.c.source, at.c.school_id).where(at.c.kind == kind)
+        _insert_cover(connection, kind, Group.IDENTITY, said)
+    analyse(connection, cover)
+
+
+def _cover(connection: Connection, group: Group, table: Table, *where: ColumnElement[bool]) -> None:
+    said = select(table.c.source, school_keys.c.school_id).join(school_keys, key_of(table)).where(*where)
+    _insert_cover(connection, group, group, said)
+
+
+def _insert_cover(connection: Connection, name: str, group: Group, said: Select[Any]) -> None:
+    found = said.distinct().subquery()
+    place = func.row_number().over(partition_by=found.c.school_id, order_by=ranks.c.place)
+    rows = select(literal(name, Text), found, place == 1).join(
+        ranks, and_(ranks.c.source == found.c.source, ranks.c.grp == group)
+    )
+    connection.execute(insert(cover).from_select(["grp", "source", "school_id", "best"], rows))
+
+
+def combine(connection: Connection) -> None:
+    """Leave the people who exist, and of what is said of them what the best source says."""
+    connection.execute(insert(_dropped).from_select(["seq"], _pupils_elsewhere()))
+    connection.execute(insert(_dropped).from_select(["seq"], _staff_of_nobody()))
+    for table in (people, *OF_PERSON):
+        connection.execute(delete(table).where(table.c.seq.in_(select(_dropped.c.seq))))
+    connection.execute(insert(_named).from_select(["seq"], _relatives_named()))
+    for group, table, where in (
+        (Group.CLASSES, places, places.c.role == "class"),
+        (Group.GROUPS, places, places.c.role == "group"),
+        (Group.HEADS, places, places.c.role == "head"),
+        (Group.SERVICES, services, None),
+        (Group.FUNCTIONS, functions, None),
+        (Group.STRUCTURES, structures, None),
+        (Group.STRUCTURES, class_mefs, None),
+        (Group.STRUCTURES, group_classes, None),
+    ):
+        rest = delete(table).where(says_less(table, group))
+        connection.execute(rest if where is None else rest.where(where))
+    lost = select(people.c.seq).where(says_less(people, Group.LINKS))
+    connection.execute(delete(links).where(links.c.seq.in_(lost)))
+    _choose_records_of_relatives(connection)
+    for name in ("mail", "mobiles", "postal"):
+        _choose_contact(connection, people.c[name])
+    analyse(connection, people, *OF_PERSON)
+
+
+def says_less(table: Table, group: str) -> ColumnElement[bool]:
+    """Whether the source of a row is not the best for a group at the school of the row."""
+    covers = and_(cover.c.source == school_keys.c.source, cover.c.school_id == school_keys.c.school_id)
+    return (
+        exists()
+        .select_from(school_keys.join(cover, covers))
+        .where(key_of(table), cover.c.grp == group, ~cover.c.best)
+        .correlate(table)
+    )
+
+
+def _pupils_elsewhere() -> Select[Any]:
+    """Records of pupils at schools where the best source does not have them."""
+    same, there = people.alias("same"), at.alias("there")
+    says_so = and_(cover.c.source == there.c.source, cover.c.school_id == there.c.school_id)
+    known = (
+        exists()
+        .select_from(same.join(there, there.c.seq == same.c.seq).join(cover, says_so))
+        .where(same.c.person_id == people.c.person_id, cover.c.grp == PUPILS, cover.c.best)
+        .where(there.c.school_id == school_keys.c.school_id)
+    )
+    return (
+        select(people.c.seq)
+        .join(school_keys, key_of(people))
+        .where(people.c.kind == PUPILS, says_less(people, PUPILS), ~known.correlate(people, school_keys))
+    )
+
+
+def _staff_of_nobody() -> Select[Any]:
+    """Records of staff whom the best source has at none of their schools."""
+    says_so = and_(cover.c.source == at.c.source, cover.c.school_id == at.c.school_id, cover.c.grp == STAFF)
+    theirs = people.alias("theirs")
+    exist = (
+        select(theirs.c.person_id)
+        .outerjoin(at, at.c.seq == theirs.c.seq)
+        .outerjoin(cover, says_so)
+        .where(theirs.c.kind == STAFF, or_(at.c.seq.is_(None), cover.c.best))
+    )
+    return select(people.c.seq).where(people.c.kind == STAFF, people.c.person_id.not_in(exist))
+
+
+def _relatives_named() -> Select[Any]:
+    named = exists().where(links.c.source == people.c.source, links.c.relative == people.c.ref)
+    return select(people.c.seq).where(people.c.kind == "relative", named)
+
+
+def _choose_records_of_relatives(connection: Connection) -> None:
+    """Records that no pupil names any more are second to others of the person, or go."""
+    still = _relatives_named().subquery()
+    other = people.alias("other")
+    person_named = select(other.c.person_id).where(other.c.seq.in_(select(still.c.seq)))
+    unnamed = and_(
+        people.c.kind == "relative",
+        people.c.seq.in_(select(_named.c.seq)),
+        people.c.seq.not_in(select(still.c.seq)),
+    )
+    connection.execute(delete(people).where(unnamed, people.c.person_id.not_in(person_named)))
+    connection.execute(update(people).where(unnamed).values(second=True))
+
+
+def _choose_contact(connection: Connection, column: Column[Any]) -> None:
+    """Give the records of relatives of two sources or more what the best source has that has anything."""
+    ranked = (
+        select(
+            people.c.person_id,
+            people.c.source,
+            column.label("value"),
+            func.row_number()
+            .over(
+                partition_by=people.c.person_id,
+                order_by=(ranks.c.place, func.length(people.c.source_id), people.c.source_id),
+            )
+            .label("number"),
+        )
+        .join(ranks, and_(ranks.c.source == people.c.source, ranks.c.grp == Group.CONTACT))
+        .where(people.c.kind == "relative", column != "")
+    ).subquery()
+    best = select(ranked).where(ranked.c.number == 1).subquery("best")
+    values = {column.name: best.c.value} | ({"mail_source": best.c.source} if column.name == "mail" else {})
+    connection.execute(
+        update(people)
+        .where(people.c.person_id == best.c.person_id, people.c.kind == "relative", people.c.source != best.c.source)
+        .values(values)
+    )
