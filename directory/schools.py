@@ -20,6 +20,7 @@ ZONE = "ZONE"
 
 _WHOLE = frozenset({Format.AAF, Format.SDET})
 """Formats of the academy, which name schools, their kind and their cité; others know them by the UAI."""
+_KINDS = {"COLLEGE": "collège", "LYCEE": "lycée", "ECOLE": "école"}
 _PREFIX = {"COLLEGE": "clg", "LYCEE": "lyc"}
 
 
@@ -34,6 +35,12 @@ class Known:
     rank: tuple[int, str]
     source: str
     whole: bool
+
+
+def in_words(kind: str, name: str) -> str:
+    """A school as people call it, within a sentence: collège Frédéric-Mistral."""
+    word = _KINDS.get(kind, kind.lower())
+    return name if name.casefold().startswith(word) else f"{word} {name}"
 
 
 def schools_before(connection: Connection, settings: ImportSettings) -> frozenset[int]:

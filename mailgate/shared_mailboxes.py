@@ -23,6 +23,7 @@ from directory.nomenclature import Profile
 from directory.queries import MEMBER_IDS
 from directory.report import ImportReport, Kind
 from directory.schema import LEFT, Id, address, class_, list_, person, school
+from directory.schools import in_words
 from imap.backend import HIERARCHY_DELIMITER
 from imap.rights import Rights, letters, parse_rights
 from mailgate.config import Shared
@@ -48,8 +49,6 @@ READ: Final = "lrs"
 WRITE: Final = READ + "wikxte"
 PRESETS: Final = {"read": READ, "write": WRITE, "send": WRITE + "0", "manage": WRITE + "0a"}
 """Rights by the words of the command line."""
-
-_KINDS: Final = {"COLLEGE": "collège", "LYCEE": "lycée", "ECOLE": "école"}
 
 
 class SharedMailboxError(Exception):
@@ -292,9 +291,7 @@ def _of_schools(connection: Connection, kind: str, audience: str, title: str, lo
 
 def _wanted(kind: str, row: _Found, title: str, local: str) -> _Wanted:
     """With the school in words: Secrétariat collège Frédéric-Mistral."""
-    name = f"{title} {_KINDS.get(row.school_kind, row.school_kind.lower())} {row.school_name}".replace(
-        HIERARCHY_DELIMITER, "-"
-    )
+    name = f"{title} {in_words(row.school_kind, row.school_name)}".replace(HIERARCHY_DELIMITER, "-")
     return _Wanted(kind, row.target_id, name, f"{local}@{row.domain}", row.list_id, row.uai)
 
 

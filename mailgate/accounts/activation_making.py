@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -22,42 +23,52 @@ _THREADS: Final = 2
 DAY: Final = 86_400
 
 
-class Made(NamedTuple):
-    """Codes by account, when they end, and for whom one that waited is over now. They are shown once, kept nowhere."""
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Codes that are good once they are kept. They are shown once, and in no table."""
 
-    codes: dict[int, str]
+    people: dict[int, Member]
+    """For whom, by account."""
+    codes: dict[int, str] = field(repr=False)
+    hashes: dict[int, str] = field(repr=False)
+    made_at: int
     expires_at: int
-    replaced: frozenset[int]
+    again: bool
+
+    @property
+    def replaced(self) -> int:
+        """How many of these people have a code that waits, and which these will revoke."""
+        return sum(one.code is CodeState.WAITING for one in self.people.values())
 
 
-def make(
-    connection: Connection, people: Iterable[Member], *, now: int, days: int, again: bool = False, action: str
-) -> Made:
-    """A new code for each of these people who has no password (with `again`: who has one, too); it revokes the older.
+def prepare(people: Iterable[Member], *, now: int, days: int, again: bool = False) -> Fresh:
+    """A new code for each of these people who has no password; with `again`, for who has one, too.
 
-    Takes some 1.5 ms of a processor for each. `action` is what the audit says was done.
+    Takes 1.5 ms of a processor for each, before any transaction.
     """
     wanted = {one.account_id: one for one in people if again or not one.activated}
-    codes: dict[int, str] = {}
-    expires_at = now + days * DAY
+    codes = {account_id: generate() for account_id in wanted}
     with ThreadPoolExecutor(_THREADS, "codes") as pool:
-        for ids in _chunks(sorted(wanted)):
-            # Under the lock that the use of a code takes: nobody who has just chosen a password gets a code again.
-            connection.execute(select(account.c.account_id).where(account.c.account_id.in_(ids)).with_for_update())
-            have = chosen_password.c.account_id
-            done = set() if again else set(connection.scalars(select(have).where(have.in_(ids))))
-            fresh = {account_id: generate() for account_id in ids if account_id not in done}
-            connection.execute(delete(activation_code).where(_c.account_id.in_(list(fresh))))
-            rows = [
-                {"account_id": account_id, "hash": hashed, "made_at": now, "expires_at": expires_at}
-                for account_id, hashed in zip(fresh, pool.map(hash_code, fresh.values()), strict=True)
-            ]
-            if rows:
-                connection.execute(insert(activation_code), rows)
-            codes |= fresh
-    record_each(connection, action, [wanted[account_id].address for account_id in codes])
-    replaced = frozenset(account_id for account_id in codes if wanted[account_id].code is CodeState.WAITING)
-    return Made(codes, expires_at, replaced)
+        hashes = dict(zip(codes, pool.map(hash_code, codes.values()), strict=True))
+    return Fresh(wanted, codes, hashes, now, now + days * DAY, again)
+
+
+def keep(connection: Connection, fresh: Fresh, action: str) -> None:
+    """From the end of the transaction on these codes are good, and older ones of the same people are over.
+
+    Who chose a password meanwhile gets none. `action` is what the audit says was done.
+    """
+    for ids in _chunks(sorted(fresh.people)):
+        # Under the lock that the use of a code takes.
+        connection.execute(select(account.c.account_id).where(account.c.account_id.in_(ids)).with_for_update())
+        have = chosen_password.c.account_id
+        done = set() if fresh.again else set(connection.scalars(select(have).where(have.in_(ids))))
+        left = [account_id for account_id in ids if account_id not in done]
+        connection.execute(delete(activation_code).where(_c.account_id.in_(left)))
+        times = {"made_at": fresh.made_at, "expires_at": fresh.expires_at}
+        if rows := [{"account_id": account_id, "hash": fresh.hashes[account_id], **times} for account_id in left]:
+            connection.execute(insert(activation_code), rows)
+        record_each(connection, action, [fresh.people[account_id].address for account_id in left])
 
 
 def revoke(connection: Connection, people: Iterable[Member], *, now: int) -> list[Member]:

@@ -25,6 +25,7 @@ from directory.schema import (
     person,
     school,
 )
+from directory.schools import in_words
 from directory.ties import people_of
 from mailgate.accounts.errors import UnknownPeople
 from mailgate.accounts.schema import activation_code, chosen_password
@@ -170,7 +171,7 @@ def somebody(connection: Connection, text: str, now: float) -> Member:
 def _class(connection: Connection, word: str, uai: str | None, now: float) -> Roll:
     """One class with all guardians of its pupils."""
     rows = connection.execute(
-        select(class_.c.name, school.c.school_id, school.c.uai, school.c.name.label("school"))
+        select(class_.c.name, school.c.school_id, school.c.uai, school.c.kind, school.c.name.label("school"))
         .join(school, school.c.school_id == class_.c.school_id)
         .where(class_.c.active)
     )
@@ -186,7 +187,7 @@ def _class(connection: Connection, word: str, uai: str | None, now: float) -> Ro
         schools = ", ".join(sorted(row.uai for row in found))
         raise UnknownPeople(f"several schools have a class {word}: say which with --school, one of {schools}")
     [row] = found
-    of = School(row.school_id, row.uai, row.school)
+    of = School(row.school_id, row.uai, _titled(row.kind, row.school))
     here = {"school_id": of.school_id}
     pupils = [_member(one, now) for one in connection.execute(_PUPILS.where(_in_class.c.name == row.name), here)]
     ids = {one.account_id for one in pupils}
@@ -232,8 +233,13 @@ def school_by(connection: Connection, uai: str) -> School:
 
 
 def _schools(connection: Connection) -> list[School]:
-    rows = connection.execute(select(school.c.school_id, school.c.uai, school.c.name))
-    return [School(*row) for row in rows]
+    rows = connection.execute(select(school.c.school_id, school.c.uai, school.c.kind, school.c.name))
+    return [School(row.school_id, row.uai, _titled(row.kind, row.name)) for row in rows]
+
+
+def _titled(kind: str, name: str) -> str:
+    text = in_words(kind, name)
+    return text[:1].upper() + text[1:]
 
 
 def _member(row: Row[Any], now: float) -> Member:

@@ -50,32 +50,26 @@ def new(
     settings = settings_of(context)
     now = int(time.time())
 
-    def work(connection: Connection) -> tuple[list[Member], making.Made]:
-        people = _members(_found(connection, who, school, now))
-        days = settings.accounts.activation_days
-        return people, making.make(connection, people, now=now, days=days, again=again, action="activation new")
-
-    people, made = apply(settings, work, dry_run=dry_run)
-    codes = [(one, made.codes[one.account_id]) for one in people if one.account_id in made.codes]
+    found = run(in_transaction(settings, lambda connection: _found(connection, who, school, now)))
+    people = _members(found)
+    fresh = making.prepare(people, now=now, days=settings.accounts.activation_days, again=again)
+    if not dry_run:
+        apply(settings, lambda connection: making.keep(connection, fresh, "activation new"))
+    codes = [(one, "" if dry_run else fresh.codes[one.account_id]) for one in fresh.people.values()]
     has_password = len(people) - len(codes)
     if json:
-        shown = [
-            {"address": one.address, "name": one.display, "code": None if dry_run else code} for one, code in codes
-        ]
-        print_json(
-            {"codes": shown, "expires_at": made.expires_at, "replaced": len(made.replaced), "activated": has_password}
-        )
+        shown = [{"address": one.address, "name": one.display, "code": code or None} for one, code in codes]
+        rest = {"expires_at": fresh.expires_at, "replaced": fresh.replaced, "activated": has_password}
+        print_json({"codes": shown, **rest})
         return
     if dry_run:
         console.print(f"{len(codes)} codes would be made.")
     elif codes:
-        print_table(
-            "Address", "Name", "Code, shown only now", rows=[(one.address, one.display, code) for one, code in codes]
-        )
-        console.print(f"Good until {_day(settings, made.expires_at)}, once each.")
-    say_replaced(len(made.replaced), dry_run=dry_run)
-    if has_password and not again:
-        console.print(f"{has_password} have a password already, and get no code; --again makes one.")
+        rows = [(one.address, one.display, code) for one, code in codes]
+        print_table("Address", "Name", "Code, shown only now", rows=rows)
+        console.print(f"Good until {_day(settings, fresh.expires_at)}, once each.")
+    say_replaced(fresh.replaced, dry_run=dry_run)
+    say_activated(has_password)
 
 
 @app.command("list", epilog="Example: mailgate activation list 0131001T")
@@ -114,6 +108,12 @@ def say_replaced(count: int, *, dry_run: bool) -> None:
     """Which letters are paper now."""
     if count:
         console.print(f"{count} of these people had a code that waited: it {'would be' if dry_run else 'is'} over.")
+
+
+def say_activated(count: int) -> None:
+    """Who needs no code."""
+    if count:
+        console.print(f"{count} have a password already, and get no code; --again makes one.")
 
 
 def _found(connection: Connection, who: str, school: str | None, now: int) -> list[Roll]:

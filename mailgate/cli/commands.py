@@ -74,6 +74,12 @@ ENTRIES: Final = {
     "school": Entry("school", _APP, "Settings of a school."),
     "account": Entry("account", _APP, "Accounts and their passwords."),
     "activation": Entry("activation", _APP, "Codes with which people choose their first password."),
+    "letters": Entry(
+        "letters",
+        "letters",
+        "Write a letter for each person without a password: a file for each class, and one for the staff of a school.",
+        "Example: mailgate letters 0131001T --out /root/letters",
+    ),
     "search": Entry("search", _APP, "The index of texts that SEARCH uses."),
     "sent": Entry("sent", _APP, "What became of messages after they were sent."),
     "migrate": Entry("migrate", _APP, "Copy mail from other IMAP servers."),

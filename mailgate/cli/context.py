@@ -71,6 +71,7 @@ OPERATOR_ERRORS: Final = {
     "mailgate.policy.schools.SchoolError": ExitCode.FAILED,
     "mailgate.queue.listing.QueueError": ExitCode.FAILED,
     "mailgate.policy.stops.StopError": ExitCode.FAILED,
+    "mailgate.letters.writing.NoPageError": ExitCode.FAILED,
     "mailgate.signing.keys.DkimKeyError": ExitCode.FAILED,
     "directory.addresses.TakenAddressError": ExitCode.FAILED,
     "mailgate.cli.context.CommandFailed": ExitCode.FAILED,

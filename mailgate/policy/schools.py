@@ -45,6 +45,8 @@ class SchoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The types of attachments that nobody of this school gets or sends, as words of
     `mailgate.policy.attachment_types`; empty: none.
     """
+    contact: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    """Whom letters tell people to ask, in words: an office, a telephone number; empty: the school's office."""
     recall_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] = 10
     """For how long a sender may take back a message where it is unread; 0: not at all."""
 

@@ -43,19 +43,13 @@ class Codes:
             await engine.dispose()
 
     async def make(self, address: str, *, again: bool = False) -> str:
-        def work(connection: Connection) -> making.Made:
-            return making.make(
-                connection,
-                [self._member(connection, address)],
-                now=int(self.clock()),
-                days=DAYS,
-                again=again,
-                action="activation new",
-            )
+        def work(connection: Connection) -> str:
+            people = [self._member(connection, address)]
+            fresh = making.prepare(people, now=int(self.clock()), days=DAYS, again=again)
+            making.keep(connection, fresh, "activation new")
+            return next(iter(fresh.codes.values()), "")
 
-        made = await self.batch(work)
-        assert isinstance(made, making.Made)
-        return next(iter(made.codes.values()), "")
+        return str(await self.batch(work))
 
     async def revoke(self, address: str) -> None:
         await self.batch(lambda connection: making.revoke(connection, [self._member(connection, address)], now=1))

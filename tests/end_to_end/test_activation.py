@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pypdf
 import pytest
 
 from tests.end_to_end.school import PARENTS, Page, School, members
@@ -29,7 +30,7 @@ def school(
     folder = tmp_path_factory.mktemp("school")
     on_postgresql = request.param == "postgresql"
     url = postgresql_server.create_database() if on_postgresql else f"sqlite:///{folder}/mailgate.db"
-    web = {"listen": ["127.0.0.1:0"], "help": "https://help.example.org/mail"}
+    web = {"listen": ["127.0.0.1:0"], "url": "https://mail.example.org", "help": "https://help.example.org/mail"}
     made = School(Serving(folder, url, 2 if on_postgresql else 1, {"web": web}))
     made.prepare([])
     try:
@@ -81,6 +82,15 @@ def test_a_person_goes_from_the_letter_to_the_mailbox(school: School) -> None:
         assert page.headers["cache-control"] == "no-store"
         assert "default-src 'none'" in page.headers["content-security-policy"]
         assert "<script" not in page.text
+
+
+def test_the_code_of_a_letter_opens_the_mailbox(school: School, tmp_path: Path) -> None:
+    school.serving.command.good("letters", "5eme-b", "--school", "0131001T", "--out", tmp_path)
+    page = pypdf.PdfReader(tmp_path / "0131001T-5eme-b.pdf").pages[0].extract_text()
+    address, code = re.findall(r"\S+@\S+", page)[0], re.findall(r"\b[B-Z2-9]{4}-[B-Z2-9]{4}-[B-Z2-9]{4}\b", page)[0]
+    assert f"https://mail.example.org{PAGE}" in page
+    assert activate(school, address, code).status == 200
+    assert signs_in(school, address)
 
 
 def test_of_many_requests_at_once_one_is_answered_with_a_mailbox(school: School) -> None:

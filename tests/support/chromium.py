@@ -93,7 +93,7 @@ class Chromium:
     def open(self, url: str) -> None:
         """Go to a page, and wait until it is there."""
         self.command("Page.navigate", url=url)
-        self.wait_for("document.readyState === 'complete' && location.href.startsWith('http')")
+        self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     def run(self, expression: str) -> Any:  # noqa: ANN401 - JSON
         """The value of an expression in the page."""
@@ -127,6 +127,10 @@ class Chromium:
         """A PNG of the whole page."""
         found = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         return base64.b64decode(found["data"])
+
+    def printed(self) -> bytes:
+        """A PDF of the page, as its own style has it printed."""
+        return base64.b64decode(self.command("Page.printToPDF", preferCSSPageSize=True)["data"])
 
     def _read_to_the_end(self) -> None:
         while os.read(self._from.fileno(), 65536):

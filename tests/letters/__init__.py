@@ -1,0 +1,1 @@
+"""Letters with activation codes."""
