@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, delete, insert, select, update
 
+from directory.schema import attachment
 from mailgate.cli.context import ExitCode
+from mailgate.policy.audit import audit
 from mailgate.queue.wishes import outside_wish
 from mailgate.store.collector import collect
 from tests.cli.command import Command, describe
 from tests.queue.conftest import PEOPLE, Desk
-from tests.queue.family import batch
+from tests.queue.family import OTHER_SCHOOL, SCHOOL, batch
 from tests.support.sink import Sink
 
 
@@ -104,6 +106,38 @@ async def test_after_a_restore_nothing_leaves_twice(desk: Desk, command: Command
     assert await desk.rows("state") == [("held",)]
     assert (await asyncio.to_thread(command.good, "restored", "--json")).json["held"] == 0
     assert await run(command, "release", "--all") == {"changed": 1}
+
+
+async def test_what_people_of_a_school_sent_is_told_apart_and_what_is_done_is_in_the_audit(
+    family: Desk, command: Command, queue_url: str
+) -> None:
+    def belong(connection: Connection) -> None:
+        connection.execute(insert(attachment).values(person_id=1, school_id=SCHOOL))
+
+    def forget(connection: Connection) -> None:
+        connection.execute(delete(attachment))
+        connection.execute(delete(audit))
+
+    await family.put("parent@example.net")
+    await batch(queue_url, forget, belong)
+    ours, others = f"00000{SCHOOL}A", f"00000{OTHER_SCHOOL}A"
+    found = [len((await run(command, "list", "--school", uai))["entries"]) for uai in (ours, others)]
+    assert found == [1, 0]
+    assert await run(command, "hold", "--school", others) == {"changed": 0}
+    assert await run(command, "hold", "--school", ours, "--dry-run") == {"changed": 1}
+    for action, named in (
+        ("hold", ["--school", ours]), ("release", ["--all"]), ("retry", ["--domain", "example.net"]),
+        ("flush", ["example.net"]), ("delete", ["--sender", PEOPLE[1]]),
+    ):  # fmt: skip
+        assert await run(command, action, *named) == {"changed": 1}
+    rows: list[tuple[str, str, str]] = []
+    query = select(audit.c.action, audit.c.subject, audit.c.detail).order_by(audit.c.at, audit.c.audit_id)
+    await batch(queue_url, lambda connection: rows.extend(tuple(row) for row in connection.execute(query)), forget)
+    assert sorted(rows) == sorted([
+        ("queue hold", f"school {others}", "0 entries"), ("queue hold", f"school {ours}", "1 entries"),
+        ("queue release", "everything", "1 entries"), ("queue retry", "domain example.net", "1 entries"),
+        ("queue retry", "example.net", "1 entries"), ("queue delete", f"sender {PEOPLE[1]}", "1 entries"),
+    ])  # fmt: skip
 
 
 async def test_what_is_refused(desk: Desk, command: Command) -> None:

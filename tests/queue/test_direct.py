@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import psutil
 import pytest
 
 from smtp.client.answers import SendingError
@@ -22,6 +23,10 @@ def direct(names: NameServer, sink: Sink) -> DirectToMx:
     return DirectToMx(resolver, "gate.example.org", sink.port, timeouts=PATIENT)
 
 
+def _own_addresses() -> set[str]:
+    return {one.address for found in psutil.net_if_addrs().values() for one in found}
+
+
 @pytest.mark.parametrize(
     "records",
     [
@@ -29,9 +34,10 @@ def direct(names: NameServer, sink: Sink) -> DirectToMx:
         {"example.net MX": ["10 dead.example.net.", "20 live.example.net."], "dead.example.net A": ELSEWHERE,
          "live.example.net A": HERE},
         {"example.net MX": ["10 both.example.net."], "both.example.net A": [*ELSEWHERE, *HERE]},
+        {"example.net MX": ["10 six.example.net."], "six.example.net AAAA": ["::1"], "six.example.net A": HERE},
         {"example.net A": HERE},
     ],
-    ids=["preference", "next server", "next address", "no MX"],
+    ids=["preference", "next server", "next address", "IPv4 where IPv6 is dead", "no MX"],
 )  # fmt: skip
 async def test_the_first_server_that_answers_gets_it(desk: Desk, records: Mapping[str, list[str]]) -> None:
     async with NameServer(records) as names, Sink() as sink:
@@ -39,6 +45,20 @@ async def test_the_first_server_that_answers_gets_it(desk: Desk, records: Mappin
         await desk.put("parent@example.net")
         [taken] = await sink.wait(1)
     assert addresses(taken.rcpt) == ["parent@example.net"]
+
+
+@pytest.mark.skipif("::1" not in _own_addresses(), reason="this machine has no IPv6")
+async def test_ipv6_goes_before_ipv4_of_the_same_server(desk: Desk) -> None:
+    records = {"example.net MX": ["10 both.example.net."], "both.example.net AAAA": ["::1"]}
+    records |= {"both.example.net A": HERE}
+    async with (
+        Sink(host="::1") as six, Sink(port=six.port) as four,
+        NameServer(records) as names,
+    ):  # fmt: skip
+        await desk.worker(direct(names, six))
+        await desk.put("parent@example.net")
+        await six.wait(1)
+    assert four.connections == 0
 
 
 async def test_a_server_that_greets_with_a_refusal_gives_way_to_the_next(desk: Desk) -> None:
