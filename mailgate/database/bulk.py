@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
-from sqlalchemy import ARRAY, BindParameter, ColumnElement, LargeBinary, Text, column
+from sqlalchemy import ARRAY, BindParameter, Boolean, ColumnElement, LargeBinary, Text, column
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import NullType, TypeEngine
@@ -82,6 +82,26 @@ def rows(name: str, **types: TypeEngine[Any] | type[TypeEngine[Any]]) -> TableVa
     """
     made = {key: value() if isinstance(value, type) else value for key, value in types.items()}
     return _Rows(name, made).table_valued(*(column(key, type_) for key, type_ in made.items()), name=name)
+
+
+class contains(FunctionElement[bool]):  # noqa: N801 it reads as a function
+    """The condition that some octets hold others: ``contains(column, bindparam(…))``."""
+
+    type = Boolean()
+    inherit_cache = True
+    name = "contains"
+
+
+@compiles(contains, "postgresql")
+def _contains_postgresql(element: contains, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    whole, part = (compiler.process(one, **options) for one in element.clauses)
+    return f"position({part} IN {whole}) > 0"
+
+
+@compiles(contains, "sqlite")
+def _contains_sqlite(element: contains, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    whole, part = (compiler.process(one, **options) for one in element.clauses)
+    return f"instr({whole}, {part}) > 0"
 
 
 @compiles(_Member, "postgresql")

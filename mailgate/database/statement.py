@@ -1,7 +1,7 @@
 """SQLAlchemy Core as the writer of SQL: a statement is compiled once per engine and then runs on the bare driver.
 
 Results are the driver's own values (a boolean is 0 or 1 on SQLite): keep to integers, text, bytes and booleans in hot
-tables. Three constructs make one piece of Core serve both engines: `member`, `rows` and `insert`.
+tables. Four constructs make one piece of Core serve both engines: `member`, `rows`, `contains` and `insert`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from mailgate.database.bulk import Derived, member, rows
+from mailgate.database.bulk import Derived, contains, member, rows
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mailgate.database.contract import Engine
 
-__all__ = ["Plan", "Statement", "insert", "member", "rows"]
+__all__ = ["Plan", "Statement", "contains", "insert", "member", "rows"]
 
 insert = postgresql.insert
 """INSERT with `on_conflict_do_nothing`, `on_conflict_do_update` and `excluded`, on both engines."""

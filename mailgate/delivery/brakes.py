@@ -24,9 +24,18 @@ from mailgate.i18n import ascii_only, translator
 from mailgate.policy.allowance import Window, opens_at, used, with_message
 from mailgate.policy.limits import MB
 from mailgate.policy.matrix import Verdict
-from mailgate.policy.sending import Standing, forget_old, held_window, keep, standing_of
-from mailgate.policy.stops import Stop, keep_out, now, stop_of
+from mailgate.policy.sending import (
+    Standing,
+    counting,
+    counting_parameters,
+    forget_old,
+    held_window,
+    keep,
+    standing_of,
+)
+from mailgate.policy.stops import HOLDING_UNTIL_COMMIT, Stop, asked, now, stop_of
 from mailgate.queue.enqueue import OutsideRecipient
+from mailgate.store import Gate
 from smtp.handler import Envelope, SmtpError
 
 _few = (
@@ -127,7 +136,6 @@ class Brakes:
         sender = envelope.sender.account_id
 
         async def work(tx: Tx) -> None:
-            await keep_out(tx)
             if stop := await self._stop_now(tx, envelope):
                 raise self._stopped(course.standing, stop)
             if course.standing.limits.uncounted:
@@ -139,9 +147,19 @@ class Brakes:
 
         return work
 
+    def gate(self, envelope: Envelope, mailboxes: int) -> Gate | None:
+        """What may stand for `guard`; None when that has to say what is wrong."""
+        standing, at = _course(envelope).standing, now()
+        parameters = asked(envelope.sender.account_id, *_lists(_resolved(envelope)))
+        if standing.limits.uncounted:
+            return Gate(HOLDING_UNTIL_COMMIT, parameters)
+        if opens_at(standing.window, standing.limits.hourly, at, recipients=mailboxes) != at:
+            return None
+        return Gate(HOLDING_UNTIL_COMMIT, parameters | counting_parameters(standing, at, mailboxes), counting)
+
     async def _stop_now(self, tx: Tx, envelope: Envelope) -> Stop | None:
         """What refuses the message, or would have it approved for a recipient who is to get it at once."""
-        stop = await _look(envelope, _resolved(envelope))(tx)
+        stop = await _look(envelope, _resolved(envelope), until_commit=True)(tx)
         if stop is None or stop.verdict is Verdict.REFUSE:
             return stop
         at_once = [one.resolved for one in envelope.recipients if not isinstance(one.resolved, Moderated)]
@@ -196,13 +214,18 @@ def _resolved(envelope: Envelope) -> list[Found]:
     return [one.found if isinstance(one, Moderated) else one for one in found]
 
 
-def _look(envelope: Envelope, found: Sequence[Found]) -> Work[Stop | None]:
+def _look(envelope: Envelope, found: Sequence[Found], *, until_commit: bool = False) -> Work[Stop | None]:
     """The unit of work that looks for a stop of this message to these recipients."""
     sender = envelope.sender.account_id
+    lists, schools = _lists(found)
+    return lambda tx: stop_of(tx, sender, lists=lists, list_schools=schools, until_commit=until_commit)
+
+
+def _lists(found: Sequence[Found]) -> tuple[list[int], list[int]]:
+    """The lists among these, and their schools."""
     lists = [one for one in found if isinstance(one, ListRecipient)]
-    ids = [one.list_id for one in lists]
     schools = [one.target.school_id for one in lists if one.target.school_id is not None]
-    return lambda tx: stop_of(tx, sender, lists=ids, list_schools=schools)
+    return [one.list_id for one in lists], schools
 
 
 def _counting(found: Sequence[Found]) -> Work[int]:

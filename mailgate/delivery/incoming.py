@@ -40,9 +40,9 @@ from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.holding import Holding, Message
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.schools import language_of_school
-from mailgate.policy.stops import Stop, keep_out, schools_stopped_for, stop_of
+from mailgate.policy.stops import HOLDING_UNTIL_COMMIT, Stop, asked, schools_stopped_for, stop_of
 from mailgate.policy.targets import OUTSIDE_WRITER
-from mailgate.store import Dispatch, MailStore, Parcel
+from mailgate.store import Dispatch, Gate, MailStore, Parcel
 from mailgate.store.contents import opened
 from mailgate.strangers.door import Door, Reputation
 from smtp.arrival import arrived
@@ -232,6 +232,7 @@ class Incoming:
             if not reached and not to.held:
                 raise self._admission.refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
             first = self._guard(_course(envelope), to)
+            gate = None if to.held else _gate(_course(envelope), to)
             if to.held:
                 # Whoever approves it says that it is no junk: those who then get it see no mark.
                 whole = Message(copies.message, *copies.whole(), require_tls=envelope.require_tls)
@@ -242,7 +243,7 @@ class Incoming:
             if self._reports:
                 parcels += await self._reported(envelope, message, parcels, outcome)
             parcels = await self._notices.joined(parcels, dispatch, now, require_tls=envelope.require_tls)
-            await self._store.deliver_all(parcels, first=first, dispatch=dispatch)
+            await self._store.deliver_all(parcels, first=first, dispatch=dispatch, gate=gate)
         log.info(
             "received", id=identity, peer=envelope.peer.host, recipients=len(envelope.recipients), mailboxes=reached,
             held=len(to.held), junk=len(copies.junk),
@@ -272,10 +273,9 @@ class Incoming:
 
         async def stop_for(tx: Tx, concerned: Iterable[int], lists: list[int]) -> Stop | None:
             schools = frozenset[int]().union(*(course.schools[number] for number in concerned))
-            return await stop_of(tx, OUTSIDE_WRITER, lists=lists, list_schools=schools)
+            return await stop_of(tx, OUTSIDE_WRITER, lists=lists, list_schools=schools, until_commit=True)
 
         async def work(tx: Tx) -> None:
-            await keep_out(tx)
             if not course.schools:
                 return
             stop = await stop_for(tx, course.schools, [one.list_id for one in to.all_lists])
@@ -322,6 +322,12 @@ class Incoming:
         language = await language_of_school(tx, stop.school_id, self._admission.language)
         otherwise = translator(language)(_("Messages are suspended for the moment. Please try again later."))
         return SmtpError(451, "4.7.1", ascii_only(stop.reason(language) or otherwise))
+
+
+def _gate(course: _Course, to: SortedOut) -> Gate:
+    """What may stand for the guard of a message of which nothing waits."""
+    schools = frozenset[int]().union(*course.schools.values())
+    return Gate(HOLDING_UNTIL_COMMIT, asked(OUTSIDE_WRITER, [one.list_id for one in to.all_lists], schools))
 
 
 async def _alone(envelope: Transaction, recipient: Recipient, check: Awaitable[None]) -> None:

@@ -268,6 +268,7 @@ class Submission(SmtpSignIn):
             if not reached and not to.held:
                 raise self._admission.refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
             first = self._brakes.guard(envelope, reached)
+            gate = None if to.held or settling.first is not _nothing else self._brakes.gate(envelope, reached)
             if to.held:
                 message = Message(prepared, *copies.whole(), require_tls=envelope.require_tls)
                 wishes = success.wishes(await self._asker(envelope), envelope) if envelope.mail_from else {}
@@ -280,7 +281,7 @@ class Submission(SmtpSignIn):
                 self._outside.add(parcels, envelope, to.outside, copies, dispatch_id=identity)
             parcels = await self._notices.joined(parcels, dispatch, dispatch.at, require_tls=envelope.require_tls)
             parcels = [*parcels, *settling.parcels]
-            await self._store.deliver_all(parcels, first=in_turn(settling.first, first), dispatch=dispatch)
+            await self._store.deliver_all(parcels, first=in_turn(settling.first, first), dispatch=dispatch, gate=gate)
         log.info(
             "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),
             mailboxes=reached, held=len(to.held),

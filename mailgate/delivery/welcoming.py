@@ -25,7 +25,7 @@ from mailgate.delivery.posting import PostedTo, archive_name, archive_url, comma
 from mailgate.i18n import Language, translator
 from mailgate.moderation.links import Service
 from mailgate.policy.schools import language_of_school
-from mailgate.policy.stops import keep_out, stop_of
+from mailgate.policy.stops import stop_of
 from mailgate.policy.targets import OUTSIDE_WRITER
 from mailgate.store import MailStore, Parcel
 from mailgate.store.schema import account
@@ -134,9 +134,8 @@ async def _due(tx: Tx, after: int) -> list[int]:
 
 async def _check_stops(tx: Tx, list_id: int, school_id: int | None) -> None:
     """Raises _TakenError; none begins before the commit."""
-    await keep_out(tx)
     schools = [] if school_id is None else [school_id]
-    if await stop_of(tx, OUTSIDE_WRITER, lists=[list_id], list_schools=schools) is not None:
+    if await stop_of(tx, OUTSIDE_WRITER, lists=[list_id], list_schools=schools, until_commit=True) is not None:
         raise _TakenError
 
 

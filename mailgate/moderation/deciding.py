@@ -30,7 +30,7 @@ from mailgate.moderation.tokens import SENDER, Action, is_genuine, load_key, par
 from mailgate.moderation.wording import Writer
 from mailgate.policy.audit import record_in
 from mailgate.policy.matrix import Verdict
-from mailgate.policy.stops import keep_out, schools_stopped_for, stop_of
+from mailgate.policy.stops import schools_stopped_for, stop_of
 from mailgate.policy.targets import OUTSIDE_WRITER
 from mailgate.policy.writing import may_write
 from mailgate.store import Dispatch, MailStore, Parcel
@@ -369,13 +369,13 @@ async def _check_matrix(tx: Tx, sender_id: int, lists: Sequence[ListRecipient]) 
 
 async def _check_stops(tx: Tx, held: HeldMessage) -> None:
     """Raises UndeliverableError while a stop refuses the message; one that has messages approved, unless it was."""
-    await keep_out(tx)
     is_list = held.kind == "list"
     row = await tx.one(_SCHOOL, list_id=held.target_id) if is_list else None
     schools = frozenset([row[0]] if row is not None and row[0] is not None else [])
     if held.sender_id == OUTSIDE_WRITER and not is_list:
         schools = await schools_stopped_for(tx, held.target_id)
-    stop = await stop_of(tx, held.sender_id, lists=[held.target_id] if is_list else [], list_schools=schools)
+    lists = [held.target_id] if is_list else []
+    stop = await stop_of(tx, held.sender_id, lists=lists, list_schools=schools, until_commit=True)
     if stop is not None and (stop.verdict is Verdict.REFUSE or held.state is State.WAITING):
         raise UndeliverableError(stopped=True)
 

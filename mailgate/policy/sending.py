@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Text, and_, bindparam, delete, select, true, update
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, delete, select, true, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from directory.schema import person
 from directory.ties import schools_of
@@ -63,6 +64,8 @@ class Standing:
     """That of the sender's school, where it has set one."""
     limits: Limits
     window: Window
+    counted: str
+    """The window as it is kept."""
 
 
 async def standing_of(tx: Tx, sender: int) -> Standing:
@@ -77,7 +80,25 @@ async def standing_of(tx: Tx, sender: int) -> Standing:
             changed.setdefault(school_id, {}).update({name: value} if name else {})
     languages = {row[3] for row in rows if row[3]}
     language: Language | None = "fr" if "fr" in languages else "en" if languages else None
-    return Standing(profile, language, effective(profile, changed.values()), allowance.decode(sent or _NONE_YET))
+    kept = sent or _NONE_YET
+    return Standing(profile, language, effective(profile, changed.values()), allowance.decode(kept), kept)
+
+
+def counting(condition: ColumnElement[bool]) -> ReturningInsert[Any]:
+    """Keep a window, if `condition` holds and what is kept is still what was read; then it gives a row."""
+    row = select(_sender, bindparam("counted", type_=Text), bindparam("now", type_=BigInteger)).where(condition)
+    new = insert(sending).from_select(["account_id", "sent", "last_at"], row)
+    return new.on_conflict_do_update(
+        index_elements=["account_id"],
+        set_={"sent": new.excluded.sent, "last_at": new.excluded.last_at},
+        where=sending.c.sent == bindparam("before", type_=Text),
+    ).returning(sending.c.account_id)
+
+
+def counting_parameters(standing: Standing, now: int, recipients: int) -> dict[str, object]:
+    """Those of `counting`, but for ``sender`` and ``now``, after one more message."""
+    window = allowance.with_message(standing.window, now, recipients)
+    return {"before": standing.counted, "counted": allowance.encode(window)}
 
 
 async def held_window(tx: Tx, sender: int, now: int) -> Window:

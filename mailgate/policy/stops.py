@@ -8,17 +8,17 @@ kept in memory, so it holds on every node from the moment it is committed; and i
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, false, insert, or_, select, text, update
 
 from directory.list_schema import list_alias
 from directory.nomenclature import Profile
 from directory.schema import address, list_, new_id, person, school
 from directory.ties import schools_of
-from mailgate.database import Statement, Tx
+from mailgate.database import Row, Statement, Tx
 from mailgate.database.statement import member
 from mailgate.i18n import Language
 from mailgate.policy.matrix import Verdict
@@ -30,25 +30,32 @@ REASON_LIMIT: Final = 300
 PROFILES: Final = tuple(profile.value for profile in Profile if profile is not Profile.SHARED)
 EFFECTS: Final = (Verdict.REFUSE, Verdict.MODERATE)
 
-_LOCK: Final = 0x73746F70  # any number that no other advisory lock of mailgate has
 _sender = bindparam("sender", type_=BigInteger)
 _profile = select(person.c.profile).where(person.c.person_id == _sender).scalar_subquery()
 _FOUND: Final = ("stop_id", "effect", "school_id", "reason_fr", "reason_en", "ends_at")
-_HOLDING: Final = Statement(
-    select(*(stop.c[name] for name in _FOUND)).where(
-        stop.c.ends_at > bindparam("now", type_=BigInteger),
-        or_(stop.c.account_id.is_(None), stop.c.account_id == _sender),
-        or_(stop.c.profile.is_(None), stop.c.profile == _profile),
-        or_(stop.c.list_id.is_(None), member(stop.c.list_id, "lists")),
-        or_(
-            stop.c.school_id.is_(None),
-            stop.c.school_id.in_(select(schools_of(_sender).subquery().c.school_id)),
-            and_(stop.c.list_id.is_(None), member(stop.c.school_id, "list_schools")),
-        ),
-    )
+HOLDING: Final = select(*(stop.c[name] for name in _FOUND)).where(
+    stop.c.ends_at > bindparam("now", type_=BigInteger),
+    or_(stop.c.account_id.is_(None), stop.c.account_id == _sender),
+    or_(stop.c.profile.is_(None), stop.c.profile == _profile),
+    or_(stop.c.list_id.is_(None), member(stop.c.list_id, "lists")),
+    or_(
+        stop.c.school_id.is_(None),
+        stop.c.school_id.in_(select(schools_of(_sender).subquery().c.school_id)),
+        and_(stop.c.list_id.is_(None), member(stop.c.school_id, "list_schools")),
+    ),
 )
+"""The stops that concern a message, with the parameters of `asked`."""
+HOLDING_UNTIL_COMMIT: Final = HOLDING.with_for_update(read=True, key_share=True, of=stop)
+"""The same, and none begins before the transaction has ended.
+
+PostgreSQL locks the table, whatever its rows, before it takes the snapshot of the statement: `begin` waits for that
+lock, and who waits for `begin` sees what it did.
+"""
+_HOLDING: Final = Statement(HOLDING)
+_HOLDING_UNTIL_COMMIT: Final = Statement(HOLDING_UNTIL_COMMIT)
 _SCHOOLS: Final = Statement(select(schools_of(bindparam("person", type_=BigInteger)).subquery().c.school_id))
-_SHARE: Final = Statement(select(func.pg_advisory_xact_lock_shared(_LOCK)))
+_SHARE: Final = Statement(select(stop.c.stop_id).where(false()).with_for_update(read=True, key_share=True))
+_BEGIN: Final = "LOCK TABLE stop IN EXCLUSIVE MODE"
 
 
 class StopError(ValueError):
@@ -106,10 +113,28 @@ class StopView(msgspec.Struct, frozen=True):
 
 
 async def stop_of(
-    tx: Tx, sender: int, *, lists: Collection[int] = (), list_schools: Collection[int] = ()
+    tx: Tx,
+    sender: int,
+    *,
+    lists: Collection[int] = (),
+    list_schools: Collection[int] = (),
+    until_commit: bool = False,
 ) -> Stop | None:
-    """The strictest stop that concerns a message from this person to these lists, of these schools."""
-    rows = await tx.all(_HOLDING, sender=sender, now=now(), lists=lists, list_schools=list_schools)
+    """The strictest stop that concerns a message from this person to these lists, of these schools.
+
+    `until_commit`: none begins before this transaction, which writes, has ended.
+    """
+    statement = _HOLDING_UNTIL_COMMIT if until_commit else _HOLDING
+    return strictest(await tx.all(statement, **asked(sender, lists, list_schools)))
+
+
+def asked(sender: int, lists: Collection[int] = (), list_schools: Collection[int] = ()) -> dict[str, object]:
+    """The parameters of `HOLDING`."""
+    return {"sender": sender, "now": now(), "lists": lists, "list_schools": list_schools}
+
+
+def strictest(rows: Iterable[Row]) -> Stop | None:
+    """Of what `HOLDING` found."""
     found = [Stop(row[0], Verdict(row[1]), *row[2:]) for row in rows]
     return min(found, key=lambda one: (EFFECTS.index(one.verdict), -one.ends_at), default=None)
 
@@ -134,7 +159,7 @@ def begin(connection: Connection) -> None:
     SQLite needs nothing: it lets one transaction write at a time.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        connection.execute(text(_BEGIN))
 
 
 def add(connection: Connection, wanted: Wanted) -> StopView:

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from mailgate.store.delivery import AccountNotFound
     from mailgate.store.dispatches import Dispatch
     from mailgate.store.mailstore import MailStore
-    from mailgate.store.parcels import Parcel
+    from mailgate.store.parcels import Gate, Parcel
 
-__all__ = ["AccountNotFound", "Content", "Dispatch", "MailStore", "Parcel"]
+__all__ = ["AccountNotFound", "Content", "Dispatch", "Gate", "MailStore", "Parcel"]
 
 _WHERE = {
     "AccountNotFound": "delivery",
     "Content": "contents",
     "Dispatch": "dispatches",
+    "Gate": "parcels",
     "MailStore": "mailstore",
     "Parcel": "parcels",
 }

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, LargeBinary, and_, bindparam, or_, select, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, LargeBinary, and_, bindparam, case, select, update
 
 from imap.backend import MailboxRef
 from imap.flags import SEEN
-from mailgate.database import Row, Statement, Tx
-from mailgate.database.statement import insert, member, rows
+from mailgate.database import Statement, Tx
+from mailgate.database.statement import insert, rows
 from mailgate.store import junk, sent_copies
-from mailgate.store.counters import MailboxRow, lock_many
 from mailgate.store.feed import announce
 from mailgate.store.messages import write_message
-from mailgate.store.parcels import PreparedParcel
+from mailgate.store.parcels import Numbered, PreparedParcel
 from mailgate.store.provisioning import INBOX_ID, SENT_ID
 from mailgate.store.schema import entry, mailbox, names, number
+from mailgate.store.sent_copies import OwnCopies
 
 
 class AccountNotFound(LookupError):
@@ -29,46 +28,72 @@ class AccountNotFound(LookupError):
         self.account_ids = frozenset(account_ids)
 
 
-_inboxes = and_(mailbox.c.mailbox_id == INBOX_ID, member(mailbox.c.account_id, "accounts"))
-_places = rows("places", account_id=BigInteger, mailbox_id=BigInteger)
-_junk = tuple_(mailbox.c.account_id, mailbox.c.mailbox_id).in_(select(_places))
-_sent = and_(mailbox.c.mailbox_id == SENT_ID, mailbox.c.account_id == bindparam("sender"))
+class Place(NamedTuple):
+    """A mailbox that gets a copy."""
 
-_LOCK: Final = Statement(
-    select(mailbox.c.account_id, mailbox.c.mailbox_id)
-    .where(or_(_inboxes, and_(mailbox.c.mailbox_id == SENT_ID, member(mailbox.c.account_id, "senders"))))
-    .order_by(mailbox.c.account_id, mailbox.c.mailbox_id)
-    .with_for_update()
-)
-_COUNTERS = {
+    account_id: int
+    mailbox_id: int
+    flags: int = 0
+
+
+PLACES: Final = rows("places", account_id=BigInteger, mailbox_id=BigInteger, flags=BigInteger)
+IS_PLACE: Final = and_(mailbox.c.account_id == PLACES.c.account_id, mailbox.c.mailbox_id == PLACES.c.mailbox_id)
+COUNTERS: Final = {
     "uidnext": mailbox.c.uidnext + 1,
     "highestmodseq": mailbox.c.highestmodseq + 1,
     "messages": mailbox.c.messages + 1,
-    "size": mailbox.c.size + bindparam("octets"),
+    "size": mailbox.c.size + bindparam("size", type_=BigInteger),
 }
-_COUNT_INBOXES: Final = Statement(update(mailbox).where(_inboxes).values({**_COUNTERS, "unseen": mailbox.c.unseen + 1}))
-_COUNT_JUNK: Final = Statement(update(mailbox).where(_junk).values({**_COUNTERS, "unseen": mailbox.c.unseen + 1}))
-_COUNT_SENT: Final = Statement(update(mailbox).where(_sent).values(_COUNTERS))
-_entered = select(
-    mailbox.c.account_id,
-    mailbox.c.mailbox_id,
-    mailbox.c.uidnext - 1,
-    mailbox.c.highestmodseq,
-    number("flags"),
+"""Of a mailbox that gets one message more, but for those that are unseen."""
+_count = (
+    update(mailbox)
+    .where(IS_PLACE)
+    .values({**COUNTERS, "unseen": mailbox.c.unseen + case((PLACES.c.flags == 0, 1), else_=0)})
+)
+_numbered = (mailbox.c.account_id, mailbox.c.mailbox_id, mailbox.c.highestmodseq, (mailbox.c.uidnext - 1).label("uid"))
+"""What `Numbered` takes."""
+_of_content: tuple[ColumnElement[Any], ...] = (
     number("internal_date"),
-    number("now"),
-    number("octets"),
+    number("stored_at"),
+    number("size"),
     bindparam("message_id", type_=LargeBinary),
 )
-_ENTER_INBOXES: Final = Statement(insert(entry).from_select(names(entry), _entered.where(_inboxes)))
-_ENTER_JUNK: Final = Statement(insert(entry).from_select(names(entry), _entered.where(_junk)))
-_ENTER_SENT: Final = Statement(insert(entry).from_select(names(entry), _entered.where(_sent)))
+_COUNT: Final = Statement(_count.returning(*_numbered))
+_ENTER: Final = Statement(
+    insert(entry).from_select(
+        names(entry),
+        select(
+            *(mailbox.c.account_id, mailbox.c.mailbox_id, mailbox.c.uidnext - 1, mailbox.c.highestmodseq),
+            *(PLACES.c.flags, *_of_content),
+        ).where(IS_PLACE),
+    )
+)
+"""Both for SQLite."""
 
 
-async def deliver(tx: Tx, parcels: Sequence[PreparedParcel], internal_date: int | None) -> None:
-    """Put each content into its INBOXes, or Junk mailboxes, and with ``\\Seen`` into the sender's Sent mailbox.
+def _count_and_enter() -> Statement:
+    counted = _count.returning(*_numbered, PLACES.c.flags).cte("counted")
+    key = (counted.c.account_id, counted.c.mailbox_id, counted.c.uid, counted.c.highestmodseq)
+    entered = insert(entry).from_select(names(entry), select(*key, counted.c.flags, *_of_content))
+    numbered = (counted.c.account_id, counted.c.mailbox_id, counted.c.highestmodseq, counted.c.uid)
+    return Statement(select(*numbered).add_cte(entered.cte("entered")))
 
-    Raises AccountNotFound.
+
+_COUNT_AND_ENTER: Final = _count_and_enter()
+"""For PostgreSQL."""
+_LOCK: Final = Statement(
+    select(mailbox.c.account_id)
+    .where(IS_PLACE)
+    .order_by(mailbox.c.account_id, mailbox.c.mailbox_id)
+    .with_for_update(of=mailbox)
+)
+
+
+async def deliver(
+    tx: Tx, parcels: Sequence[PreparedParcel], internal_date: int | None, own: OwnCopies
+) -> list[list[Numbered]]:
+    """Put each content into its INBOXes, or Junk mailboxes, and with ``\\Seen`` into the sender's Sent mailbox; give
+    the copies of each parcel. Raises AccountNotFound.
 
     All contents are written, and then all mailboxes locked, in the order that every delivery has.
     """
@@ -79,59 +104,47 @@ async def deliver(tx: Tx, parcels: Sequence[PreparedParcel], internal_date: int 
             await parcel.stored(tx, parcel.content.message_id, parcel.content.size)
     suspects = frozenset[int]().union(*(parcel.account_ids for parcel in parcels if parcel.junk))
     junk_of = await junk.provide(tx, suspects, parcels[0].content.stored_at) if suspects else {}
-    placed = [_placed(parcel, junk_of) for parcel in parcels]
-    inboxes = {account_id for place in placed for account_id in place.inboxes}
-    senders = {parcel.sent_copy_for for parcel in parcels if parcel.sent_copy_for is not None}
-    await _lock(tx, inboxes, senders, {ref for place in placed for ref in place.junk})
-    for parcel, place in zip(parcels, placed, strict=True):
-        await _enter(tx, parcel, place, internal_date)
+    placed = [places_of(parcel, junk_of) for parcel in parcels]
+    if tx.engine == "postgresql" and (wanted := {place for places in placed for place in places}):
+        await tx.all(_LOCK, places=wanted)
+    copies = [
+        await _enter(tx, parcel, places, internal_date, own) for parcel, places in zip(parcels, placed, strict=True)
+    ]
+    reached = {(one.account_id, one.mailbox_id): one.modseq for each in copies for one in each}
+    await announce(tx, [(*mailbox_, modseq) for mailbox_, modseq in reached.items()])
+    return copies
 
 
-class _Places(NamedTuple):
-    """Where the copies of a parcel go."""
-
-    inboxes: frozenset[int]
-    """The accounts whose INBOX gets one."""
-    junk: Sequence[MailboxRef]
-
-
-def _placed(parcel: PreparedParcel, junk_of: Mapping[int, MailboxRef]) -> _Places:
-    """Junk goes to the INBOX of who can have no Junk mailbox."""
-    if not parcel.junk:
-        return _Places(parcel.reached, ())
-    filed = parcel.account_ids & junk_of.keys()
-    return _Places(parcel.reached - filed, [junk_of[account_id] for account_id in sorted(filed)])
+def places_of(parcel: PreparedParcel, junk_of: Mapping[int, MailboxRef]) -> list[Place]:
+    """Where the copies go. Junk goes to the INBOX of who can have no Junk mailbox."""
+    filed = parcel.account_ids & junk_of.keys() if parcel.junk else frozenset()
+    places = [Place(account_id, INBOX_ID) for account_id in sorted(parcel.reached - filed)]
+    places += [Place(*junk_of[account_id]) for account_id in sorted(filed)]
+    if parcel.sent_copy_for is not None:
+        places.append(Place(parcel.sent_copy_for, SENT_ID, SEEN))
+    return places
 
 
-async def _lock(tx: Tx, inboxes: AbstractSet[int], senders: AbstractSet[int], others: AbstractSet[MailboxRef]) -> None:
-    """Announce and lock all mailboxes that get a copy, in the order that every writer keeps. Raises AccountNotFound."""
-    touched: list[tuple[int, int]] = [(account_id, INBOX_ID) for account_id in sorted(inboxes)]
-    touched += [(sender, SENT_ID) for sender in sorted(senders)]
-    touched += sorted(others)
-    await announce(tx, touched)
-    locked: Sequence[Row | MailboxRow]
-    if others:
-        locked = await lock_many(tx, [MailboxRef(*one) for one in touched])
-    else:
-        locked = await tx.all(_LOCK, accounts=sorted(inboxes), senders=sorted(senders))
-    if len(locked) != len(touched):
-        raise AccountNotFound({one[0] for one in touched} - {row[0] for row in locked})
-
-
-async def _enter(tx: Tx, parcel: PreparedParcel, place: _Places, internal_date: int | None) -> None:
+async def _enter(
+    tx: Tx, parcel: PreparedParcel, places: list[Place], internal_date: int | None, own: OwnCopies
+) -> list[Numbered]:
+    """Count and enter the copies."""
     content = parcel.content
+    if parcel.sent_copy_for is not None and await sent_copies.is_filed(tx, parcel.sent_copy_for, content, own):
+        places = places[:-1]
+    if not places:
+        return []
     row = {
         "internal_date": content.stored_at if internal_date is None else internal_date,
-        "now": content.stored_at,
-        "octets": content.size,
+        "stored_at": content.stored_at,
+        "size": content.size,
         "message_id": content.message_id,
     }
-    if accounts := sorted(place.inboxes):
-        await tx.run(_COUNT_INBOXES, accounts=accounts, octets=content.size)
-        await tx.run(_ENTER_INBOXES, accounts=accounts, flags=0, **row)
-    if place.junk:
-        await tx.run(_COUNT_JUNK, places=place.junk, octets=content.size)
-        await tx.run(_ENTER_JUNK, places=place.junk, flags=0, **row)
-    if parcel.sent_copy_for is not None and not await sent_copies.is_filed(tx, parcel.sent_copy_for, content):
-        await tx.run(_COUNT_SENT, sender=parcel.sent_copy_for, octets=content.size)
-        await tx.run(_ENTER_SENT, sender=parcel.sent_copy_for, flags=SEEN, **row)
+    if tx.engine == "postgresql":
+        counted = await tx.all(_COUNT_AND_ENTER, places=places, **row)
+    else:
+        counted = await tx.all(_COUNT, places=places, size=content.size)
+        await tx.run(_ENTER, places=places, **row)
+    if len(counted) != len(places):
+        raise AccountNotFound({one.account_id for one in places} - {one[0] for one in counted})
+    return [Numbered(*one) for one in counted]

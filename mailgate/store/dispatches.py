@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from sqlalchemy import BigInteger, LargeBinary, Text, bindparam, cast, delete, or_, select
+from sqlalchemy import BigInteger, FromClause, Insert, LargeBinary, Text, bindparam, cast, delete, or_, select
 
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import insert, member
@@ -60,16 +60,24 @@ _COPY: Final = (
     bindparam("content", type_=LargeBinary),
     bindparam("accounts", type_=LargeBinary),
 )
-_copy = insert(dispatch_copy).from_select(names(dispatch_copy), select(*_COPY))
-_INSERT_COPY: Final = _copy.on_conflict_do_update(
-    index_elements=[dispatch_copy.c.dispatch_id, dispatch_copy.c.list_id, dispatch_copy.c.message_id],
-    set_={"accounts": cast(dispatch_copy.c.accounts.op("||")(_copy.excluded.accounts), LargeBinary)},
-)
-"""A part of the recipients may have had to wait: the same message goes out again, to others."""
-_insert = insert(dispatch).from_select(names(dispatch), select(*_VALUES)).on_conflict_do_nothing()
-_NOTE: Final = Statement(_insert)
-_NOTE_COPY: Final = Statement(_INSERT_COPY)
-_NOTE_BOTH: Final = Statement(_INSERT_COPY.add_cte(_insert.cte("noted")))
+
+
+def noting(*tables: FromClause) -> tuple[Insert, Insert]:
+    """What notes a message, and one copy of it, if `tables` have a row."""
+    message = insert(dispatch).from_select(names(dispatch), select(*_VALUES).select_from(*tables))
+    copy = insert(dispatch_copy).from_select(names(dispatch_copy), select(*_COPY).select_from(*tables))
+    # A part of the recipients may have had to wait: the same message goes out again, to others.
+    more = copy.on_conflict_do_update(
+        index_elements=[dispatch_copy.c.dispatch_id, dispatch_copy.c.list_id, dispatch_copy.c.message_id],
+        set_={"accounts": cast(dispatch_copy.c.accounts.op("||")(copy.excluded.accounts), LargeBinary)},
+    )
+    return message.on_conflict_do_nothing(), more
+
+
+_message, _copy = noting()
+_NOTE: Final = Statement(_message)
+_NOTE_COPY: Final = Statement(_copy)
+_NOTE_BOTH: Final = Statement(_copy.add_cte(_message.cte("noted")))
 """A message and its first copy, for PostgreSQL."""
 
 _DISPATCHES = select(*dispatch.columns)
@@ -97,24 +105,8 @@ _FORGET: Final = tuple(
 
 async def record(tx: Tx, sent: Dispatch, parcels: Sequence[PreparedParcel]) -> None:
     """Note a message with those parcels that are copies of it: a statement for each and one more on SQLite."""
-    row = {
-        "dispatch_id": sent.dispatch_id,
-        "sender_id": sent.sender_id,
-        "author_id": sent.author_id,
-        "author": _storable(sent.author),
-        "internet_id": _storable(sent.internet_id),
-        "at": sent.at,
-    }
-    copies = [
-        {
-            "of": sent.dispatch_id,
-            "list_id": parcel.list_id,
-            "content": parcel.content.message_id,
-            "accounts": _packed(parcel.account_ids),
-        }
-        for parcel in parcels
-        if parcel.list_id is not None
-    ]
+    row = row_of(sent)
+    copies = [copy_of(sent, parcel) for parcel in parcels if parcel.list_id is not None]
     if tx.engine == "postgresql" and copies:
         first, *copies = copies
         await tx.run(_NOTE_BOTH, **row, **first)
@@ -122,6 +114,28 @@ async def record(tx: Tx, sent: Dispatch, parcels: Sequence[PreparedParcel]) -> N
         await tx.run(_NOTE, **row)
     for copy in copies:
         await tx.run(_NOTE_COPY, **copy)
+
+
+def row_of(sent: Dispatch) -> dict[str, object]:
+    """The parameters of the first statement of `noting`."""
+    return {
+        "dispatch_id": sent.dispatch_id,
+        "sender_id": sent.sender_id,
+        "author_id": sent.author_id,
+        "author": _storable(sent.author),
+        "internet_id": _storable(sent.internet_id),
+        "at": sent.at,
+    }
+
+
+def copy_of(sent: Dispatch, parcel: PreparedParcel) -> dict[str, object]:
+    """Those of the second."""
+    return {
+        "of": sent.dispatch_id,
+        "list_id": parcel.list_id,
+        "content": parcel.content.message_id,
+        "accounts": _packed(parcel.account_ids),
+    }
 
 
 async def find(tx: Tx, name: str) -> list[Dispatch]:

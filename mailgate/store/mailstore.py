@@ -9,16 +9,17 @@ from typing import Final
 
 from imap.backend import Account
 from mailgate.database import Database, Tx
-from mailgate.store import collector, delivery, dispatches, maintenance, provisioning
+from mailgate.store import collector, delivery, delivery_at_once, dispatches, maintenance, provisioning
 from mailgate.store.account import StoreAccount
 from mailgate.store.caches import Caches
 from mailgate.store.content_cache import ContentCache
 from mailgate.store.contents import Content, prepare
 from mailgate.store.dispatches import Dispatch
 from mailgate.store.feed import Watchers
-from mailgate.store.parcels import Parcel, PreparedParcel
+from mailgate.store.parcels import Gate, Numbered, Parcel, PreparedParcel
 from mailgate.store.rendered_cache import RenderedCache
 from mailgate.store.search.finder import Finder
+from mailgate.store.sent_copies import OwnCopies
 
 APPEND_LIMIT: Final = 50 * 1024 * 1024
 """Octets of one appended message, unless the configuration says otherwise."""
@@ -45,6 +46,7 @@ class MailStore:
         self._watchers = Watchers()
         self._caches = Caches(RenderedCache(), ContentCache())
         self._finder = Finder(database)
+        self._own_copies = OwnCopies()
         self._stop_listening: Callable[[], None] | None = None
 
     async def start(self) -> None:
@@ -88,11 +90,13 @@ class MailStore:
         internal_date: int | None = None,
         first: Callable[[Tx], Awaitable[None]] | None = None,
         dispatch: Dispatch | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """Put messages into the INBOX of their accounts, each once, whatever the number; durable when this returns.
 
         All of it, its notifications and what `first` writes before are one transaction; when `first` raises, nothing
-        was delivered. `dispatch` is noted with it, so that the message can be found again.
+        was delivered. `dispatch` is noted with it, so that the message can be found again. `gate` is what may stand for
+        `first`: with it, most deliveries are one statement on PostgreSQL.
 
         Raises:
             AccountNotFound: one of the accounts does not exist; nobody got a message.
@@ -111,14 +115,24 @@ class MailStore:
                 for parcel in parcels
             ]
 
-            async def work(tx: Tx) -> None:
+            async def work(tx: Tx) -> list[list[Numbered]]:
                 if first is not None:
                     await first(tx)
                 if dispatch is not None:
                     await dispatches.record(tx, dispatch, prepared)
-                await delivery.deliver(tx, prepared, internal_date)
+                return await delivery.deliver(tx, prepared, internal_date, self._own_copies)
 
-            await self._database.write(work)
+            copies = None
+            if dispatch is not None and gate is not None and self._fits_one_statement(prepared):
+                copies = await self._database.write_alone(
+                    lambda tx: delivery_at_once.deliver(tx, gate, dispatch, prepared[0], self._own_copies), durable=True
+                )
+            if copies is None:
+                copies = await self._database.write(work)
+            self._own_copies.note(prepared, copies)
+
+    def _fits_one_statement(self, parcels: Sequence[PreparedParcel]) -> bool:
+        return self._database.engine == "postgresql" and len(parcels) == 1 and delivery_at_once.fits(parcels[0])
 
     def account(self, account_id: int, username: str) -> Account:
         """The mailboxes of one person who signed in as `username`."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+
+from sqlalchemy import ColumnElement, Select
+from sqlalchemy.sql.dml import ReturningInsert
 
 from mailgate.database import Tx
 from mailgate.store.contents import Content, Prepared
@@ -49,3 +52,27 @@ class PreparedParcel:
     def reached(self) -> frozenset[int]:
         """The accounts that get a copy."""
         return self.account_ids if self.archive_id is None else self.account_ids | {self.archive_id}
+
+
+class Numbered(NamedTuple):
+    """A copy that was entered, and what its mailbox has come to."""
+
+    account_id: int
+    mailbox_id: int
+    modseq: int
+    uid: int
+
+
+Counting: TypeAlias = Callable[[ColumnElement[bool]], ReturningInsert[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a delivery may have in the place of work that comes first, where it is one statement."""
+
+    look: Select[Any]
+    """Whatever it finds, that work is to be done in its stead."""
+    parameters: Mapping[str, object]
+    """Of `look` and of `counting`."""
+    counting: Counting | None = None
+    """Writes something, if that condition holds, and gives a row if it has; without one, nothing is delivered."""

@@ -6,27 +6,33 @@ so the gateway's gives way to it, and is not made where the program's is there a
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import BigInteger, LargeBinary, bindparam, or_, select
 
 from imap.backend import MailboxRef, Rendering
 from imap.flags import SEEN
 from mailgate.database import Statement, Tx
+from mailgate.database.statement import contains, member
 from mailgate.store import dispatches, expunge, flag_log
 from mailgate.store.access import access
 from mailgate.store.contents import Prepared
 from mailgate.store.counters import advance, lock_mailbox
 from mailgate.store.feed import announce
 from mailgate.store.messages import keep_texts, read_rendered
+from mailgate.store.parcels import Numbered, PreparedParcel
 from mailgate.store.provisioning import SENT_ID
-from mailgate.store.schema import entry
+from mailgate.store.schema import entry, message
 
 WITHIN: Final = 600
 """Seconds between the two copies of one message."""
 _MOST: Final = 50
 """The last messages of the mailbox that are looked at."""
+_ACCOUNTS: Final = 1_000
+"""Those that wrote last, whose copies are remembered."""
+_NOBODY: Final = 0
 
 _LAST: Final = Statement(
     select(entry.c.uid, entry.c.flags, entry.c.saved_at, entry.c.message_id)
@@ -34,11 +40,72 @@ _LAST: Final = Statement(
     .order_by(entry.c.uid.desc())
     .limit(_MOST)
 )
+_last = (
+    select(entry.c.uid, entry.c.message_id, entry.c.saved_at)
+    .where(entry.c.account_id == bindparam("kept_for", type_=BigInteger), entry.c.mailbox_id == SENT_ID)
+    .order_by(entry.c.uid.desc())
+    .limit(_MOST)
+    .subquery("last")
+)
+MAY_BE_FILED: Final = (
+    select(_last.c.message_id)
+    .join(message, message.c.message_id == _last.c.message_id)
+    .where(
+        _last.c.saved_at >= bindparam("since", type_=BigInteger),
+        ~member(_last.c.uid, "known"),
+        or_(
+            message.c.envelope == bindparam("bare", b"", type_=LargeBinary),
+            contains(message.c.envelope, bindparam("ending", type_=LargeBinary)),
+        ),
+    )
+)
+"""What came into a Sent mailbox of late whose texts hold `ending_of` a content, or are still to be rendered."""
+_MAY_BE_FILED: Final = Statement(MAY_BE_FILED.limit(1))
 
 
-async def is_filed(tx: Tx, account_id: int, content: Prepared) -> bool:
+class OwnCopies:
+    """The copies that this process has put into Sent mailboxes of late: of these it knows the names."""
+
+    def __init__(self) -> None:
+        self._by_account: OrderedDict[int, dict[int, tuple[int, bytes]]] = OrderedDict()
+
+    def note(self, parcels: Sequence[PreparedParcel], copies: Sequence[Sequence[Numbered]]) -> None:
+        """Remember those among the copies of these parcels, which are committed."""
+        for parcel, each in zip(parcels, copies, strict=True):
+            for one in each:
+                if (one.account_id, one.mailbox_id) == (parcel.sent_copy_for, SENT_ID):
+                    self._add(one.account_id, one.uid, parcel.content)
+
+    def _add(self, account_id: int, uid: int, content: Prepared) -> None:
+        recent = self._by_account.setdefault(account_id, {})
+        self._by_account.move_to_end(account_id)
+        recent[uid] = content.stored_at, ending_of(content)
+        while len(recent) > _MOST or recent[next(iter(recent))][0] < content.stored_at - WITHIN:
+            del recent[next(iter(recent))]
+        while len(self._by_account) > _ACCOUNTS:
+            self._by_account.popitem(last=False)
+
+    def asked(self, account_id: int, content: Prepared) -> dict[str, object] | None:
+        """The parameters of `MAY_BE_FILED`; None if the gateway itself has put one of this name there."""
+        ending, known = ending_of(content), self._by_account.get(account_id, {})
+        if ending and any(name == ending for _, name in known.values()):
+            return None
+        kept_for = account_id if ending else _NOBODY
+        return {"kept_for": kept_for, "since": content.stored_at - WITHIN, "ending": ending, "known": list(known)}
+
+
+async def is_filed(tx: Tx, account_id: int, content: Prepared, own: OwnCopies) -> bool:
     """Whether the program was quicker. The mailbox is locked, so that either this or `give_way` sees the other."""
+    asked = own.asked(account_id, content)
+    if asked is not None and await tx.one(_MAY_BE_FILED, **asked) is None:
+        return False
     return bool(await _same(tx, account_id, content.texts["envelope"], content.stored_at))
+
+
+def ending_of(content: Prepared) -> bytes:
+    """How the ENVELOPE of every message ends that has the Message-ID of this one; empty where that is none."""
+    name = _message_id(content.texts["envelope"])
+    return b' "%s")' % name if name else b""
 
 
 async def give_way(

@@ -21,7 +21,7 @@ from mailgate.moderation.deciding import DecidedError, Decider, Moderation
 from mailgate.moderation.held import OPEN, HeldMessage, State
 from mailgate.moderation.schema import held_content
 from mailgate.policy.schema import sending
-from mailgate.store import MailStore, Parcel
+from mailgate.store import Gate, MailStore, Parcel
 from mailgate.store.dispatches import Dispatch, copies_of
 from mailgate.store.schema import entry, message
 from tests.end_to_end.school import DOMAIN, PARENTS, members
@@ -67,6 +67,7 @@ class CrashingStore(MailStore):
         internal_date: int | None = None,
         first: Callable[[Tx], Awaitable[None]] | None = None,
         dispatch: Dispatch | None = None,
+        gate: Gate | None = None,
     ) -> None:
         async def dying(tx: Tx) -> None:
             if first is not None:

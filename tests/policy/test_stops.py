@@ -11,6 +11,7 @@ from sqlalchemy import Boolean, Connection, delete, func, literal_column, select
 
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.batch import batch_engine
+from mailgate.database.contract import Work
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient, resolve
 from mailgate.policy import stops
 from mailgate.policy.matrix import Verdict
@@ -184,11 +185,14 @@ def test_a_reason_in_the_reader_s_language_or_the_other() -> None:
 _WAITING = Statement(
     select(func.count())
     .select_from(table("pg_locks"))
-    .where(literal_column("locktype = 'advisory' AND NOT granted", Boolean))
+    .where(literal_column("locktype = 'relation' AND NOT granted", Boolean))
 )
 
 
-async def test_no_stop_begins_while_a_delivery_has_looked_but_not_committed(academy: Database, change: Change) -> None:
+@pytest.mark.parametrize("look", [keep_out, lambda tx: stop_of(tx, 1, until_commit=True)], ids=["keep out", "look"])
+async def test_no_stop_begins_while_a_delivery_has_looked_but_not_committed(
+    academy: Database, change: Change, look: Work[object]
+) -> None:
     """SQLite lets one transaction write at a time: there is nothing to show."""
     if academy.engine == "sqlite":
         return
@@ -196,7 +200,7 @@ async def test_no_stop_begins_while_a_delivery_has_looked_but_not_committed(acad
     order: list[str] = []
 
     async def delivery(tx: Tx) -> None:
-        await keep_out(tx)
+        await look(tx)
         looked.set()
         await go_on.wait()
         order.append("delivered")
@@ -213,3 +217,25 @@ async def test_no_stop_begins_while_a_delivery_has_looked_but_not_committed(acad
     go_on.set()
     await asyncio.gather(delivering, stopping)
     assert order == ["delivered", "stopped"]
+
+
+async def test_who_waits_for_a_stop_that_begins_sees_it(academy: Database, academy_url: str, change: Change) -> None:
+    """Though the statement was sent before the stop was committed."""
+    if academy.engine == "sqlite":
+        return
+    looking: list[asyncio.Task[Stop | None]] = []
+
+    def command(connection: Connection) -> None:
+        begin(connection)
+        add(connection, Wanted(verdict=Verdict.REFUSE, ends_at=NOW + 60))
+
+    async def look() -> Stop | None:
+        return await academy.write_alone(lambda tx: stop_of(tx, 1, until_commit=True), durable=True)
+
+    async with batch_engine(academy_url) as engine, engine.begin() as connection:
+        await connection.run_sync(command)
+        looking.append(asyncio.create_task(look()))
+        while not (await academy.read(lambda tx: tx.all(_WAITING)))[0][0]:
+            pass
+    assert await looking[0] is not None
+    await change(lambda connection: connection.execute(delete(stop)))

@@ -6,12 +6,14 @@ import asyncio
 import io
 
 import pytest
+from sqlalchemy import false, select
 
 from imap.backend import Account, FlagAction, MailboxRef, NewMessage
 from imap.flags import FLAGGED, SEEN
 from mailgate.database import Database
-from mailgate.store import Dispatch, MailStore, Parcel, sent_copies
+from mailgate.store import Dispatch, Gate, MailStore, Parcel, sent_copies
 from mailgate.store.provisioning import SENT_ID
+from mailgate.store.schema import account
 from tests.store.messages import message, own, whole
 from tests.store.shares import OFFICE, office
 
@@ -23,10 +25,23 @@ def filed(text: str = NAME) -> NewMessage:
     return NewMessage(io.BytesIO(b"Bcc: dora@example.org\r\n" + message(text)), SEEN, (), None)
 
 
+GATES: list[Gate | None] = []
+"""What the messages of a test go through."""
+
+
+@pytest.fixture(
+    params=[Gate(select(account.c.state).where(false()), {}), None], ids=["one statement", "several"], autouse=True
+)
+def gate(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One statement is for PostgreSQL alone."""
+    monkeypatch.setitem(globals(), "GATES", [request.param])
+
+
 async def send(store: MailStore, author: int = 1, text: str = NAME) -> None:
     """Alice sends to bob, in her name or an office's."""
     sent = Dispatch(f"{text}{author}", 1, author, "alice@example.org", f"<{text}@example.org>", 1_800_000_000)
-    await store.deliver_all([Parcel(message(text), frozenset({2}), sent_copy_for=author)], dispatch=sent)
+    parcel = Parcel(message(text), frozenset({2}), sent_copy_for=author)
+    await store.deliver_all([parcel], dispatch=sent, gate=GATES[0])
 
 
 async def in_sent(account: Account, ref: MailboxRef | None = None) -> list[bytes]:
