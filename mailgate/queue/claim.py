@@ -37,7 +37,7 @@ from mailgate.database.statement import insert, member, rows
 from mailgate.policy.schema import stop
 from mailgate.policy.stops import stop_of
 from mailgate.queue.schedule import Priority
-from mailgate.queue.schema import IS_WAITING, queue_destination, queued_message, queued_recipient
+from mailgate.queue.schema import IS_WAITING, aside, queue_destination, queued_message, queued_recipient
 from mailgate.store.schema import number
 from smtp.tls_demand import TlsDemand
 
@@ -73,9 +73,8 @@ _with_others = exists().where(_m.queue_id == _r.queue_id, _m.verp == 0)
 _some = (
     select(_r.queue_id, _r.number)
     .where(
-        # As expressions, so that these rows are looked up by the messages, never by what else waits for the domain.
-        _r.state + literal_column("''") == IS_WAITING,
-        _r.domain + literal_column("''") == bindparam("domain", type_=Text),
+        aside(_r.state) == IS_WAITING,
+        aside(_r.domain) == bindparam("domain", type_=Text),
         _r.due_at <= number("now"),
         _r.queue_id.in_(select(_first.c.queue_id)),
         or_(_with_others, tuple_(_r.queue_id, _r.number).in_(select(*_first.c))),
@@ -119,7 +118,7 @@ _PUT_OFF: Final = Statement(
     .where(
         _r.queue_id == _given_back.c.queue_id,
         _r.number == _given_back.c.number,
-        _r.lease_owner == bindparam("owner", type_=Text),
+        aside(_r.lease_owner) == bindparam("owner", type_=Text),
     )
     .values(lease_owner=None, due_at=number("until"))
 )
@@ -127,7 +126,9 @@ _kept = rows("kept", queue_id=BigInteger, number=BigInteger)
 _PROLONG: Final = Statement(
     update(queued_recipient)
     .where(
-        _r.queue_id == _kept.c.queue_id, _r.number == _kept.c.number, _r.lease_owner == bindparam("owner", type_=Text)
+        _r.queue_id == _kept.c.queue_id,
+        _r.number == _kept.c.number,
+        aside(_r.lease_owner) == bindparam("owner", type_=Text),
     )
     .values(due_at=number("until"))
 )

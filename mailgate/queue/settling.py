@@ -13,7 +13,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from mailgate.database import Database, DatabaseError, Statement, Tx
 from mailgate.database.statement import member, rows
-from mailgate.queue.schema import WAITING, queued_message, queued_recipient
+from mailgate.queue.schema import WAITING, aside, queued_message, queued_recipient
 from mailgate.store.retained import let_go, letting_go
 from mailgate.store.schema import number
 
@@ -32,8 +32,8 @@ _settle = (
     .where(
         _r.queue_id == _results.c.queue_id,
         _r.number == _results.c.number,
-        _r.lease_owner == bindparam("owner", type_=Text),
-        _r.state == WAITING,
+        aside(_r.lease_owner) == bindparam("owner", type_=Text),
+        aside(_r.state) == WAITING,
     )
     .values(
         lease_owner=None,

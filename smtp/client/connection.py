@@ -1,22 +1,21 @@
 """A connection to one server, and transactions over it (RFC 5321 section 4.1), by aiosmtplib.
 
-Its DATA wants the whole message in memory: here the content is written in blocks, as the socket takes them.
+It opens the connection; what follows is said by `smtp.client.wire`, the content in blocks, as the socket takes them.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 import aiosmtplib
-from aiosmtplib.protocol import SMTPProtocol
 
 from smtp.client.answers import Answer, from_reply
 from smtp.client.content import Stuffing
 from smtp.client.tls import TlsFailure
+from smtp.client.wire import Wire
 from smtp.tls_demand import TlsDemand
 
 _BLOCK: Final = 64 * 1024
@@ -25,6 +24,8 @@ _OURS_TO_MEND: Final = frozenset({530, 534, 535, 538})
 _TOO_MANY: Final = 452
 _TRY_ELSEWHERE: Final = 421
 _GO_ON: Final = 354
+_LEAVE: Final = 5.0
+"""Seconds until a server has answered to QUIT."""
 
 Failure = (aiosmtplib.SMTPException, OSError, TimeoutError)
 
@@ -83,9 +84,11 @@ class Connection:
         demand: TlsDemand = TlsDemand.POLICY, failure: TlsFailure | None = None,
     ) -> None:  # fmt: skip
         """`verified`: it is under TLS with the very server that the destination names (RFC 8689 section 2); `demand`
-        is what it was made for; `failure` is what kept it from TLS that it may do without.
+        is what it was made for; `failure` is what kept it from TLS that it may do without. Raises
+        SMTPServerDisconnected.
         """
         self._client = client
+        self._wire = Wire(client)
         self._host = host
         self._timeouts = timeouts
         self._verified = verified
@@ -130,7 +133,8 @@ class Connection:
         """Take leave."""
         if self.usable:
             with suppress(*Failure):
-                await self._client.quit(timeout=5)
+                self._wire.command(b"QUIT")
+                await self._wire.reply(_LEAVE)
         self._drop()
 
     def _drop(self) -> None:
@@ -164,62 +168,81 @@ class Connection:
         answers: list[Answer | None],
     ) -> Answer:
         """Fill `answers` with what RCPT brought; the answer to the whole."""
-        answer = await self._command(self._mail_from(mail))
-        if not answer.positive:
-            await self._reset(answer)
-            return replace(answer, of_host=answer.temporary)
-        for number, to in enumerate(recipients):
-            answer = answers[number] = await self._command(self._rcpt_to(to))
-            if answer.code == _TRY_ELSEWHERE:
+        commands = [self._mail_from(mail), *map(self._rcpt_to, recipients), b"DATA"]
+        first, *others = found = await self._begin(commands)
+        last = found[-1]
+        begun = len(found) == len(commands) and last.code == _GO_ON
+        if first.positive:
+            of_recipients = others[: len(recipients)]
+            answers[: len(of_recipients)] = of_recipients
+            if last.code == _TRY_ELSEWHERE:
                 self._drop()
-                return replace(answer, of_host=True)
-        if not any(one is not None and one.positive for one in answers):
-            await self._reset(answer)
-            return answer
-        answer = await self._command(b"DATA", self._timeouts.data)
-        if answer.code != _GO_ON:
-            await self._reset(answer)
-            return answer if not answer.positive else replace(answer, code=451, status="4.5.0")
-        return await self._data(content, go_ahead)
+                return replace(last, of_host=len(found) < len(commands))
+            if any(one.positive for one in of_recipients):
+                if begun:
+                    return await self._data(content, go_ahead)
+                refusal = replace(last, code=451, status="4.5.0") if last.positive else last
+            else:
+                refusal = of_recipients[-1]
+        else:
+            refusal = replace(first, of_host=first.temporary)
+        await self._reset(refusal, begun=begun)
+        return refusal
+
+    async def _begin(self, commands: Sequence[bytes]) -> list[Answer]:
+        """The answers to MAIL, RCPT and DATA, up to one that ends it. All is said at once where the server takes it so
+        (RFC 2920 section 3.1); elsewhere nothing more after MAIL was refused, or every RCPT.
+        """
+        pipelined = self._offers("pipelining")
+        if pipelined:
+            self._wire.command(*commands)
+        found: list[Answer] = []
+        for command in commands:
+            is_data = len(found) == len(commands) - 1
+            if not pipelined:
+                if found and not (found[0].positive and (not is_data or any(one.positive for one in found[1:]))):
+                    break
+                self._wire.command(command)
+            found.append(await self._answer(self._timeouts.data if is_data else self._timeouts.command))
+            if found[-1].code == _TRY_ELSEWHERE:
+                break
+        return found
 
     async def _data(self, content: AsyncIterator[bytes], go_ahead: Callable[[], bool]) -> Answer:
-        stuffing = Stuffing()
+        stuffing, last = Stuffing(), b""
         async for block in content:
             for at in range(0, len(block), _BLOCK):
-                await self._write(stuffing.feed(block[at : at + _BLOCK]))
+                if last:
+                    self._wire.write(last)
+                    await self._wire.drain(self._timeouts.block)
+                last = stuffing.feed(block[at : at + _BLOCK])
         if not go_ahead():
             self._drop()
             return Answer(451, "4.3.0", "Given up before the end of data")
         self._ended = True
-        protocol = self._protocol()
-        protocol.write(stuffing.end())
-        reply = await protocol.read_response(self._timeouts.final)
+        self._wire.write(last + stuffing.end(), replies=1)
+        answer = from_reply(*await self._wire.reply(self._timeouts.final), str(self._host))
         self._ended = False
-        answer = from_reply(reply.code, reply.message, str(self._host))
         if answer.code == _TRY_ELSEWHERE:
             self._drop()
         return replace(answer, relayed=not self._offers("dsn"))
 
-    async def _write(self, block: bytes) -> None:
-        """Write, and wait while the other side does not read."""
-        protocol = self._protocol()
-        protocol.write(block)
-        async with asyncio.timeout(self._timeouts.block):
-            await protocol._drain_helper()  # noqa: SLF001 - there is no public way
-
-    def _protocol(self) -> SMTPProtocol:
-        if self._client.protocol is None:
-            raise aiosmtplib.SMTPServerDisconnected("Connection lost")
-        return self._client.protocol
-
-    async def _command(self, line: bytes, timeout: float = 0) -> Answer:
-        reply = await self._client.execute_command(line, timeout=timeout or self._timeouts.command)
-        answer = from_reply(reply.code, reply.message, str(self._host))
+    async def _answer(self, timeout: float) -> Answer:
+        answer = from_reply(*await self._wire.reply(timeout), str(self._host))
         return answer.softened() if answer.code in _OURS_TO_MEND else answer
 
-    async def _reset(self, answer: Answer) -> None:
-        """Be ready for another transaction after one that was refused."""
-        if answer.code == _TRY_ELSEWHERE or not (await self._command(b"RSET")).positive:
+    async def _reset(self, answer: Answer, *, begun: bool) -> None:
+        """Be ready for another transaction after one that was refused. Where the server waits for the content, as DATA
+        was said together with what it refused, that is empty (RFC 2920 section 3.1).
+        """
+        if answer.code == _TRY_ELSEWHERE:
+            self._drop()
+            return
+        if begun:
+            self._wire.write(b".\r\n", replies=1)
+            await self._answer(self._timeouts.final)
+        self._wire.command(b"RSET")
+        if not (await self._answer(self._timeouts.command)).positive:
             self._drop()
 
     def _mail_from(self, mail: Mail) -> bytes:

@@ -40,13 +40,13 @@ async def connect(
             failure = TlsFailure.NOT_OFFERED if insecure else None
         if credentials is not None:
             await client.login(*credentials, timeout=timeouts.command)
+        connection = Connection(client, host, timeouts, verified=guard.authenticates, demand=demand, failure=failure)
     except Failure as error:
         client.close()
         raise SendingError(failed(host, error)) from error
     except BaseException:
         client.close()
         raise
-    connection = Connection(client, host, timeouts, verified=guard.authenticates, demand=demand, failure=failure)
     if not connection.serves(demand):
         await connection.close()
         raise SendingError(not_promised(str(host)))

@@ -110,8 +110,10 @@ class Sink:
                 usual = "\r\n".join([*(f"250-{one}" for one in ("sink", *offered)), "250 HELP"])
             elif verb == "QUIT":
                 usual = "221 2.0.0 bye"
+            elif verb == "RCPT" and not mail:
+                usual = "503 5.5.1 MAIL first"
             elif verb == "DATA":
-                usual = "354 go on"
+                usual = "354 go on" if rcpt else "554 5.5.1 no valid recipients"
             reply = await self._answer(verb, rest, usual)
             if verb == "STARTTLS" and self.tls and reply == usual:
                 writer.write(b"220 2.0.0 go\r\n")
@@ -120,8 +122,8 @@ class Sink:
                 line = (await reader.readuntil(b"\r\n")).decode()
                 self.lines.append(line.rstrip())
                 reply = "\r\n".join([*(f"250-{one}" for one in ("sink", *self.extensions)), "250 HELP"])
-            elif verb == "MAIL" and reply.startswith("2"):
-                mail, rcpt = rest, []
+            elif verb == "MAIL":
+                mail, rcpt = rest if reply.startswith("2") else "", []
             elif verb == "RCPT" and reply.startswith("2"):
                 rcpt.append(rest)
             elif verb == "DATA" and reply.startswith("354"):
@@ -130,6 +132,7 @@ class Sink:
                 reply = await self._answer(".", "", "250 2.6.0 taken")
                 if not reply or reply.startswith("2"):
                     self.taken.append(Taken(mail, rcpt, data, secure))
+                    mail, rcpt = "", []
                     async with self.arrived:
                         self.arrived.notify_all()
 
