@@ -101,6 +101,10 @@ async def _fetch_spans(session: Session, plan: Plan, spans: Sequence[range], cha
         chunk = await _read_chunk(session, view, plan, messages)
         return present - (len(messages.uids) - len(chunk.messages.uids)), chunk
 
+    if len(spans) == 1 and asked <= _CHUNK:
+        shown, chunk = await read(spans[0], spans[0])
+        await _put_chunk(session, plan, chunk)
+        return shown
     shown = 0
     spans_around = ((span, around) for around in chunks(spans, _AHEAD) for span in chunks([around], _CHUNK))
     async with aclosing(one_ahead(read(*span) for span in spans_around)) as read_chunks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Final
 
 from imap.errors import BadCommand
@@ -21,6 +22,7 @@ from imap.parsing.fetch_items import (
 )
 from imap.parsing.lexer import ATOM, Cursor
 from imap.parsing.limits import MAX_FETCH_ITEMS, MAX_HEADER_FIELDS, MAX_SECTION_DEPTH
+from imap.parsing.literals import CommandInput
 from imap.parsing.partial import PartialRange, partial_range
 from imap.parsing.sequence import SequenceSet
 from imap.parsing.values import sequence_set
@@ -52,6 +54,8 @@ _ITEM_NAME: Final = re.compile(rb"[A-Za-z0-9.]+")
 # field-name = 1*ftext ; RFC 5322 section 3.6.8, printable but the colon
 _FIELD_NAME: Final = re.compile(rb"[\x21-\x39\x3b-\x7e]+")
 _LAZY: Final = re.compile(rb" \(LAZY(?: LAZY){0,9}\)", re.IGNORECASE)
+_REPEATED: Final = 400
+"""Octets of a list of items that is remembered."""
 _TEXT_NAME: Final = re.compile(rb"[A-Za-z.]+")
 
 
@@ -62,6 +66,10 @@ def fetch(cursor: Cursor, *, uid: bool) -> Fetch:
     messages = sequence_set(cursor)
     cursor.space()
     items: tuple[FetchItem, ...] | None
+    rest = cursor.rest(_REPEATED)
+    if rest is not None and (items := _items_alone(rest)) is not None:
+        cursor.pos += len(rest)
+        return Fetch(uid, messages, items)
     if cursor.ahead() == b"(":
         items = fetch_items(cursor)
     else:
@@ -78,6 +86,18 @@ def fetch(cursor: Cursor, *, uid: bool) -> Fetch:
     if part is not None and not uid:
         raise BadCommand("PARTIAL is for UID FETCH only")
     return Fetch(uid, messages, items, changed_since, vanished, part)
+
+
+@lru_cache(maxsize=256)
+def _items_alone(text: bytes) -> tuple[FetchItem, ...] | None:
+    """The items of a text that is a list of them and nothing else: a client sends the same few lists all the time."""
+    cursor = Cursor(CommandInput((text,)), utf8=False)
+    try:
+        items = fetch_items(cursor)
+        cursor.end()
+    except BadCommand:
+        return None
+    return items
 
 
 # "(" fetch-att *(SP fetch-att) ")"

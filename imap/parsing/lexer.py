@@ -64,6 +64,12 @@ class Cursor:
         """The next octet of text, empty before a literal and at the end."""
         return self.text[self.pos : self.pos + 1]
 
+    def rest(self, most: int) -> bytes | None:
+        """What is left of the command when it is text of at most so many octets."""
+        if len(self.text) - self.pos > most or self._index < len(self._parts):
+            return None
+        return self.text[self.pos :]
+
     def skip(self, octets: bytes) -> bool:
         """Step over exactly these octets when they are next."""
         if self.text.startswith(octets, self.pos):

@@ -32,6 +32,7 @@ _SYSTEM_FLAGS: Final = {name.upper(): mask for name, mask in SYSTEM_FLAGS.items(
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH_NUMBERS: Final = {name.upper().encode(): number for number, name in enumerate(_MONTHS, 1)}
 _MONTH: Final = rb"(" + "|".join(_MONTHS).encode() + rb")"
+_PLAIN_RANGE: Final = re.compile(rb"([1-9][0-9]{0,8})(?::([1-9][0-9]{0,8}))?(?= |\Z)")
 _DATE: Final = re.compile(rb'("?)([0-9]{1,2})-' + _MONTH + rb"-([0-9]{4})\1", re.IGNORECASE)
 _DATE_TIME: Final = re.compile(
     rb'"( [0-9]|[0-9]{2})-' + _MONTH + rb"-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})\"",
@@ -93,6 +94,10 @@ def canonical_inbox(name: str) -> str:
 # sequence-set = (seq-number / seq-range) ["," sequence-set]
 # sequence-set =/ seq-last-command
 def sequence_set(cursor: Cursor) -> SequenceSet:
+    if plain := _PLAIN_RANGE.match(cursor.text, cursor.pos):  # most commands: one message, or one range
+        cursor.pos = plain.end()
+        first, last = plain.groups()
+        return SequenceSet(((int(first), int(last or first)),))
     ranges: list[tuple[int, int]] = []
     saved = False
     while True:

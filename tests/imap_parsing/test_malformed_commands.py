@@ -267,6 +267,13 @@ def test_the_error_says_what_was_expected_and_where() -> None:
     assert str(error.value) == 'Expected "(" at octet 14'
 
 
+def test_items_of_fetch_that_were_sent_before_are_refused_where_they_stand() -> None:
+    for numbers, octet in ((b"1", 16), (b"1:2", 18), (b"1", 16)):
+        with pytest.raises(BadCommand) as error:
+            parse(b"A FETCH %b (UID NOTHING)" % numbers)
+        assert str(error.value) == f"Expected an item of FETCH at octet {octet}"
+
+
 def test_an_error_repeats_no_secret() -> None:
     for wire in (b"A LOGIN prof secret secret", b"A AUTHENTICATE PLAIN c2VjcmV0c", b"A LOGIN prof {7}\r\nsecret\xff"):
         with pytest.raises(BadCommand) as error:
