@@ -9,6 +9,8 @@ from typing import Final, TypeAlias
 from directory.model import DirectoryError, Record
 from directory.readers.aaf import Delivery, deliveries, read_delivery
 from directory.readers.delivery import fingerprint
+from directory.readers.gepi import read_gepi
+from directory.readers.plain_csv import read_csv
 from directory.readers.siecle import read_siecle
 from directory.readers.sts import read_sts
 from directory.source import Format, Source
@@ -17,7 +19,12 @@ from directory.sources import CompleteSet, Delta, Reading, Step
 Reader: TypeAlias = Callable[[Path, int, str], Iterator[Record]]
 """Path, school year (the first of its two calendar years) and the UAI that is expected, or empty."""
 
-READERS: Final[Mapping[Format, Reader]] = {Format.SIECLE: read_siecle, Format.STS: read_sts}
+READERS: Final[Mapping[Format, Reader]] = {
+    Format.SIECLE: read_siecle,
+    Format.STS: read_sts,
+    Format.CSV: lambda path, _, school: read_csv(path, school),
+    Format.GEPI: lambda path, _, school: read_gepi(path, school),
+}
 """Formats of complete sets in files; AAF has deltas too."""
 
 

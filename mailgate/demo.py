@@ -17,15 +17,16 @@ from sqlalchemy import Connection
 from certs import CertificateFiles, ensure_demo
 from certs.files import PRIVATE, write_atomically
 from directory.importer import Progress
+from directory.opening import open_files
 from directory.queries import LISTS, PersonView, people
-from directory.readers.aaf import read_aaf
 from directory.source import Format, Source
 from mailgate import migrations
 from mailgate.accounts import Accounts
 from mailgate.config import Database, Directory, Gateway, Imap, Log, Settings, Smtp, Tls
 from mailgate.database import open_database
 from mailgate.database.batch import batch_engine
-from mailgate.directory_import import import_and_provision, import_settings
+from mailgate.directory_import import import_settings
+from mailgate.directory_sources import import_sources
 
 HOST: Final = "127.0.0.1"
 IMAPS_PORT: Final = 10993
@@ -65,7 +66,7 @@ class Demo:
 def prepare(state: Path, *, store: str | None, directory: Path | None, free_ports: bool, progress: Progress) -> Demo:
     """Make certificates, settings, the academy and its accounts below `state`, or find them there.
 
-    `store` is a database URL (default: SQLite below `state`). `directory`, an AAF complete delivery of one's own, is
+    `store` is a database URL (default: SQLite below `state`). `directory`, an AAF delivery of one's own, is
     imported at each start that names it, over what is there already; without it the academy is made once.
 
     Raises:
@@ -131,13 +132,15 @@ async def _has_schema(settings: Settings) -> bool:
 
 async def _import(settings: Settings, delivery: Path, before: Academy | None, progress: Progress) -> Academy:
     """Import a delivery, and make passwords for whom there is none from `before`."""
-    today = datetime.datetime.now().astimezone().date()
+    now = datetime.datetime.now().astimezone()
+    wanted = import_settings(settings.directory, now.date())
 
     def work(connection: Connection) -> tuple[list[PersonView], list[str]]:
-        import_and_provision(
+        import_sources(
             connection,
-            [(Source("aaf", Format.AAF), read_aaf(delivery))],
-            import_settings(settings.directory, today),
+            [open_files(Source("aaf", Format.AAF), delivery, wanted.school_year)],
+            wanted,
+            now,
             quota=settings.accounts.quota,
             shared=settings.shared,
             progress=progress,

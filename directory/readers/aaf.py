@@ -43,7 +43,7 @@ def deliveries(path: Path) -> list[Delivery]:
     """
     found = {(_is_delta(name, path), _day(name, path)) for name, _ in files(path, nested=True) if _NAME.search(name)}
     whole = [day for delta, day in found if not delta]
-    sets = [Delivery(path, delta=False, day=max(whole))] if whole or not found else []
+    sets = [Delivery(path, delta=False, day=max(whole, default=""))] if whole or not found else []
     return sets + [Delivery(path, delta=True, day=day) for delta, day in sorted(found) if delta]
 
 

@@ -6,58 +6,70 @@ import datetime
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from sqlalchemy import Connection
 
-from directory.readers.aaf import read_aaf
-from directory.report import ImportReport
-from directory.source import Feed, Format, Source
+from directory.source import Format
+from directory.sources import held_sources
 from mailgate.cli.context import (
-    CommandFailed,
     DryRun,
     Json,
     apply,
     console,
+    in_transaction,
     print_json,
+    print_table,
+    run,
     settings_of,
 )
+from mailgate.cli.directory_readings import readings
 from mailgate.cli.progress import bar
-from mailgate.config import Settings
-from mailgate.directory_import import import_and_provision, import_settings
+from mailgate.directory_import import import_settings
+from mailgate.directory_sources import SourcesReport, forget_source, import_sources
 
 app = typer.Typer(help="The school directory: pupils, relatives, staff, classes, groups.", no_args_is_help=True)
+
+Force = Annotated[bool, typer.Option("--force", help="Accept that many people are missing, or leave lists.")]
 
 
 @app.command(
     "import",
-    epilog="Examples: mailgate directory import /var/lib/aaf --dry-run; mailgate directory import --ldap",
+    epilog="Examples: mailgate directory import; mailgate directory import /srv/aaf --dry-run; "
+    "mailgate directory import /srv/siecle --format siecle --school 0131001T",
 )
 def import_(
     context: typer.Context,
     path: Annotated[
-        Path | None, typer.Argument(help="Folder, .zip or .tgz of an AAF complete delivery; default: the setting.")
+        Path | None, typer.Argument(help="Folder or archive of one source; default: every source of the settings.")
     ] = None,
     *,
-    ldap: Annotated[bool, typer.Option("--ldap", help="Read the live LDAP directory of the settings.")] = False,
+    source: Annotated[str | None, typer.Option("--source", help="Name of the one source to read.")] = None,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="How it is written, when the settings do not say; default: aaf.")
+    ] = None,
+    school: Annotated[str, typer.Option("--school", help="UAI, for a format of one school.")] = "",
     dry_run: DryRun = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Accept that many people are missing, or leave lists.")
-    ] = False,
+    force: Force = False,
     json: Json = False,
 ) -> None:
-    """Import a complete set: all of it or, after an error, nothing. Leavers are suspended, never deleted."""
+    """Read sources, complete sets or deltas: all or, after an error, nothing. Leavers are suspended, never deleted.
+
+    What each source said last is kept, and the directory follows from all of them together. A source that is read again
+    without a change costs a moment.
+    """
     settings = settings_of(context)
-    feed = source(settings, path, ldap=ldap)
-    directory = import_settings(settings.directory, datetime.datetime.now().astimezone().date(), force=force)
+    now = datetime.datetime.now().astimezone()
+    directory = import_settings(settings.directory, now.date(), force=force)
+    read = readings(settings.directory, directory.school_year, path, source, format_, school.upper())
 
     with bar() as progress:
 
-        def work(connection: Connection) -> ImportReport:
-            return import_and_provision(
+        def work(connection: Connection) -> SourcesReport:
+            return import_sources(
                 connection,
-                [feed],
+                read,
                 directory,
+                now,
                 quota=settings.accounts.quota,
                 shared=settings.shared,
                 dry_run=dry_run,
@@ -65,24 +77,71 @@ def import_(
             )
 
         done = apply(settings, work, dry_run=dry_run, upgrade=True)
+    _show(done, json=json)
+
+
+@app.command(epilog="Example: mailgate directory sources")
+def sources(context: typer.Context, *, json: Json = False) -> None:
+    """What was read of each source: how much is held, of what day, when it was read last, whether whole or a delta."""
+    settings = settings_of(context)
+    academy = settings.directory.academy
+    held = {one.source.name: one for one in run(in_transaction(settings, lambda c: held_sources(c, academy)))}
+    origins = {name: one.source for name, one in held.items()}
+    origins |= {one.name: one.origin for one in settings.directory.sources}
+    configured = {one.name for one in settings.directory.sources}
+    found = []
+    for name, origin in sorted(origins.items()):
+        one = held.get(name)
+        read_at = None if one is None else datetime.datetime.fromtimestamp(one.read_at).astimezone()
+        found.append(
+            {
+                "name": name,
+                "format": str(origin.format),
+                "school": origin.school,
+                "records": one.records if one else 0,
+                "day": one.day if one else "",
+                "last_read": read_at.isoformat() if read_at else None,
+                "read": one.how if one else "",
+                "in_settings": name in configured,
+            }
+        )
+    if json:
+        print_json(found)
+        return
+    columns = ("name", "format", "school", "records", "day", "last_read", "read", "in_settings")
+    rows = [tuple(_cell(one[column]) for column in columns) for one in found]
+    print_table(*(column.replace("_", " ").capitalize() for column in columns), rows=rows)
+
+
+@app.command(epilog="Example: mailgate directory forget siecle-0131001T --dry-run")
+def forget(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of a source, as `mailgate directory sources` shows it.")],
+    *,
+    dry_run: DryRun = False,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Hold nothing of a source any more: the directory is what the other sources say."""
+    settings = settings_of(context)
+    directory = import_settings(settings.directory, datetime.datetime.now().astimezone().date(), force=force)
+
+    def work(connection: Connection) -> SourcesReport:
+        return forget_source(
+            connection, name, directory, quota=settings.accounts.quota, shared=settings.shared, dry_run=dry_run
+        )
+
+    _show(apply(settings, work, dry_run=dry_run), json=json)
+
+
+def _show(done: SourcesReport, *, json: bool) -> None:
     if json:
         print_json(done.to_json())
     else:
         console.print(done.to_text())
 
 
-def source(settings: Settings, path: Path | None, *, ldap: bool) -> Feed:
-    """The source that the command line or the settings name. Raises CommandFailed when they name none."""
-    if ldap and path is not None:
-        raise typer.BadParameter("give a path or --ldap, not both")
-    if ldap:
-        if settings.directory.ldap is None:
-            raise CommandFailed("the settings name no LDAP directory: fill in [directory.ldap]")
-        from directory.readers.sdet_ldap import SdetSettings, read_sdet  # noqa: PLC0415 - ldap3 costs 0.2 s
-
-        ldap_settings = SdetSettings(**msgspec.structs.asdict(settings.directory.ldap))
-        return Source("sdet", Format.SDET), read_sdet(ldap_settings)
-    path = path or settings.directory.aaf
-    if path is None:
-        raise CommandFailed("name the folder of an AAF delivery, set directory.aaf, or use --ldap")
-    return Source("aaf", Format.AAF), read_aaf(path)
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else "never" if value is None else str(value)

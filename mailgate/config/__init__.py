@@ -6,7 +6,7 @@ in TOML, a text or a number as it is.
 
 from __future__ import annotations
 
-from mailgate.config.directory import Directory, Ldap
+from mailgate.config.directory import Directory, DirectorySource, Ldap
 from mailgate.config.errors import ConfigError
 from mailgate.config.filters import AttachmentFilter, AuthenticationFilter, ClamavFilter, Filters, RspamdFilter
 from mailgate.config.loading import decode, example, load
@@ -23,6 +23,7 @@ __all__ = [
     "ConfigError",
     "Database",
     "Directory",
+    "DirectorySource",
     "Dns",
     "DnsLists",
     "Filters",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from directory.source import Format, Source
 from mailgate.config.values import (
     Section,
     Share,
@@ -25,17 +26,47 @@ class Ldap(Section, frozen=True):
     structures: str = "ou=structures"
 
 
+SourceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+_OF_ONE_SCHOOL = frozenset({Format.SIECLE, Format.STS, Format.GEPI})
+
+
+class DirectorySource(Section, frozen=True):
+    name: SourceName
+    format: Format
+    path: Path | None = None
+    school: str = ""
+    identifiers: Literal["own", "academy"] = "own"
+
+    def __post_init__(self) -> None:
+        if self.format is not Format.SDET and self.path is None:
+            raise ValueError(f"the source {self.name} needs a path")
+        if self.format in _OF_ONE_SCHOOL and not self.school:
+            raise ValueError(f"the source {self.name} tells of one school: school is its UAI")
+
+    @property
+    def origin(self) -> Source:
+        """What an import knows of it."""
+        return Source(self.name, self.format, self.school, self.identifiers == "academy")
+
+
 class Directory(Section, frozen=True):
     academy: str = "demo"
     domain: str = "ent.example.org"
     school_year: Annotated[int, Meta(ge=2000, le=2999)] | None = None
-    aaf: Path | None = None
     max_departures: Share = 0.2
     max_departures_new_year: Share = 0.6
     max_list_departures: Share = 0.5
     max_list_departures_new_year: Share = 0.95
     domains: dict[str, str] = msgspec.field(default_factory=dict)
+    sources: tuple[DirectorySource, ...] = ()
     ldap: Ldap | None = None
+
+    def __post_init__(self) -> None:
+        names = [source.name for source in self.sources]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two sources are called {twice}")
+        if self.ldap is None and any(source.format is Format.SDET and source.path is None for source in self.sources):
+            raise ValueError("a source of format sdet is read from the server of [directory.ldap], which is missing")
 
     def year(self, today: datetime.date) -> int:
         """The first calendar year of the school year: as configured, else the one that `today` falls in."""

@@ -140,9 +140,10 @@ def test_a_leaver_is_suspended_and_a_return_opens_the_account_again(academy: Com
 
 def test_the_settings_say_where_the_files_are_and_how_much_people_may_keep(mailgate: Command) -> None:
     line = mailgate.refused(1, "directory", "import")
-    assert line == "name the folder of an AAF delivery, set directory.aaf, or use --ldap"
+    assert line == "name a path and its --format, or give the sources in [[directory.sources]]"
+    sources = f'[{{name = "aaf", format = "aaf", path = "{DEMO}"}}]'
     report = mailgate.good(
-        "directory", "import", MAILGATE_DIRECTORY__AAF=str(DEMO), MAILGATE_ACCOUNTS__QUOTA="1234567"
+        "directory", "import", MAILGATE_DIRECTORY__SOURCES=sources, MAILGATE_ACCOUNTS__QUOTA="1234567"
     ).out
     assert "People added: 1115 (595 relative, 455 pupil, 45 teacher, " in report
     assert "pupil without class: 2\n  10000452 Valérie Saint-Exupère: " in report
@@ -172,7 +173,7 @@ def ldap(server: Slapd, **changed: str) -> str:
 
 def test_a_live_ldap_directory_gives_the_same_lists(mailgate: Command, slapd: Slapd) -> None:
     mailgate.use(mailgate.config.read_text() + ldap(slapd))
-    report = mailgate.good("directory", "import", "--ldap", "--json").json
+    report = mailgate.good("directory", "import", "--format", "sdet", "--json").json
     truth = expected()
     assert sum(report["added"].values()) == truth["counts"]["accounts"]
     assert Counter({one["address"]: one["members"] for one in lists(mailgate)}) == Counter(
@@ -183,15 +184,13 @@ def test_a_live_ldap_directory_gives_the_same_lists(mailgate: Command, slapd: Sl
 def test_an_ldap_directory_that_cannot_be_read_is_refused(mailgate: Command, slapd: Slapd) -> None:
     database = mailgate.config.read_text()
     mailgate.use(database + ldap(slapd, bind_password="wrong"))
-    assert mailgate.refused(4, "directory", "import", "--ldap").startswith(slapd.ldaps)
+    assert mailgate.refused(4, "directory", "import", "--format", "sdet").startswith(slapd.ldaps)
     mailgate.use(database + ldap(slapd, url="ldaps://127.0.0.1:1"))
-    assert mailgate.refused(4, "directory", "import", "--ldap").startswith("ldaps://127.0.0.1:1")
+    assert mailgate.refused(4, "directory", "import", "--format", "sdet").startswith("ldaps://127.0.0.1:1")
     mailgate.use(database)
-    line = mailgate.refused(1, "directory", "import", "--ldap")
+    line = mailgate.refused(1, "directory", "import", "--format", "sdet")
     assert line == "the settings name no LDAP directory: fill in [directory.ldap]"
 
 
-def test_files_and_ldap_are_not_read_at_once(mailgate: Command) -> None:
-    outcome = mailgate("directory", "import", DEMO, "--ldap")
-    assert (outcome.code, outcome.out) == (2, "")
-    assert "give a path or --ldap, not both" in outcome.err
+def test_an_ldap_directory_is_not_read_from_files(mailgate: Command) -> None:
+    assert "sdet is not read from files" in mailgate.refused(4, "directory", "import", DEMO, "--format", "sdet")

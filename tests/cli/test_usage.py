@@ -105,7 +105,7 @@ def test_wrong_use_ends_with_code_2_and_says_so_on_standard_error(mailgate: Comm
 
 
 def test_an_error_keeps_its_brackets(mailgate: Command) -> None:
-    line = mailgate.refused(1, "directory", "import", "--ldap")
+    line = mailgate.refused(1, "directory", "import", "--format", "sdet")
     assert line == "the settings name no LDAP directory: fill in [directory.ldap]"
 
 

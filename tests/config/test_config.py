@@ -10,9 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from directory.source import Format, Source
 from imap.limits import Limits
 from mailgate import config
 from mailgate.app import imap_limits
+
+SOURCE = "[[directory.sources]]\nname = 'aaf'\nformat = 'aaf'\npath = '/srv/aaf'\n"
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -33,7 +36,7 @@ def test_example_names_every_key() -> None:
         for key in msgspec.structs.fields(section):
             if isinstance(key.type, type) and issubclass(key.type, config.Section):
                 check(f"{name}.{key.encode_name}", key.type)
-            elif key.name not in {"domains", "ldap", "weights"}:
+            elif key.name not in {"domains", "ldap", "sources", "weights"}:
                 named = f"\n{key.encode_name} = ", f"# {key.encode_name} = "
                 assert any(one in commented for one in named), f"{name}.{key.encode_name}"
 
@@ -67,6 +70,14 @@ def test_missing_file_says_how_to_start(tmp_path: Path) -> None:
         ("[log]\nlevel = 'loud'", "log.level", "invalid enum value"),
         ("[directory]\nmax_departures = 2.0", "directory.max_departures", "<= 1"),
         ("[directory.ldap]\nurll = ''", "directory.ldap.urll", "no such setting"),
+        ("[directory]\naaf = '/srv/aaf'", "directory.aaf", "no such setting"),
+        (SOURCE.replace("aaf", "xyz"), "directory.sources[0].format", "invalid enum value"),
+        (SOURCE.replace("path", "paht"), "directory.sources[0].paht", "no such setting"),
+        (SOURCE.partition("path")[0], "directory.sources[0]", "needs a path"),
+        (SOURCE.replace("'aaf'", "'sts'"), "directory.sources[0]", "school is its UAI"),
+        (SOURCE.replace("name = '", "name = '../"), "directory.sources[0].name", "matching regex"),
+        (SOURCE + SOURCE, "directory", "two sources are called aaf"),
+        (SOURCE.replace("'aaf'\npath = '/srv/aaf'", "'sdet'"), "directory", "[directory.ldap], which is missing"),
         ("[imap.limits]\nautologout = 60", "imap.limits.autologout", ">= 1800"),
         ("[imap.limits]\nmessage = 60", "imap.limits.message", "no such setting"),
         ("database = 3", "database", "expected `object`"),
@@ -107,6 +118,14 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
 def test_error_in_the_environment_names_the_variable() -> None:
     with pytest.raises(config.ConfigError, match=r"environment variable MAILGATE_SMTP__MAX_RECIPIENTS: smtp\.max"):
         config.load(None, {"MAILGATE_SMTP__MAX_RECIPIENTS": "many"})
+
+
+def test_a_source_says_whose_numbers_it_has() -> None:
+    found = tomllib.loads(f"{SOURCE}\n{SOURCE.replace('aaf', 'csv')}school = '0131001T'\nidentifiers = 'academy'")
+    assert [one.origin for one in config.decode(found).directory.sources] == [
+        Source("aaf", Format.AAF),
+        Source("csv", Format.CSV, "0131001T", academic=True),
+    ]
 
 
 @pytest.mark.parametrize(
