@@ -7,14 +7,14 @@ A structure is known by its UAI, a person by the folded DN. Programmes and subje
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from directory.model import DirectoryError, Record, Rejected, Relative
 from directory.readers.aaf_records import ATTRIBUTES, CONVERTERS, Attributes, held
+from directory.readers.ldap_entry import Entry, Texts, spellings, texts_of
 from directory.readers.sdet_dn import fold_dn
-from directory.readers.values import CONTROL
 
 _CATEGORIES: Final = {
     "Eleve": frozenset({"enteleve"}),
@@ -58,35 +58,12 @@ STRUCTURE_ATTRIBUTES: Final = ("objectClass", "ou", *sorted(ATTRIBUTES["EtabEduc
 PERSON_ATTRIBUTES: Final = ("objectClass", "ENTPersonJointure", "ENTPersonProfils", *sorted(_OF_PEOPLE))
 """All that is asked for: the rest is not needed for mail, so it never leaves the server."""
 
-_SPELLING: Final = {name.lower(): name for name in (*STRUCTURE_ATTRIBUTES, *PERSON_ATTRIBUTES)}
+_SPELLING: Final = spellings(*STRUCTURE_ATTRIBUTES, *PERSON_ATTRIBUTES)
 _ACADEMY: Final = re.compile(r"-ac-", re.IGNORECASE)
 _KIND_IN_WORDS: Final = re.compile(
     r"^(?:coll[eè]ge|lyc[eé]e(?: (?:polyvalent|professionnel|g[eé]n[eé]ral|technologique))*)[- ]+(?=\S)", re.IGNORECASE
 )
-_ENTRY_LIMIT: Final = 1 << 20
-"""Octets of the values of one entry."""
 _ID_LIMIT: Final = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry as the server gives it."""
-
-    dn: str
-    attributes: Mapping[str, Sequence[bytes]]
-
-
-@dataclass(slots=True)
-class _Values:
-    """The values of one entry by attribute, and those that cannot be used."""
-
-    entry: Entry
-    kept: Attributes = field(default_factory=dict)
-    rejected: list[tuple[str, str, str]] = field(default_factory=list)
-    """Attribute, value, why."""
-
-    def one(self, name: str) -> str:
-        return next(iter(self.kept.get(name, ())), "")
 
 
 class SdetTree:
@@ -129,17 +106,16 @@ class SdetTree:
         for record in self._convert(category, identifier, values):
             yield replace(record, ref=self._own_dn(entry)) if isinstance(record, Relative) else record
 
-    def _convert(self, category: str, identifier: str, values: _Values) -> Iterator[Record]:
+    def _convert(self, category: str, identifier: str, values: Texts) -> Iterator[Record]:
         kept: Attributes = {}
         for name in ATTRIBUTES[category] & values.kept.keys():
             found = [self._with_key(name, value, values) for value in values.kept[name]]
             if used := [value for value in found if value]:
                 kept[name] = used
         yield from CONVERTERS[category](self._source, None, identifier, held(kept))
-        for name, value, why in values.rejected:
-            yield Rejected(self._source, None, identifier, name, value[:100], why)
+        yield from values.reports(self._source, identifier)
 
-    def _with_key(self, name: str, value: str, values: _Values) -> str:
+    def _with_key(self, name: str, value: str, values: Texts) -> str:
         """The value with a key in the place of its DN; empty when it has none."""
         after = _OF_STRUCTURE.get(name, _OF_PERSON.get(name))
         if after is None:
@@ -169,30 +145,8 @@ class SdetTree:
         except ValueError as error:
             raise DirectoryError(self._source, None, f"an entry without a usable name: {error}") from error
 
-    def _values(self, entry: Entry) -> _Values:
-        values = _Values(entry)
-        size = 0
-        for given, octets in entry.attributes.items():
-            name = _SPELLING.get(given.lower())
-            size += sum(map(len, octets))
-            if size > _ENTRY_LIMIT:
-                raise DirectoryError(self._source, None, f"{entry.dn[:100]}: more than {_ENTRY_LIMIT} octets of values")
-            if name is not None:
-                self._keep(values, name, octets)
-        return values
-
-    def _keep(self, values: _Values, name: str, octets: Sequence[bytes]) -> None:
-        for raw in octets:
-            try:
-                text = raw.decode().strip()
-            except UnicodeDecodeError:
-                values.rejected.append((name, repr(raw[:40]), "not UTF-8"))
-                continue
-            if CONTROL.search(text):
-                where = f"{values.entry.dn[:100]!r}, {name}"
-                raise DirectoryError(self._source, None, f"{where}: a control character; correct it in the directory")
-            if text:
-                values.kept.setdefault(name, []).append(text)
+    def _values(self, entry: Entry) -> Texts:
+        return texts_of(entry, self._source, _SPELLING)
 
 
 def _teaches(classes: set[str], profiles: Iterable[str]) -> bool:

@@ -22,8 +22,9 @@ from directory.model import (
     Service,
     Staff,
 )
+from directory.readers.ldap_entry import Entry
 from directory.readers.sdet_dn import fold_dn
-from directory.readers.sdet_entries import PERSON_ATTRIBUTES, Entry, SdetTree
+from directory.readers.sdet_entries import PERSON_ATTRIBUTES, SdetTree
 
 SCHOOL = "ENTStructureSIREN=19131310015001,ou=structures,dc=ent"
 UAI = "0131001T"
@@ -132,6 +133,7 @@ def test_a_school_may_be_named_by_dn_or_uai(school: str) -> None:
         classes=(Place(UAI, "4ème B"),),
         groups=(Place(UAI, "4LAT+GRC"),),
         links=(Link("uid=r1,ou=people,dc=ent", 10, 1),),
+        keys=("name:youssef/schmitt",),
     )
 
 
@@ -187,6 +189,7 @@ def test_a_teacher_with_full_and_short_functions() -> None:
         classes=(Service(Place(UAI, "6ème A"), "020700"),),
         head_of=(Place(UAI, "6ème A"),),
         before_pupils=True,
+        keys=("name:theo/david",),
     )
 
 
