@@ -67,11 +67,10 @@ class Tree(Protocol):
 
     source: str
     """What errors and rejected values call it."""
-    base: str
-    """The DN below which everything is; empty for a file."""
 
     def search(self, branch: str, classes: Sequence[str], attributes: Sequence[str]) -> Iterator[Entry]:
-        """The entries below `branch` (relative to the base) of any of the object classes; at least these attributes.
+        """The entries of any of the object classes below `branch`, which a server has below its base, with at least
+        these attributes.
 
         Raises:
             DirectoryError: not all of them can be had. What was given before must then be forgotten.
@@ -89,14 +88,14 @@ def opened(settings: LdapSettings) -> Iterator[Tree]:
 class _LdapTree:
     def __init__(self, settings: LdapSettings, connection: ldap3.Connection) -> None:
         self.source = settings.url
-        self.base = settings.base
+        self._base = settings.base
         self._page_size = settings.page_size
         self._connection = connection
 
     def search(self, branch: str, classes: Sequence[str], attributes: Sequence[str]) -> Iterator[Entry]:
         wanted = "".join(f"(objectClass={name})" for name in classes)
         query = wanted if len(classes) == 1 else f"(|{wanted})"
-        return _search(self._connection, f"{branch},{self.base}", query, attributes, self._page_size)
+        return _search(self._connection, f"{branch},{self._base}", query, attributes, self._page_size)
 
 
 class _VerifiedTls(ldap3.Tls):

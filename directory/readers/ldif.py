@@ -29,8 +29,6 @@ class LdifTree:
     A branch is found wherever it is in the tree, as a file has no base.
     """
 
-    base = ""
-
     def __init__(self, path: Path) -> None:
         self.source = path.name
         self._path = path
