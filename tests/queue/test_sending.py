@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from email import message_from_bytes
 from email.policy import default
+from functools import partial
 
+from mailgate.policy import schools
 from mailgate.queue.enqueue import OutsideRecipient
 from mailgate.store.collector import collect
 from tests.queue.conftest import MESSAGE, PEOPLE, Desk, addresses
+from tests.queue.family import SCHOOL, batch
 from tests.support.sink import Sink
 
 
@@ -67,6 +70,31 @@ async def test_a_refusal_is_returned_once_in_french(desk: Desk) -> None:
     assert of_one["Status"] == "5.1.1"
     assert of_one["Diagnostic-Code"] == "smtp; 550 5.1.1 no such user"
     assert "Subject: Voyage" in header.get_content()
+
+
+async def test_reports_are_in_the_language_of_the_writers_school(family: Desk, queue_url: str) -> None:
+    def script(verb: str, rest: str) -> str | None:
+        refusals = {"full": "552 5.2.2 quota", "slow": "451 4.7.1 later"}
+        return next((text for name, text in refusals.items() if verb == "RCPT" and name in rest), None)
+
+    language = partial(schools.change, school_id=SCHOOL, name="language")
+    await batch(queue_url, partial(language, value="en"))
+    async with Sink(script, ("8BITMIME",)) as sink:
+        await family.worker(family.smarthost(sink.port))
+        told = frozenset({"SUCCESS"})
+        await family.put("full@example.net", "slow@example.net", OutsideRecipient("parent@example.net", told))
+        await family.until("state", is_=[("failed",), ("waiting",), ("sent",)])
+    family.now += family.schedule.notice
+    await family.clock().look()
+    reports = [message_from_bytes(one, policy=default) for one in await family.inbox()]
+    words = {one["Subject"]: next(one.iter_parts()).get_content() for one in reports}
+    await batch(queue_url, partial(language, value=None))
+    assert words.keys() == {"Not delivered: Voyage", "Passed on: Voyage", "Still waiting: Voyage"}
+    assert (
+        "full@example.net\n  This mailbox is full.\n  The answer of 127.0.0.1: quota" in words["Not delivered: Voyage"]
+    )
+    assert "for:\n\nparent@example.net" in words["Passed on: Voyage"]
+    assert "It is tried again by itself for 4 days" in words["Still waiting: Voyage"]
 
 
 async def test_nobody_is_told_who_did_not_want_it(desk: Desk) -> None:
