@@ -14,7 +14,8 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -40,6 +41,8 @@ _FRESH: Final = 1.0
 """Seconds after which what was taken up and nobody has begun with is given back: a stop, or what is more urgent, may
 have come since.
 """
+_LINGER: Final = 1.0
+"""Seconds that a connection is kept while nothing is to be sent over it."""
 _OUT_OF_REACH: Final = 5.0
 """Seconds until a database that is away is asked again."""
 
@@ -72,8 +75,19 @@ class _Lane:
     domains: dict[str, None] = field(default_factory=dict)
     ready: deque[_Ready] = field(default_factory=deque)
     runners: int = 0
+    lingering: list[asyncio.Future[None]] = field(default_factory=list)
+    """Runners of these that wait with a connection for more."""
     claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One at a time, so that two runners do not part the recipients of one message."""
+
+    def wake(self) -> bool:
+        """Have the last one that began to linger look; whether there was one."""
+        while self.lingering:
+            more = self.lingering.pop()
+            if not more.done():
+                more.set_result(None)
+                return True
+        return False
 
 
 class Worker:
@@ -86,6 +100,7 @@ class Worker:
         self._database = database
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.connections)
+        self._in_line = 0
         self._lanes: dict[str, _Lane] = {}
         self._runners: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -110,6 +125,7 @@ class Worker:
     async def close(self, grace: float = 0.0) -> None:
         """Let the messages under way be finished for so many seconds, then give up what is left to others."""
         self._stopping = True
+        self._dismiss()
         if self._stop_listening is not None:
             self._stop_listening()
             self._stop_listening = None
@@ -149,7 +165,9 @@ class Worker:
         self._add_runner(lane)
 
     def _add_runner(self, lane: _Lane) -> None:
-        if (lane.ready or lane.domains) and lane.runners < self._limits.per_lane and not self._stopping:
+        if self._stopping or not (lane.ready or lane.domains):
+            return
+        if not lane.wake() and lane.runners < self._limits.per_lane:
             lane.runners += 1
             task = asyncio.create_task(self._run(lane), name="queue-runner")
             self._runners.add(task)
@@ -187,9 +205,11 @@ class Worker:
     async def _run(self, lane: _Lane) -> None:
         connection: Connection | None = None
         sent = 0
-        async with self._slots:
+        async with self._slot():
             try:
-                while (ready := await self._next(lane)) is not None:
+                while (ready := await self._next(lane)) is not None or await self._linger(lane, connection):
+                    if ready is None:
+                        continue
                     connection, again = await self._hand_over(ready, connection)
                     sent += 1
                     if again:
@@ -199,12 +219,52 @@ class Worker:
                         connection = None
             except DatabaseUnavailable as error:
                 log.warning("sending waits for the database", reason=str(error))
+                return
             except Exception:
                 log.exception("sending failed")
+                return
             finally:
                 lane.runners -= 1
                 if connection is not None:
                     await connection.close()
+        self._add_runner(lane)  # behind those in line
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        """One of the connections that there may be; nobody lingers while somebody is in line for one."""
+        self._in_line += 1
+        if self._slots.locked():
+            self._dismiss()
+        try:
+            await self._slots.acquire()
+        finally:
+            self._in_line -= 1
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def _linger(self, lane: _Lane, connection: Connection | None) -> bool:
+        """Wait for more with an open connection: whether to look for it."""
+        if connection is None or self._in_line or self._stopping:
+            return False
+        more: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        lane.lingering.append(more)
+        try:
+            async with asyncio.timeout(_LINGER):
+                await more
+        except TimeoutError:
+            return more.done() and not more.cancelled()
+        finally:
+            if more in lane.lingering:
+                lane.lingering.remove(more)
+        return not (self._in_line or self._stopping)
+
+    def _dismiss(self) -> None:
+        """Have nobody linger."""
+        for lane in self._lanes.values():
+            while lane.wake():
+                pass
 
     async def _next(self, lane: _Lane) -> _Ready | None:
         """What a runner is to hand over; None when there is nothing, or it is to end."""

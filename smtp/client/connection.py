@@ -131,11 +131,13 @@ class Connection:
 
     async def close(self) -> None:
         """Take leave."""
-        if self.usable:
-            with suppress(*Failure):
-                self._wire.command(b"QUIT")
-                await self._wire.reply(_LEAVE)
-        self._drop()
+        try:
+            if self.usable:
+                with suppress(*Failure):
+                    self._wire.command(b"QUIT")
+                    await self._wire.reply(_LEAVE)
+        finally:
+            self._drop()
 
     def _drop(self) -> None:
         self.usable = False

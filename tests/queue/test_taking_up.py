@@ -18,6 +18,8 @@ from mailgate.queue.schema import queued_message
 from mailgate.queue.settling import Outcome, Result, Settler
 from mailgate.store.collector import collect
 from tests.queue.conftest import Desk, addresses
+from tests.queue.test_direct import HERE, direct
+from tests.support.nameserver import NameServer
 from tests.support.sink import Sink
 
 _UNFINISHED = Statement(select(func.count()).select_from(queued_message).where(queued_message.c.done_at == 0))
@@ -140,3 +142,35 @@ async def test_a_worker_that_ends_keeps_nothing_that_it_has_not_begun_with(desk:
         await worker.close()
     leased = [owner for (owner,) in await desk.rows("lease_owner") if owner is not None]
     assert len(leased) == 1
+
+
+async def test_a_connection_waits_a_moment_for_more(desk: Desk) -> None:
+    async with Sink() as sink:
+        worker = await desk.worker(desk.smarthost(sink.port))
+        for number in range(4):
+            await desk.put(f"p{number}@d{number % 2}.example")
+            await sink.wait(number + 1)
+            await desk.until("state", is_=[("sent",)] * (number + 1))
+        assert (sink.connections, sink.open) == (1, 1)
+        async with asyncio.timeout(20):
+            while sink.open:  # noqa: ASYNC110 - it ends by itself
+                await asyncio.sleep(0.01)
+        assert sink.lines[-1] == "QUIT"
+        await desk.put("last@example.net")
+        await sink.wait(5)
+        assert sink.connections == 2
+        async with asyncio.timeout(5):
+            await worker.close(grace=60)
+        assert sink.lines[-1] == "QUIT"
+
+
+async def test_nobody_lingers_while_another_destination_waits(desk: Desk) -> None:
+    """One connection in all serves many domains, one after the other, without a pause."""
+    records = {f"d{number}.example A": HERE for number in range(20)}
+    async with Sink() as sink, NameServer(records) as names:
+        for number in range(20):
+            await desk.put(f"p{number}@d{number}.example")
+        async with asyncio.timeout(10):
+            await desk.worker(direct(names, sink), connections=1)
+            await sink.wait(20)
+    assert sink.most_open == 1
