@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import tarfile
 import time
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any, Final
 
 import dkim
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from smtp.authentication.arc import Chain, Status, Validator, seal
 from smtp.authentication.canonical import hash_body
@@ -88,6 +92,27 @@ async def test_what_is_changed_breaks_the_chain(old: bytes) -> None:
     message = sealed(MESSAGE)
     assert old in message
     assert (await validate(message.replace(old, old[::-1], 1))).status is Status.FAIL
+
+
+@pytest.mark.parametrize("field", [b"ARC-Seal", b"ARC-Message-Signature"])
+@pytest.mark.parametrize("tag", [b"a", b"b", b"d", b"s", b"i"])
+async def test_a_tag_without_a_value_breaks_the_chain(field: bytes, tag: bytes) -> None:
+    """dkimpy raises an error of its name server's library for an empty d= or s=."""
+    before, name, rest = sealed(MESSAGE).partition(field)
+    emptied = before + name + re.sub(rb"([ ;\t])%b=[^;]*" % tag, rb"\1%b=" % tag, rest, count=1)
+    assert emptied != sealed(MESSAGE)
+    assert (await validate(emptied)).status is Status.FAIL
+
+
+@given(
+    st.sampled_from([b"ARC-Seal: ", b"ARC-Message-Signature: ", b"ARC-Authentication-Results: "]),
+    st.binary(max_size=80),
+)
+@example(b"ARC-Seal: ", b"i=1; a=rsa-sha256; cv=none; d=; s=; b=")
+def test_any_field_is_judged(name: bytes, value: bytes) -> None:
+    line = name + value.replace(b"\r", b" ").replace(b"\n", b" ") + b"\r\n"
+    for message in (MESSAGE, sealed(MESSAGE)):
+        assert asyncio.run(validate(line + message)).status in Status
 
 
 async def test_a_broken_chain_is_ended_once() -> None:
