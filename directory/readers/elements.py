@@ -12,6 +12,8 @@ from typing import IO, Final, TypeAlias
 
 from directory.readers.saxfile import RecordHandler, Refusal, read_records, wrong_root
 
+FILE_LIMIT: Final = 64 << 20
+"""Bytes of an export of one school: five times the largest. Its readers hold the people."""
 _RECORD_LIMIT: Final = 1 << 20
 """Characters of one record, names of its elements counted."""
 
@@ -76,9 +78,12 @@ def read_elements(
         DirectoryError: the file is malformed, truncated, hostile or of another kind.
     """
     try:
-        yield from read_records(stream, file, _ElementHandler(documents, refused), "")
+        yield from read_records(stream, file, _ElementHandler(documents, refused), "", limit=FILE_LIMIT)
     except _LeftAloneError:
         return
+
+
+_NONE: Final[Mapping[str, str]] = {}
 
 
 class _ElementHandler(RecordHandler[tuple[str, Element]]):
@@ -139,7 +144,9 @@ class _ElementHandler(RecordHandler[tuple[str, Element]]):
             if not self._open:
                 self.records.append((path, element))
 
-    def _checked(self, attributes: Mapping[str, str]) -> dict[str, str]:
+    def _checked(self, attributes: Mapping[str, str]) -> Mapping[str, str]:
+        if not attributes:
+            return _NONE
         kept = {name: self.checked(value.strip()) for name, value in attributes.items()}
         self._grow(sum(map(len, kept.values())))
         return kept

@@ -17,7 +17,8 @@ from directory.readers.delivery import files
 from directory.readers.ldap_entry import ENTRY_LIMIT, Entry
 from directory.readers.sdet_dn import fold_dn
 
-FILE_LIMIT: Final = 4 << 30
+FILE_LIMIT: Final = 256 << 20
+"""Bytes: thirty times the tree of the largest school. Its readers hold the groups."""
 _LINE_LIMIT: Final = ENTRY_LIMIT
 _MANY_LINES: Final = 100_000
 """Lines of one entry: a group of the whole school has one for each member."""

@@ -151,8 +151,10 @@ class _Parser(DefusedExpatParser):
             raise Refusal(f"the encoding {encoding[:40]} is not accepted; use UTF-8 or ISO-8859-15")
 
 
-def read_records(stream: IO[bytes], file: str, handler: RecordHandler[T], dtd: str) -> Iterator[T]:
-    """The records of one file, as `handler` finds them.
+def read_records(
+    stream: IO[bytes], file: str, handler: RecordHandler[T], dtd: str, *, limit: int = FILE_LIMIT
+) -> Iterator[T]:
+    """The records of one file of at most `limit` bytes, as `handler` finds them.
 
     Raises:
         DirectoryError: the file is malformed, truncated, hostile or of another kind. Records given before stay
@@ -164,7 +166,7 @@ def read_records(stream: IO[bytes], file: str, handler: RecordHandler[T], dtd: s
     handler.setDocumentLocator(parser)
     parser.setErrorHandler(ErrorHandler())
     try:
-        for read, chunk in _chunks(stream):
+        for read, chunk in _chunks(stream, limit):
             parser.feed(chunk)
             parser.check_progress(read)
             yield from handler.records
@@ -182,13 +184,13 @@ def read_records(stream: IO[bytes], file: str, handler: RecordHandler[T], dtd: s
     handler.records.clear()
 
 
-def _chunks(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+def _chunks(stream: IO[bytes], limit: int) -> Iterator[tuple[int, bytes]]:
     """Pieces of the file, each with the number of bytes up to its end."""
     read = 0
     while chunk := stream.read(_CHUNK):
         read += len(chunk)
-        if read > FILE_LIMIT:
-            raise Refusal(f"the file is larger than {FILE_LIMIT >> 30} GiB")
+        if read > limit:
+            raise Refusal(f"the file is larger than {limit >> 20} MiB")
         yield read, chunk
 
 

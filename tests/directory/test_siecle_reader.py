@@ -329,3 +329,9 @@ def test_a_hostile_file_is_refused(tmp_path: Path, shape: str) -> None:
     with pytest.raises(DirectoryError, match=reason) as refused:
         list(read_siecle(path, YEAR))
     assert (refused.value.file, refused.value.line is not None) == ("a.xml", True)
+
+
+def test_a_file_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("directory.readers.elements.FILE_LIMIT", 1 << 20)
+    with pytest.raises(DirectoryError, match="larger than 1 MiB"):
+        read(tmp_path, f"<X>{'<Y>a</Y>' * 200_000}</X>")

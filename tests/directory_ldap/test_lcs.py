@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,8 @@ from directory.model import (
     Staff,
 )
 from directory.readers.lcs import LcsSettings, read_lcs, read_lcs_ldif
-from tests.directory.academy import expected
-from tests.directory.projection import COLLEGE, LYCEE, SCHOOLS, pupils_of, team_facts, teams_of
-from tests.directory_ldap.conftest import DATA
+from tests.directory.academy import DATA, expected
+from tests.directory.projection import COLLEGE, LYCEE, SCHOOLS, pupils_of, team_facts, teams_of, unpacked
 from tests.support.slapd import PASSWORD, Slapd
 
 NIS = Path("/etc/ldap/schema/nis.schema")
@@ -40,13 +38,7 @@ def truth() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The LDIF files of the demo."""
-    target = tmp_path_factory.mktemp("lcs")
-    with tarfile.open(DATA / "lcs.tar.xz") as archive:
-        for name in FILES.values():
-            content = archive.extractfile(name)
-            assert content is not None
-            (target / name).write_bytes(content.read())
-    return target
+    return unpacked(DATA / "lcs.tar.xz", tmp_path_factory.mktemp("lcs"))
 
 
 @pytest.fixture(scope="module")
