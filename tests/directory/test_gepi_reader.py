@@ -246,3 +246,12 @@ def test_no_text_does_more_harm_than_a_mistake(tmp_path_factory: pytest.TempPath
         (path / name).write_text(table + text, encoding="utf-8")
     with contextlib.suppress(DirectoryError):
         list(read_gepi(path, LYCEE))
+
+
+def test_a_whole_surname_goes_before_the_beginning_of_another(tmp_path: Path) -> None:
+    teachers = "Martinez;Paul;M.;;\nMartin;Pia;MME;;\n"
+    found = read(tmp_path, g_professeurs=teachers, g_prof_disc_classes="MARTIN;MATHS;6A;CG;\nPMARTINE;MATHS;5A;CG;\n")
+    assert [(one.sn, [service.place.name for service in one.classes]) for one in found if isinstance(one, Staff)] == [
+        ("Martinez", ["5A"]),
+        ("Martin", ["6A"]),
+    ]

@@ -213,3 +213,10 @@ def test_members_by_login_and_by_dn_owners_and_what_is_missing(tmp_path: Path) -
 def test_what_is_refused(tmp_path: Path, text: str, school: str, why: str) -> None:
     with pytest.raises(DirectoryError, match=why):
         read(tmp_path, text, school)
+
+
+def test_who_is_among_pupils_and_teachers_is_a_pupil(tmp_path: Path) -> None:
+    tree = TREE.replace("member: UID=lead,", "member: uid=zoem,ou=People,dc=x\nmember: UID=lead,")
+    found = read(tmp_path, PEOPLE + tree)
+    assert [one.id for one in found if isinstance(one, Pupil)] == ["zoem"]
+    assert "zoem" not in [one.id for one in found if isinstance(one, Staff)]
