@@ -33,6 +33,8 @@ def import_settings(directory: Directory, today: datetime.date, *, force: bool =
         max_departures_new_year=directory.max_departures_new_year,
         max_list_departures=directory.max_list_departures,
         max_list_departures_new_year=directory.max_list_departures_new_year,
+        precedence={str(group): order for group, order in directory.precedence.items()},
+        school_names=directory.school_names,
         force=force,
     )
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from directory.holding_schema import combination
 from directory.importer import Progress
+from directory.model import DirectoryError
 from directory.report import EXAMPLES, ImportReport, Kind
 from directory.settings import ImportSettings
 from directory.sources import Reading, Taken, feeds, forget, take_in
@@ -122,6 +123,8 @@ def _combine(
         _tell(taken, report)
         return SourcesReport(taken, unchanged=True, directory=report)
     every = feeds(connection, settings.academy)
+    if not every:
+        raise DirectoryError("the set", None, "no source is left that says who there is; import one first")
     report = import_and_provision(
         connection, every, settings, quota=quota, shared=shared, dry_run=dry_run, progress=progress
     )

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from directory.precedence import Group
 from directory.source import Format, Source
 from mailgate.config.values import (
     Section,
@@ -58,13 +59,19 @@ class Directory(Section, frozen=True):
     max_list_departures: Share = 0.5
     max_list_departures_new_year: Share = 0.95
     domains: dict[str, str] = msgspec.field(default_factory=dict)
+    school_names: dict[str, str] = msgspec.field(default_factory=dict)
     sources: tuple[DirectorySource, ...] = ()
+    precedence: dict[Group, tuple[str, ...]] = msgspec.field(default_factory=dict)
     ldap: Ldap | None = None
 
     def __post_init__(self) -> None:
         names = [source.name for source in self.sources]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"two sources are called {twice}")
+        known = {*names, *Format}
+        for group, order in self.precedence.items():
+            if unknown := [text for text in order if text not in known]:
+                raise ValueError(f"precedence of {group}: {unknown[0]} is no format and no name of a source")
         if self.ldap is None and any(source.format is Format.SDET and source.path is None for source in self.sources):
             raise ValueError("a source of format sdet is read from the server of [directory.ldap], which is missing")
 

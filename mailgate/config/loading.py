@@ -81,7 +81,7 @@ def _concerns(key: str, where: str) -> bool:
 
 def _explain(message: str) -> tuple[str, str]:
     """Split msgspec's message into the dotted key and the problem."""
-    problem, _, where = message.partition(" - at `$.")
+    problem, _, where = message.replace(" - at `key` in `$.", " - at `$.").partition(" - at `$.")
     key = where.rstrip("`")
     if field := re.fullmatch(r"Object (contains unknown|missing required) field `(.*)`", problem):
         key = f"{key}.{field[2]}" if key else field[2]

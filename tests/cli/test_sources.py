@@ -107,7 +107,7 @@ def test_sources_that_were_never_read_or_are_in_no_settings_are_shown(academy: C
 def test_what_is_held_of_a_source_can_be_forgotten(academy: Command) -> None:
     line = academy.refused(4, "directory", "forget", "siecle")
     assert line == "siecle: nothing is held of a source of this name"
-    assert "it holds no school" in academy.refused(4, "directory", "forget", "aaf")
+    assert "no source is left" in academy.refused(4, "directory", "forget", "aaf")
     assert len(held(academy)) == 1
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 import tomllib
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from directory.precedence import DEFAULT, Group
 from directory.source import Format, Source
 from imap.limits import Limits
 from mailgate import config
@@ -36,7 +38,7 @@ def test_example_names_every_key() -> None:
         for key in msgspec.structs.fields(section):
             if isinstance(key.type, type) and issubclass(key.type, config.Section):
                 check(f"{name}.{key.encode_name}", key.type)
-            elif key.name not in {"domains", "ldap", "sources", "weights"}:
+            elif key.name not in {"domains", "ldap", "precedence", "school_names", "sources", "weights"}:
                 named = f"\n{key.encode_name} = ", f"# {key.encode_name} = "
                 assert any(one in commented for one in named), f"{name}.{key.encode_name}"
 
@@ -76,6 +78,8 @@ def test_missing_file_says_how_to_start(tmp_path: Path) -> None:
         (SOURCE.partition("path")[0], "directory.sources[0]", "needs a path"),
         (SOURCE.replace("'aaf'", "'sts'"), "directory.sources[0]", "school is its UAI"),
         (SOURCE.replace("name = '", "name = '../"), "directory.sources[0].name", "matching regex"),
+        ("[directory.precedence]\nmails = ['aaf']", "directory.precedence", "invalid enum value 'mails'"),
+        ("[directory.precedence]\ncontact = ['siecl']", "directory", "siecl is no format and no name of a source"),
         (SOURCE + SOURCE, "directory", "two sources are called aaf"),
         (SOURCE.replace("'aaf'\npath = '/srv/aaf'", "'sdet'"), "directory", "[directory.ldap], which is missing"),
         ("[imap.limits]\nautologout = 60", "imap.limits.autologout", ">= 1800"),
@@ -134,3 +138,9 @@ def test_a_source_says_whose_numbers_it_has() -> None:
 def test_school_year_turns_over_in_august(today: tuple[int, int, int], year: int) -> None:
     assert config.Directory().year(datetime.date(*today)) == year
     assert config.Directory(school_year=2019).year(datetime.date(*today)) == 2019
+
+
+def test_the_page_tells_the_default_precedence() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    told = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([a-z, ]+) \|$", page, re.MULTILINE))
+    assert {group: told[group].split(", ") for group in Group} == {group: [*DEFAULT[group]] for group in Group}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +26,7 @@ from tests.directory.academy import (
     DEMO,
     NEXT_SETTINGS,
     NEXT_YEAR,
+    ROOT,
     SETTINGS,
     everything,
     expected,
@@ -119,6 +123,61 @@ async def test_the_next_school_year_after_the_delta(transaction: Transaction) ->
     await transaction(next_year)
     truth = expected("expected-next.json")
     assert await transaction(members) == {name: set(found["members"]) for name, found in truth["lists"].items()}
+
+
+_KILLED = """
+import asyncio, os, pathlib, signal, sys
+from sqlalchemy.ext.asyncio import create_async_engine
+from directory import holding
+from directory.importer import import_directory
+from directory.sources import feeds
+from tests.directory.academy import SETTINGS
+from tests.directory.test_aaf_delta import read
+
+_, url, path, at = sys.argv
+
+def stop(step, count=0):
+    if step == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class Dying(holding.Holding):
+    def put(self, items):
+        change = super().put(items)
+        stop("held")
+        return change
+
+    def remove(self, wanted):
+        removed = super().remove(wanted)
+        stop("removed")
+        return removed
+
+def work(connection):
+    read(connection, pathlib.Path(path))
+    import_directory(connection, feeds(connection, SETTINGS.academy), SETTINGS, progress=stop)
+
+async def main():
+    async with create_async_engine(url).begin() as connection:
+        await connection.run_sync(work)
+
+import directory.sources
+directory.sources.Holding = Dying
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "at"), [(NEXT_YEAR, "removed"), (DELTA, "held"), (DELTA, "lists")], ids=["complete", "delta", "follow"]
+)
+async def test_what_is_killed_in_the_middle_changes_nothing(
+    transaction: Transaction, engine_url: str, path: Path, at: str
+) -> None:
+    await transaction(lambda connection: follow(connection, DEMO))
+    before = await transaction(everything)
+    words = [sys.executable, "-c", _KILLED, engine_url, str(path), at]
+    killed = subprocess.run(words, cwd=ROOT, check=False, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    assert await transaction(everything) == before
+    assert (await transaction(lambda connection: read(connection, DELTA))).change.added == 3
 
 
 def test_a_complete_set_by_way_of_what_is_held_is_the_same(connection: Connection) -> None:
