@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import queue
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,7 +32,10 @@ class Syncer:
         self._log = path.with_name(f"{path.name}-wal")
         self._descriptor: int | None = None
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, "sqlite-syncer")
+        # not an executor, which takes three times as long to hand over and back
+        self._thread: threading.Thread | None = None
+        self._wanted: queue.SimpleQueue[Sequence[OnDisk] | None] = queue.SimpleQueue()
+        """Who waits for the next sync; None ends the thread."""
         self._waiting: list[OnDisk] = []
         self._running: asyncio.Future[None] | None = None
         self._failure: SyncFailed | None = None
@@ -46,30 +50,42 @@ class Syncer:
         """Let those who wait have their answer."""
         while self._running is not None:
             await asyncio.wait([self._running])
-        self._thread.shutdown()
+        if self._thread is not None:
+            self._wanted.put(None)
+            self._thread.join()
         if self._descriptor is not None:
             os.close(self._descriptor)
 
     def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._main, name="sqlite-syncer", daemon=True)
+            self._thread.start()
         calls, self._waiting = self._waiting, []
-        self._running = self._loop.run_in_executor(self._thread, self._sync)
-        self._running.add_done_callback(partial(self._end, calls))
+        self._running = self._loop.create_future()
+        self._wanted.put(calls)
+
+    def _main(self) -> None:
+        while (calls := self._wanted.get()) is not None:
+            if self._failure is None:
+                self._sync()
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._end, calls)
 
     def _sync(self) -> None:
-        if self._failure is not None:
-            raise self._failure
         try:
             if self._descriptor is None:
                 self._descriptor = os.open(self._log, os.O_RDONLY | os.O_CLOEXEC)
             os.fdatasync(self._descriptor)
         except OSError as error:
             self._failure = SyncFailed(str(error))
-            raise self._failure from error
+            self._failure.__cause__ = error
 
-    def _end(self, calls: Sequence[OnDisk], sync: asyncio.Future[None]) -> None:
-        error = sync.exception()
+    def _end(self, calls: Sequence[OnDisk]) -> None:
+        failure = self._failure
+        if self._running is not None:
+            self._running.set_result(None)
         self._running = None
         if self._waiting:
             self._begin()
         for call in calls:
-            call(error if isinstance(error, SyncFailed) else None)
+            call(failure)
