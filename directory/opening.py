@@ -10,7 +10,9 @@ from directory.model import DirectoryError, Record
 from directory.readers.aaf import Delivery, deliveries, read_delivery
 from directory.readers.delivery import fingerprint
 from directory.readers.gepi import read_gepi
+from directory.readers.lcs import read_lcs_ldif
 from directory.readers.plain_csv import read_csv
+from directory.readers.scribe import read_scribe_ldif
 from directory.readers.siecle import read_siecle
 from directory.readers.sts import read_sts
 from directory.source import Format, Source
@@ -24,8 +26,10 @@ READERS: Final[Mapping[Format, Reader]] = {
     Format.STS: read_sts,
     Format.CSV: lambda path, _, school: read_csv(path, school),
     Format.GEPI: lambda path, _, school: read_gepi(path, school),
+    Format.LCS: lambda path, _, school: read_lcs_ldif(path, school),
+    Format.SCRIBE: lambda path, _, school: read_scribe_ldif(path, school),
 }
-"""Formats of complete sets in files; AAF has deltas too."""
+"""Formats of complete sets in files, LDIF among them; AAF has deltas too."""
 
 
 def open_files(source: Source, path: Path, school_year: int) -> Reading:

@@ -31,7 +31,7 @@ from directory.model import (
 )
 from directory.names import plain
 from directory.readers.ldap_entry import Texts, spellings, texts_of
-from directory.readers.ldap_tree import LdapSettings, Tree, opened
+from directory.readers.ldap_tree import LdapSettings, Tree
 from directory.readers.ldif import LdifTree
 from directory.readers.sdet_dn import fold_dn
 from directory.readers.values import ID_LIMIT, is_uai, title_of
@@ -68,6 +68,8 @@ def read_lcs(settings: LcsSettings) -> Iterator[Record]:
         DirectoryError: the tree cannot be read to its end, or is none of LCS. What was given before must then be
             forgotten.
     """
+    from directory.readers.ldap_server import opened  # noqa: PLC0415 - ldap3 costs 0.2 s
+
     with opened(settings) as tree:
         yield from _records(tree, settings.school, settings.people, settings.groups)
 

@@ -33,7 +33,7 @@ from directory.model import (
 from directory.names import slug
 from directory.nomenclature import CONTACT, LEGAL_GUARDIAN
 from directory.readers.ldap_entry import Texts, spellings, texts_of
-from directory.readers.ldap_tree import LdapSettings, Tree, opened
+from directory.readers.ldap_tree import LdapSettings, Tree
 from directory.readers.ldif import LdifTree
 from directory.readers.sdet_dn import fold_dn
 from directory.readers.values import ID_LIMIT, is_uai, title_of
@@ -76,6 +76,8 @@ def read_scribe(settings: ScribeSettings) -> Iterator[Record]:
     Raises:
         DirectoryError: the tree cannot be read to its end. What was given before must then be forgotten.
     """
+    from directory.readers.ldap_server import opened  # noqa: PLC0415 - ldap3 costs 0.2 s
+
     with opened(settings) as tree:
         yield from _Scribe(tree, settings.school or _school_in(settings.base)).records(settings.people, settings.groups)
 

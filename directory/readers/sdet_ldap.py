@@ -1,4 +1,4 @@
-"""SDET: the live LDAP directory of a school digital workspace, read as `directory.readers.ldap_tree` reads."""
+"""SDET: the live LDAP directory of a school digital workspace, read as `directory.readers.ldap_server` reads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from directory.model import Record
-from directory.readers.ldap_tree import LdapSettings, opened
+from directory.readers.ldap_server import opened
+from directory.readers.ldap_tree import LdapSettings
 from directory.readers.sdet_entries import PERSON_ATTRIBUTES, STRUCTURE_ATTRIBUTES, SdetTree
 
 

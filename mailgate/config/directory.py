@@ -28,7 +28,7 @@ class Ldap(Section, frozen=True):
 
 
 SourceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-_OF_ONE_SCHOOL = frozenset({Format.SIECLE, Format.STS, Format.GEPI})
+_OF_ONE_SCHOOL = frozenset({Format.SIECLE, Format.STS, Format.GEPI, Format.LCS, Format.SCRIBE})
 
 
 class DirectorySource(Section, frozen=True):
