@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Annotated
 
@@ -50,10 +50,8 @@ def show(context: typer.Context, uai: School, *, json: Json = False) -> None:
     if json:
         print_json(wanted)
         return
-    for purpose, same in groupby(wanted, key=lambda one: one.purpose):
-        console.print(f"; {purpose}")
-        for one in same:
-            console.print(one.zone_line())
+    for line in zone(wanted):
+        console.print(line)
 
 
 @app.command(epilog="Example: mailgate dns check 0135678H")
@@ -85,20 +83,28 @@ def _show(seen: Iterable[Seen]) -> None:
 
 
 def _wanted(settings: Settings, uai: str | None) -> list[Record]:
+    return run(in_transaction(settings, lambda connection: wanted_records(connection, settings, uai)))
+
+
+def wanted_records(connection: Connection, settings: Settings, uai: str | None) -> list[Record]:
     """The records of the school's domain and of people's, each once. Raises SchoolError."""
-
-    def work(connection: Connection) -> tuple[list[str], dict[str, list[tuple[str, str]]]]:
-        keys: dict[str, list[tuple[str, str]]] = {}
-        for one in dkim_keys.keys(connection):
-            keys.setdefault(one.domain, []).append((one.name, one.record))
-        domains = select(school.c.domain).where(school.c.domain.is_not(None)).order_by(school.c.domain)
-        if uai is not None:
-            domains = domains.where(school.c.school_id == school_id_of(connection, uai))
-        return list(connection.scalars(domains)), keys
-
-    own, keys = run(in_transaction(settings, work))
+    keys: dict[str, list[tuple[str, str]]] = {}
+    for one in dkim_keys.keys(connection):
+        keys.setdefault(one.domain, []).append((one.name, one.record))
+    domains = select(school.c.domain).where(school.c.domain.is_not(None)).order_by(school.c.domain)
+    if uai is not None:
+        domains = domains.where(school.c.school_id == school_id_of(connection, uai))
+    own = list(connection.scalars(domains))
     if uai is not None and not own:
         raise CommandFailed(f"{uai} has no domain: the directory knows no pupils of it")
     site = site_of(settings)
     names = [*own, settings.directory.domain]
     return list(dict.fromkeys(one for name in names for one in records(name, site, keys.get(name, ()))))
+
+
+def zone(wanted: Iterable[Record]) -> Iterator[str]:
+    """Lines of a zone file, with what each record is for."""
+    for purpose, same in groupby(wanted, key=lambda one: one.purpose):
+        yield f"; {purpose}"
+        for one in same:
+            yield one.zone_line()

@@ -27,7 +27,7 @@ from mailgate.cli.context import (
 from mailgate.config import Settings
 from mailgate.letters import writing
 from mailgate.letters.contents import Sender
-from mailgate.letters.drawing import Format
+from mailgate.letters.formats import Format
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the files, which are for their owner alone (mode 600).")]
 Form = Annotated[Format, typer.Option("--format", help="What the files are.")]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
 
+from directory import source
 from directory.relations import forget_mails
 from mailgate.cli.context import (
+    DryRun,
     Json,
     apply,
+    console,
     in_transaction,
     print_json,
     print_table,
     run,
     settings_of,
 )
+from mailgate.letters.formats import Format
 from mailgate.policy import schools
 from mailgate.policy.audit import record
 from mailgate.queue.wishes import follow_directory
@@ -59,3 +65,57 @@ def set_(
         record(connection, "school set", uai.upper(), f"{name}: {'default' if value is None else value}")
 
     apply(settings_of(context), work)
+
+
+@app.command(epilog="Example: mailgate school setup 0135678H --directory /srv/aaf --letters /root/letters --yes")
+def setup(  # noqa: PLR0913 - options
+    context: typer.Context,
+    uai: School,
+    *,
+    domain: Annotated[
+        str | None, typer.Option(help="Its mail domain; default: the settings', or from its name.")
+    ] = None,
+    directory: Annotated[
+        Path | None, typer.Option(help="Folder or archive of its directory; default: the sources of the settings.")
+    ] = None,
+    directory_format: Annotated[
+        source.Format | None, typer.Option(help="How that is written, when the settings do not say; default: aaf.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="fr or en; default: the gateway's.")] = None,
+    contact: Annotated[str | None, typer.Option(help="Whom letters tell people to ask.")] = None,
+    administrator: Annotated[
+        list[str] | None, typer.Option(help="Address of who manages the lists of the whole school; may be repeated.")
+    ] = None,
+    letters: Annotated[Path | None, typer.Option(help="Folder for the letters.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="What the letters are.")] = Format.PDF,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: the options and the defaults say it.")] = False,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Set a new school up, step by step; run it again to go on. Each step is also a command of its own."""
+    from mailgate.cli.setup import Plan, conduct  # noqa: PLC0415 - readers, keys, letters: for this command alone
+
+    plan = Plan(
+        settings_of(context),
+        uai.strip().upper(),
+        int(time.time()),
+        domain=domain.strip().lower() if domain else None,
+        source=directory,
+        source_format=directory_format,
+        language=language,
+        contact=contact,
+        administrators=[one.strip().lower() for one in administrator or []],
+        letters=letters,
+        form=form,
+        dry_run=dry_run,
+    )
+    done = conduct(plan, asks=not (yes or json or dry_run), tell=_nothing if json else console.print)
+    if json:
+        steps = [{"step": one.step.name, "status": one.outcome.status, **one.outcome.facts} for one in done]
+        print_json({"school": plan.uai, "dry_run": dry_run, "steps": steps})
+    elif dry_run:
+        console.print("\nThis was a rehearsal: nothing was changed.")
+
+
+def _nothing(_: str) -> None:
+    """What a script does not read."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from importlib import resources
 from typing import Final
 
@@ -10,14 +9,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mailgate.letters.contents import Document
-
-
-class Format(StrEnum):
-    """What the file is."""
-
-    PDF = "pdf"
-    HTML = "html"
-
+from mailgate.letters.formats import Format
 
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("mailgate.letters"),

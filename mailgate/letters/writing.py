@@ -19,7 +19,8 @@ from mailgate.accounts.rolls import Roll
 from mailgate.config import Settings
 from mailgate.i18n import Language
 from mailgate.letters.contents import Sender, document
-from mailgate.letters.drawing import Format, draw
+from mailgate.letters.drawing import draw
+from mailgate.letters.formats import Format
 from mailgate.naming.site import pages_url, site_of
 from mailgate.policy import schools
 from mailgate.web.activation import PATH

@@ -18,7 +18,8 @@ from mailgate.accounts.activation_codes import generate
 from mailgate.accounts.rolls import CodeState, Member, Roll
 from mailgate.i18n import Language
 from mailgate.letters.contents import Document, Sender, document
-from mailgate.letters.drawing import Format, draw
+from mailgate.letters.drawing import draw
+from mailgate.letters.formats import Format
 from mailgate.letters.writing import drawn
 from mailgate.naming.site import Site
 from tests.support.chromium import Chromium
