@@ -38,11 +38,13 @@ from mailgate.policy.schema import stop
 from mailgate.policy.stops import stop_of
 from mailgate.queue.schedule import Priority
 from mailgate.queue.schema import IS_WAITING, aside, queue_destination, queued_message, queued_recipient
-from mailgate.store.schema import number
+from mailgate.store.schema import body_chunk, number
 from smtp.tls_demand import TlsDemand
 
 MOST: Final = 100
 """Recipients of one transaction: what every server takes (RFC 5321 section 4.5.3.1.8)."""
+AHEAD: Final = 64 * 1024
+"""Octets of a content that is read when its message is taken up: one chunk; larger ones are read as they are sent."""
 STOPPED: Final = 60
 """Seconds until it is looked again whether a sender is still stopped."""
 
@@ -103,10 +105,17 @@ _MESSAGE_COLUMNS = (
 )  # fmt: skip
 _message = select(*(_m[name] for name in _MESSAGE_COLUMNS))
 _MESSAGE: Final = Statement(_message.where(_m.queue_id == number("of")))
+_chunk = (
+    select(body_chunk.c.data)
+    .where(body_chunk.c.message_id == _m.content_id, body_chunk.c.chunk == 0)
+    .correlate(queued_message)
+    .scalar_subquery()
+)
 _MESSAGES: Final = Statement(
     _message.add_columns(
         select(func.max(_r.number)).where(_r.queue_id == _m.queue_id).correlate(queued_message).scalar_subquery(),
         func.coalesce(select(_d.failures).where(_d.domain == bindparam("lane", type_=Text)).scalar_subquery(), 0),
+        case((_m.size <= literal_column(str(AHEAD)), _chunk)),
         exists().where(stop.c.ends_at > number("now")),
     ).where(member(_m.queue_id, "ids"))
 )
@@ -214,6 +223,8 @@ class Claim:
     """How often in a row nothing could be handed to the servers of its lane."""
     whole: bool
     """The message has no other recipients."""
+    chunk: bytes | None
+    """The content, compressed, where it is short (`AHEAD`)."""
 
     @property
     def keys(self) -> list[tuple[int, int]]:
@@ -274,14 +285,14 @@ async def _messages(tx: Tx, ids: Collection[int], lane: str, now: int) -> dict[i
 
 def _claims(message: Row, leased: Sequence[Row]) -> Iterator[Claim]:
     """Those of one message."""
-    *columns, last, failures, _ = message
+    *columns, last, failures, chunk, _ = message
     entry = entry_of(columns)
     waiting = [
         Waiting(one, to, tuple(notify.split(",")) if notify else (), *rest)
         for _, _, _, one, to, notify, *rest in leased
     ]  # fmt: skip
     for some in [[one] for one in waiting] if entry.verp else [waiting]:
-        yield Claim(entry, some, failures, whole=len(some) == last + 1)
+        yield Claim(entry, some, failures, whole=len(some) == last + 1, chunk=chunk)
 
 
 async def _without_stopped(database: Database, claims: Sequence[Claim], owner: str, now: int) -> list[Claim]:

@@ -88,7 +88,7 @@ class Sending:
                 return [error.answer] * len(to), None
             try:
                 form = await self.forms.form(claim)
-                answers = await connection.send(form.mail, to, self.forms.content(claim.entry, form), go_ahead)
+                answers = await connection.send(form.mail, to, self.forms.content(claim, form), go_ahead)
             except MessageGone:
                 return [Answer(554, "5.3.0", "The message is there no more")] * len(to), None
             if connection.usable:

@@ -102,7 +102,7 @@ async def test_a_message_of_25_megabytes_is_never_in_memory(desk: Desk, queue_ur
     forms, size = desk.forms(), 0
     tracemalloc.start()
     form = await forms.form(claimed)
-    async for block in forms.content(claimed.entry, form):
+    async for block in forms.content(claimed, form):
         size += len(block)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
