@@ -15,7 +15,7 @@ from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert, member, rows
 from mailgate.queue.schedule import Priority, Schedule
 from mailgate.queue.schema import WAITING, queue_destination, queued_message, queued_recipient
-from mailgate.store.retained import retain
+from mailgate.store.retained import retain, retaining
 from mailgate.store.schema import number
 from smtp.tls_demand import TlsDemand
 
@@ -27,29 +27,27 @@ _MESSAGE: Final = (
     "queue_id", "content_id", "size", "sender_id", "mail_from", "dispatch_id", "eightbit", "utf8", "require_tls", "ret",
     "envelope_id", "created_at", "expires_at", "verp", "release_request", "accepted_at",
 )  # fmt: skip
-_INSERT_MESSAGE: Final = Statement(
-    insert(queued_message).values(
-        {name: bindparam(name, type_=queued_message.c[name].type) for name in _MESSAGE} | {"done_at": 0}
-    )
+_insert_message = insert(queued_message).values(
+    {name: bindparam(name, type_=queued_message.c[name].type) for name in _MESSAGE} | {"done_at": 0}
 )
 _fresh = rows(
     "recipients", number=BigInteger, address=Text, domain=Text, notify=Text, original=Text, person_id=BigInteger
 )
-_INSERT_RECIPIENTS: Final = Statement(
-    insert(queued_recipient).from_select(
-        [
-            "queue_id", "number", "address", "domain", "priority", "state", "created_at", "due_at", "notice_at",
-            "attempts", "doubts", "code", "status", "answer", "remote", "notify", "original", "done_at",
-            "person_id",
-        ],
-        select(
-            number("queue_id"), _fresh.c.number, _fresh.c.address, _fresh.c.domain, number("priority"),
-            bindparam("state", WAITING, type_=Text), number("now"), number("due_at"), number("notice_at"),
-            *(literal(0, BigInteger) for _ in range(3)), *(literal("", Text) for _ in range(3)),
-            _fresh.c.notify, _fresh.c.original, literal(0, BigInteger), _fresh.c.person_id,
-        ),
-    )
+_insert_recipients = insert(queued_recipient).from_select(
+    [
+        "queue_id", "number", "address", "domain", "priority", "state", "created_at", "due_at", "notice_at",
+        "attempts", "doubts", "code", "status", "answer", "remote", "notify", "original", "done_at",
+        "person_id",
+    ],
+    select(
+        number("queue_id"), _fresh.c.number, _fresh.c.address, _fresh.c.domain, number("priority"),
+        bindparam("state", WAITING, type_=Text), number("created_at"), number("due_at"), number("notice_at"),
+        *(literal(0, BigInteger) for _ in range(3)), *(literal("", Text) for _ in range(3)),
+        _fresh.c.notify, _fresh.c.original, literal(0, BigInteger), _fresh.c.person_id,
+    ),
 )  # fmt: skip
+_INSERT_MESSAGE: Final = Statement(_insert_message)
+_INSERT_RECIPIENTS: Final = Statement(_insert_recipients)
 _ADD_DESTINATIONS: Final = Statement(
     insert(queue_destination)
     .from_select(
@@ -60,12 +58,29 @@ _ADD_DESTINATIONS: Final = Statement(
     )
     .on_conflict_do_nothing()
 )
-_SHARE_DESTINATIONS: Final = Statement(
+_share_destinations = (
     select(queue_destination.c.domain)
     .where(member(queue_destination.c.domain, "names"))
     .order_by(queue_destination.c.domain)
     .with_for_update(read=True, key_share=True)
 )
+_SHARE_DESTINATIONS: Final = Statement(_share_destinations)
+
+
+def _entering() -> Statement:
+    """All of it at once, for PostgreSQL; it gives the domains that are known."""
+    known = _share_destinations.cte("known")
+    content_id = bindparam("content_id", type_=queued_message.c.content_id.type)
+    return Statement(
+        select(known.c.domain).add_cte(
+            retaining(content_id, number("queue_id")).cte("kept"),
+            _insert_message.cte("entered"),
+            _insert_recipients.cte("of_recipients"),
+        )
+    )
+
+
+_ENTER: Final = _entering()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,29 +143,35 @@ def enqueuing(
 async def enqueue(tx: Tx, out: Outgoing, content_id: bytes, size: int, schedule: Schedule, *, now: int) -> int:
     """Put a message of stored content into the queue, wake who sends, and give its number.
 
-    Whatever the number of recipients, five statements; the domains are shared with those who write to them too.
+    The domains are shared with those who write to them too. One statement on PostgreSQL where all of them are known.
     """
     queue_id, begins = new_id(), max(now, out.not_before)
     expires_at = begins + schedule.expiry
-    await retain(tx, content_id, queue_id)
-    await tx.run(
-        _INSERT_MESSAGE, queue_id=queue_id, content_id=content_id, size=size, sender_id=out.sender_id,
-        mail_from=out.mail_from, dispatch_id=out.dispatch_id, eightbit=int(out.eightbit), utf8=int(out.utf8),
-        require_tls=int(out.tls), ret=out.ret, envelope_id=out.envelope_id, created_at=now,
-        expires_at=expires_at, verp=int(out.verp), release_request=out.release_request or None,
-        accepted_at=out.accepted_at or 0,
-    )  # fmt: skip
-    domains = sorted({one.domain for one in out.recipients})
-    await add_destinations(tx, domains)
+    message = {
+        "queue_id": queue_id, "content_id": content_id, "size": size, "sender_id": out.sender_id,
+        "mail_from": out.mail_from, "dispatch_id": out.dispatch_id, "eightbit": int(out.eightbit),
+        "utf8": int(out.utf8), "require_tls": int(out.tls), "ret": out.ret, "envelope_id": out.envelope_id,
+        "created_at": now, "expires_at": expires_at, "verp": int(out.verp),
+        "release_request": out.release_request or None, "accepted_at": out.accepted_at or 0,
+    }  # fmt: skip
     priority = Priority.UNHINDERED if out.tls is TlsDemand.OPTIONAL else out.priority
-    recipients = [
-        (at, one.address, one.domain, ",".join(sorted(one.notify)), one.original, one.person_id)
-        for at, one in enumerate(out.recipients)
-    ]
-    await tx.run(
-        _INSERT_RECIPIENTS, queue_id=queue_id, recipients=recipients, priority=int(priority), now=now,
-        due_at=begins, notice_at=schedule.first_notice(begins, expires_at),
-    )  # fmt: skip
+    recipients = {
+        "queue_id": queue_id, "priority": int(priority), "created_at": now, "due_at": begins,
+        "notice_at": schedule.first_notice(begins, expires_at),
+        "recipients": [
+            (at, one.address, one.domain, ",".join(sorted(one.notify)), one.original, one.person_id)
+            for at, one in enumerate(out.recipients)
+        ],
+    }  # fmt: skip
+    domains = sorted({one.domain for one in out.recipients})
+    if tx.engine == "postgresql":
+        known = {row[0] for row in await tx.all(_ENTER, **{**message, **recipients}, names=domains)}
+        await add_destinations(tx, [domain for domain in domains if domain not in known])
+    else:
+        await retain(tx, content_id, queue_id)
+        await tx.run(_INSERT_MESSAGE, **message)
+        await tx.run(_INSERT_RECIPIENTS, **recipients)
+        await add_destinations(tx, domains)
     for payload in payloads(domains):
         await tx.notify(payload)
     return queue_id

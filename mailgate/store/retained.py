@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import CTE, BigInteger, ColumnElement, bindparam, delete, literal, select
+from sqlalchemy import CTE, BigInteger, BindParameter, ColumnElement, bindparam, delete, literal, select
 from sqlalchemy.dialects.postgresql import Insert
 
 from mailgate.database import Statement, Tx
@@ -12,11 +12,14 @@ from mailgate.database.statement import insert
 from mailgate.store.schema import names, number, released, retained
 
 _NOBODY: Final = 0
-_RETAIN: Final = Statement(
-    insert(retained)
-    .values(message_id=bindparam("message_id"), holder=bindparam("holder"))
-    .on_conflict_do_nothing()
-)  # fmt: skip
+
+
+def retaining(content: BindParameter[bytes], holder: BindParameter[int]) -> Insert:
+    """The same as `retain`, as a part of a statement."""
+    return insert(retained).values(message_id=content, holder=holder).on_conflict_do_nothing()
+
+
+_RETAIN: Final = Statement(retaining(bindparam("message_id"), bindparam("holder")))
 _DROP: Final = Statement(
     delete(retained).where(retained.c.message_id == bindparam("content"), retained.c.holder == bindparam("by"))
 )
