@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from directory.model import DirectoryError, Record
 from directory.readers.aaf import Delivery, deliveries, read_delivery
 from directory.readers.delivery import fingerprint
 from directory.readers.gepi import read_gepi
-from directory.readers.lcs import read_lcs_ldif
+from directory.readers.lcs import LcsSettings, read_lcs, read_lcs_ldif
 from directory.readers.plain_csv import read_csv
-from directory.readers.scribe import read_scribe_ldif
+from directory.readers.scribe import ScribeSettings, read_scribe, read_scribe_ldif
 from directory.readers.siecle import read_siecle
 from directory.readers.sts import read_sts
 from directory.source import Format, Source
@@ -46,6 +47,25 @@ def open_files(source: Source, path: Path, school_year: int) -> Reading:
         raise DirectoryError(path.name, None, f"{source.format} is not read from files")
     records = reader(path, school_year, source.school)
     return Reading(source, [CompleteSet("", records)], f"{school_year} {stands_for}")
+
+
+def open_server(source: Source, server: Mapping[str, Any]) -> Reading:
+    """What there is to read of a source on an LDAP server; `server` is what its reader's settings are told."""
+    reader, settings = _live(source.format)
+    known = {one.name for one in fields(settings)}
+    said = {name: value for name, value in {**server, "school": source.school}.items() if name in known}
+    return Reading(source, [CompleteSet("", reader(settings(**said)))])
+
+
+def _live(format_: Format) -> tuple[Callable[[Any], Iterator[Record]], type[Any]]:
+    """The reader of a live tree, and its settings."""
+    if format_ is Format.LCS:
+        return read_lcs, LcsSettings
+    if format_ is Format.SCRIBE:
+        return read_scribe, ScribeSettings
+    from directory.readers.sdet_ldap import SdetSettings, read_sdet  # noqa: PLC0415 - ldap3 costs 0.2 s
+
+    return read_sdet, SdetSettings
 
 
 def _step(delivery: Delivery) -> Step:

@@ -27,6 +27,8 @@ _ACADEMIC = frozenset({Format.AAF, Format.SDET})
 """Formats whose numbers of people are those of the academy (ENTPersonJointure)."""
 _PASSING = frozenset({Format.STS})
 """Formats whose numbers of people are unique in one file only."""
+LIVE = frozenset({Format.SDET, Format.LCS, Format.SCRIBE})
+"""Formats of LDAP servers."""
 ACADEMIC = "aaf"
 """The space of the academy's own numbers."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from directory.precedence import Group
-from directory.source import Format, Source
+from directory.source import LIVE, Format, Source
 from mailgate.config.values import (
     Section,
     Share,
@@ -23,8 +23,13 @@ class Ldap(Section, frozen=True):
     bind_dn: str = ""
     bind_password: str = ""
     ca: Path | None = None
-    people: str = "ou=people"
-    structures: str = "ou=structures"
+    people: str = ""
+    structures: str = ""
+    groups: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the reader of a format is told: an empty branch is the one that is usual there."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value}
 
 
 SourceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -37,10 +42,14 @@ class DirectorySource(Section, frozen=True):
     path: Path | None = None
     school: str = ""
     identifiers: Literal["own", "academy"] = "own"
+    ldap: Ldap | None = None
 
     def __post_init__(self) -> None:
-        if self.format is not Format.SDET and self.path is None:
-            raise ValueError(f"the source {self.name} needs a path")
+        if self.path is None and self.ldap is None and self.format is not Format.SDET:
+            either = ", or the ldap server" if self.format in LIVE else ""
+            raise ValueError(f"the source {self.name} needs a path{either}")
+        if self.ldap is not None and self.format not in LIVE:
+            raise ValueError(f"the source {self.name} is not read from an LDAP server: give its path")
         if self.format in _OF_ONE_SCHOOL and not self.school:
             raise ValueError(f"the source {self.name} tells of one school: school is its UAI")
 
@@ -72,7 +81,7 @@ class Directory(Section, frozen=True):
         for group, order in self.precedence.items():
             if unknown := [text for text in order if text not in known]:
                 raise ValueError(f"precedence of {group}: {unknown[0]} is no format and no name of a source")
-        if self.ldap is None and any(source.format is Format.SDET and source.path is None for source in self.sources):
+        if self.ldap is None and any(source.path is None and source.ldap is None for source in self.sources):
             raise ValueError("a source of format sdet is read from the server of [directory.ldap], which is missing")
 
     def year(self, today: datetime.date) -> int:

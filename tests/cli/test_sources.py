@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.command import Command
 from tests.cli.test_directory import NOTHING, lists, unpack
-from tests.directory.academy import DEMO, NEXT_YEAR, expected
+from tests.directory.academy import DATA, DEMO, NEXT_YEAR, expected
 from tests.directory.test_aaf_delta import DELTA, delta, modification, request
 
 SOURCE = '\n[[directory.sources]]\nname = "{name}"\nformat = "{format}"\npath = "{path}"\n'
@@ -91,6 +91,19 @@ def test_a_delta_that_is_refused_changes_nothing(either: Command, tmp_path: Path
 def test_a_delta_without_a_complete_set_is_refused(empty: Command) -> None:
     assert "nothing is held that it could change" in empty.refused(4, "directory", "import", DELTA)
     assert held(empty) == []
+
+
+def test_every_source_of_the_settings_is_read(empty: Command) -> None:
+    more = SOURCE.format(name="siecle", format="siecle", path=DATA / "siecle-0131001T.tar.xz")
+    use(empty, DEMO, more=more + 'school = "0131001T"\n')
+    report = empty.good("directory", "import", "--json", MAILGATE_DIRECTORY__SCHOOL_YEAR="2025").json
+    assert sum(report["added"].values()) == 1115
+    assert [one["name"] for one in report["sources"]] == ["aaf", "siecle"]
+    again = empty.good("directory", "import", "--json", MAILGATE_DIRECTORY__SCHOOL_YEAR="2025").json
+    assert again["unchanged"] is True
+    left = empty.good("directory", "forget", "siecle", "--json", MAILGATE_DIRECTORY__SCHOOL_YEAR="2025").json
+    assert left["left"] == NOTHING
+    assert [one["name"] for one in held(empty) if one["records"]] == ["aaf"]
 
 
 def test_sources_that_were_never_read_or_are_in_no_settings_are_shown(academy: Command) -> None:

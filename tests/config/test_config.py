@@ -80,6 +80,8 @@ def test_missing_file_says_how_to_start(tmp_path: Path) -> None:
         (SOURCE.replace("name = '", "name = '../"), "directory.sources[0].name", "matching regex"),
         ("[directory.precedence]\nmails = ['aaf']", "directory.precedence", "invalid enum value 'mails'"),
         ("[directory.precedence]\ncontact = ['siecl']", "directory", "siecl is no format and no name of a source"),
+        (SOURCE + "ldap = {url = 'ldaps://h', base = ''}", "directory.sources[0]", "not read from an LDAP server"),
+        (SOURCE.partition("path")[0].replace("aaf", "lcs"), "directory.sources[0]", "a path, or the ldap server"),
         (SOURCE + SOURCE, "directory", "two sources are called aaf"),
         (SOURCE.replace("'aaf'\npath = '/srv/aaf'", "'sdet'"), "directory", "[directory.ldap], which is missing"),
         ("[imap.limits]\nautologout = 60", "imap.limits.autologout", ">= 1800"),
