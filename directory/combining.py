@@ -63,6 +63,13 @@ cover = temporary(
 """Which source says anything of a group of attributes at a school, and whether it is the best that does."""
 _named = temporary("stage_named", Column("seq", Id, primary_key=True, autoincrement=False))
 """Records of relatives whom some pupil's record names."""
+_contact = temporary(
+    "stage_contact",
+    Column("person_id", Id, primary_key=True, autoincrement=False),
+    Column("source", Text, nullable=False),
+    Column("value", Text, nullable=False),
+)
+"""The best that is said of a relative, and who says it."""
 _dropped = temporary("stage_dropped", Column("seq", Id, primary_key=True, autoincrement=False))
 
 
@@ -208,10 +215,14 @@ def _choose_contact(connection: Connection, column: Column[Any]) -> None:
         .join(ranks, and_(ranks.c.source == people.c.source, ranks.c.grp == Group.CONTACT))
         .where(people.c.kind == "relative", column != "")
     ).subquery()
-    best = select(ranked).where(ranked.c.number == 1).subquery("best")
-    values = {column.name: best.c.value} | ({"mail_source": best.c.source} if column.name == "mail" else {})
+    connection.execute(delete(_contact))
+    first = select(ranked.c.person_id, ranked.c.source, ranked.c.value).where(ranked.c.number == 1)
+    connection.execute(insert(_contact).from_select(["person_id", "source", "value"], first))
+    analyse(connection, _contact)
+    best = _contact.c
+    values = {column.name: best.value} | ({"mail_source": best.source} if column.name == "mail" else {})
     connection.execute(
         update(people)
-        .where(people.c.person_id == best.c.person_id, people.c.kind == "relative", people.c.source != best.c.source)
+        .where(people.c.person_id == best.person_id, people.c.kind == "relative", people.c.source != best.source)
         .values(values)
     )

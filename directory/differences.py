@@ -228,6 +228,10 @@ def _who() -> Any:  # noqa: ANN401 - a column
 def _names(settings: ImportSettings) -> Select[Any]:
     """Names that the best source spells otherwise."""
     best, its_rank, rank = people.alias("best"), ranks.alias("its_rank"), ranks.alias("rank")
+    spelt = people.alias("spelt")
+    several = (
+        select(spelt.c.person_id).group_by(spelt.c.person_id).having(func.min(spelt.c.local) != func.max(spelt.c.local))
+    )
     return (
         select(literal(settings.academy, Text), _schools.c.uai, literal(NAME, Text))
         .add_columns(people.c.display, people.c.source, best.c.source, best.c.display)
@@ -237,6 +241,7 @@ def _names(settings: ImportSettings) -> Select[Any]:
         .join(its_rank, and_(its_rank.c.source == best.c.source, its_rank.c.grp == Group.NAMES))
         .join(at, at.c.seq == people.c.seq)
         .join(_schools, _schools.c.school_id == at.c.school_id)
+        .where(people.c.person_id.in_(several))
         .where(best.c.local != people.c.local, its_rank.c.place < rank.c.place)
         .distinct()
     )

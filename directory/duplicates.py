@@ -198,14 +198,20 @@ def _tell_merged(
         ]
         best = max(shown, key=lambda found: found.score, default=None)
         why = f"{best} (score {best.score})" if best else MERGED_BEFORE
-        what = f"{one.source_id} is {keep.source_id}"
+        what = " is ".join(_numbers(one, keep))
         report.found(Kind.MERGED_DUPLICATE, f"{keep.source_id} {keep.display}", what, why)
+
+
+def _numbers(*records: _Record) -> list[str]:
+    """The numbers of records, with their spaces where these are several."""
+    several = len({one.space for one in records}) > 1
+    return [f"{one.source_id} of {one.space}" if several else one.source_id for one in records]
 
 
 def _propose(report: ImportReport, pair: _Pair) -> None:
     one, other, found = pair.one, pair.other, pair.evidence
     why = "both have an account already" if found.certain else str(found)
-    what = f"{one.source_id} and {other.source_id} may be one person"
+    what = f"{' and '.join(_numbers(one, other))} may be one person"
     report.found(
         Kind.POSSIBLE_DUPLICATE, f"{one.source_id} {one.display}", what, f"{why} (score {found.score}); not merged"
     )

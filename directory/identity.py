@@ -9,8 +9,10 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Text,
     and_,
     case,
+    delete,
     exists,
     func,
     insert,
@@ -35,6 +37,16 @@ accounts = temporary(
     Column("seq", Id, nullable=False, unique=True),
 )
 """People of this set who have an account, each with the record that gives name and profile."""
+
+_best = {
+    number: temporary(
+        f"stage_best_{number}",
+        Column("person_id", Id, primary_key=True, autoincrement=False),
+        *(Column(f"said_{place}", Text, nullable=False) for place in range(number)),
+    )
+    for number in (1, 2)
+}
+"""What the best source says of people, one or two texts."""
 
 
 def identify(connection: Connection, settings: ImportSettings, report: ImportReport, *, several: bool) -> None:
@@ -137,12 +149,18 @@ def _complete_leaders(connection: Connection) -> None:
 def _take(connection: Connection, rows: Select[Any], where: ColumnElement[bool]) -> None:
     """Give the leading records what the first of these rows of their person says."""
     found = rows.subquery()
-    best = select(found).where(found.c.number == 1).subquery("best")
-    values = {column.name: column for column in best.c if column.name in ("title", "profile", "sdet")}
+    columns = [column for column in found.c if column.name in ("title", "profile", "sdet")]
+    best = _best[len(columns)]
+    told = [column for column in best.c if column.name != "person_id"]
+    connection.execute(delete(best))
+    connection.execute(
+        insert(best).from_select(best.c.keys(), select(found.c.person_id, *columns).where(found.c.number == 1))
+    )
+    analyse(connection, best)
     connection.execute(
         update(people)
         .where(people.c.person_id == best.c.person_id, people.c.seq.in_(select(accounts.c.seq)), where)
-        .values(values)
+        .values({column.name: said for column, said in zip(columns, told, strict=True)})
     )
 
 

@@ -56,8 +56,11 @@ from directory.staging import (
 _KINDS: Final = ("ine", "eleve", "born", "name")
 """Kinds of key, the surest first."""
 _TITLE: Final = -1
-_CHILD: Final = len(_KINDS)
-"""Ranks of what tells relatives: a title only speaks against; a name beside the same pupil speaks for."""
+_CONTACT: Final = len(_KINDS)
+_CHILD: Final = _CONTACT + 1
+"""Ranks of what tells relatives: a title only speaks against; a name beside the same pupil speaks for, with the same
+mail or mobile numbers first.
+"""
 
 at = temporary(
     "stage_at",
@@ -115,12 +118,13 @@ def match(connection: Connection, report: ImportReport) -> None:
     for rank in range(len(_KINDS)):
         unclear |= _match(connection, rank)
     _mark_relatives(connection)
-    unclear |= _match(connection, _CHILD)
+    for rank in (_CONTACT, _CHILD):
+        unclear |= _match(connection, rank)
     _tell(connection, unclear, report)
 
 
 def _mark(connection: Connection) -> None:
-    rank = case({kind: number for number, kind in enumerate(_KINDS)}, value=record_keys.c.kind, else_=len(_KINDS))
+    rank = case({kind: number for number, kind in enumerate(_KINDS)}, value=record_keys.c.kind, else_=_CHILD + 1)
     family = people.c.kind + "/" + record_keys.c.kind
     here = family + "/" + cast(at.c.school_id, Text)
     alone = record_keys.c.kind.not_in(WITHIN_SCHOOL)
@@ -150,7 +154,9 @@ def _insert_marks(connection: Connection, *rows: Select[Any]) -> None:
 
 
 def _mark_relatives(connection: Connection) -> None:
-    """Relatives of pupils that two sources have: the name beside the pupil, and whether man or woman."""
+    """Relatives of pupils that two sources have: the name beside the pupil, alone and with mail or mobile numbers, and
+    whether man or woman.
+    """
     pupil = people.alias("pupil")
     twice = (
         select(people.c.person_id)
@@ -159,14 +165,22 @@ def _mark_relatives(connection: Connection) -> None:
         .having(func.count(people.c.source.distinct()) > 1)
     )
     beside = literal("relative/", Text) + cast(pupil.c.person_id, Text)
-    named = (
-        _of_person(literal(_CHILD), beside, beside + "/" + people.c.local)
-        .join(links, and_(links.c.source == people.c.source, links.c.relative == people.c.ref))
-        .join(pupil, pupil.c.seq == links.c.seq)
-        .where(people.c.kind == "relative", people.c.local != UNNAMED, links.c.link != SELF_LINK)
-        .where(pupil.c.person_id.in_(twice))
-    )
-    _insert_marks(connection, named)
+    name = beside + "/" + people.c.local
+
+    def named(rank: int, family: ColumnElement[str], value: ColumnElement[str]) -> Select[Any]:
+        return (
+            _of_person(literal(rank), family, value)
+            .join(links, and_(links.c.source == people.c.source, links.c.relative == people.c.ref))
+            .join(pupil, pupil.c.seq == links.c.seq)
+            .where(people.c.kind == "relative", people.c.local != UNNAMED, links.c.link != SELF_LINK)
+            .where(pupil.c.person_id.in_(twice))
+        )
+
+    contacts = []
+    for contact in (people.c.mail, people.c.mobiles):
+        reached = name + "/" + contact  # a family of its own: another address tells nothing
+        contacts.append(named(_CONTACT, reached, reached).where(contact != ""))
+    _insert_marks(connection, named(_CHILD, beside, name), *contacts)
     title = func.lower(people.c.title)
     man = case((title.in_(["m", "m."]), "man"), else_="woman")
     titled = _of_person(literal(_TITLE), literal("title", Text), literal("title/", Text) + man)
@@ -180,7 +194,7 @@ def _match(connection: Connection, rank: int) -> set[str]:
     while True:
         _share(connection, rank)
         unclear |= _drop_unclear(connection, rank)
-        _lead(connection, alone=rank != _CHILD)
+        _lead(connection, alone=rank < _CONTACT)
         if not connection.execute(select(_moves.c.old_id).limit(1)).first():
             return unclear
         connection.execute(
@@ -214,20 +228,20 @@ def _drop_unclear(connection: Connection, rank: int) -> set[str]:
     mine, theirs = _marks.alias("mine"), _marks.alias("theirs")
     both = and_(mine.c.person_id == one.c.person_id, theirs.c.person_id == other.c.person_id)
     of_one_source = [both, mine.c.source == theirs.c.source]
-    if rank == _CHILD:  # one source may have entered a relative of two pupils twice
+    if rank >= _CONTACT:  # one source may have entered a relative of two pupils twice
         of_one_source += [mine.c.value == one.c.value, theirs.c.value == one.c.value]
     common, same = _marks.alias("common"), _marks.alias("same")
-    agree = exists().where(
-        common.c.person_id == one.c.person_id,
-        same.c.person_id == other.c.person_id,
-        common.c.family == mine.c.family,
-        common.c.value == same.c.value,
+    agree = (
+        exists()
+        .where(common.c.person_id == one.c.person_id, common.c.family == mine.c.family)
+        .where(same.c.person_id == other.c.person_id, same.c.value == common.c.value)
+        .correlate(one, other, mine)
     )
     differ = exists().where(both, mine.c.family == theirs.c.family, mine.c.rank < rank, not_(agree))
     pairs = (
         select(one.c.value)
         .join(other, and_(other.c.value == one.c.value, other.c.person_id > one.c.person_id))
-        .where(or_(exists().where(*of_one_source), differ))
+        .where(or_(exists().where(*of_one_source).correlate(one, other), differ.correlate(one, other)))
         .distinct()
     )
     unclear = set(connection.scalars(pairs))

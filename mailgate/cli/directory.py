@@ -22,12 +22,15 @@ from mailgate.cli.context import (
     run,
     settings_of,
 )
+from mailgate.cli.directory_facts import facts, show_differences
 from mailgate.cli.directory_readings import readings
 from mailgate.cli.progress import bar
 from mailgate.directory_import import import_settings
 from mailgate.directory_sources import SourcesReport, forget_source, import_sources
 
 app = typer.Typer(help="The school directory: pupils, relatives, staff, classes, groups.", no_args_is_help=True)
+app.command(epilog="Example: mailgate directory facts eva.roy@ent.example.org")(facts)
+app.command("differences", epilog="Example: mailgate directory differences --school 0131001T")(show_differences)
 
 Force = Annotated[bool, typer.Option("--force", help="Accept that many people are missing, or leave lists.")]
 

@@ -90,7 +90,10 @@ PARTS = ("classes", "groups", "links", "services", "heads", "functions", "struct
 
 def number(source: Source, who: str) -> str:
     """The number that a source has for a person: no two spaces use the same."""
-    return str((["aaf", COLLEGE, LYCEE].index(source.school or "aaf") + 1) * 1_000 + LABELS.index(who))
+    return str(
+        (["aaf", COLLEGE, LYCEE].index(source.school or "aaf") + 1 + 3 * (source.format is Format.CSV)) * 1_000
+        + LABELS.index(who)
+    )
 
 
 def _named(name: str) -> tuple[str, str]:
