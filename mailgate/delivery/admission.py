@@ -10,6 +10,7 @@ from functools import partial
 
 from mailgate.database import Database, Tx
 from mailgate.delivery import posting, recipients
+from mailgate.delivery.lookups import Room
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient
 from mailgate.i18n import Language, ascii_only, translator
 from mailgate.moderation.held import JUNK
@@ -42,6 +43,10 @@ class Admission:
     async def decision(self, sender: int, target: Target) -> tuple[Decision, Language]:
         """What the matrix says, and in which language. Raises SmtpError when it refuses."""
         decision = await self._database.read(lambda tx: may_write(tx, sender, target))
+        return decision, await self._language(decision, sender, target)
+
+    async def _language(self, decision: Decision, sender: int, target: Target) -> Language:
+        """In which language one talks about a decision. Raises SmtpError when it refuses."""
         # Apart: on PostgreSQL a unit of one statement needs no transaction around it.
         language = self.language
         if decision.verdict is not Verdict.ALLOW:
@@ -49,7 +54,7 @@ class Admission:
             language = found or language
         if decision.verdict is Verdict.REFUSE:
             raise SmtpError(550, "5.7.1", ascii_only(words.refusal(decision, default_cells(), translator(language))))
-        return decision, language
+        return language
 
     async def look_again(self, sender: int, recipient: Recipient) -> None:
         """Refuse, at the end of the data, what the matrix refuses by now: a session can be kept open."""
@@ -62,10 +67,17 @@ class Admission:
             raise self.nobody_approves(Writer(language))
 
     async def admit(
-        self, sender: int, recipient: Recipient, found: PersonRecipient | ListRecipient, stop: Stop | None
-    ) -> None:
-        """Refuse what the policy refuses, and note in `recipient` what somebody must approve, be it for `stop`."""
-        decision, language = await self.decision(sender, found.target)
+        self, sender: int, recipient: Recipient, found: PersonRecipient | ListRecipient, stop: Stop | None,
+        decision: Decision | None = None,
+    ) -> None:  # fmt: skip
+        """Refuse what the policy refuses, and note in `recipient` what somebody must approve, be it for `stop`.
+
+        `decision` is what the policy says, where it was asked.
+        """
+        if decision is None:
+            decision, language = await self.decision(sender, found.target)
+        else:
+            language = await self._language(decision, sender, found.target)
         writer = Writer(language)
         if decision.verdict is Verdict.MODERATE:
             await self._moderate(sender, recipient, found, decision.school_id, "policy", writer)
@@ -115,10 +127,9 @@ class Admission:
         if not person.open:
             raise self.refusal(550, "5.2.1", _("This mailbox is closed: the person has left."))
 
-    async def check_quota(self, person: PersonRecipient, address: str, octets: int) -> None:
+    def check_room(self, room: Room, octets: int) -> None:
         """Refuse for now what does not fit into a mailbox."""
-        quota = await self._store.account(person.account_id, address).quota()
-        if quota.limit and quota.used + octets > quota.limit:
+        if not room.takes(octets):
             raise self.refusal(452, "4.2.2", _("This mailbox is full. Please try again later."))
 
     async def unknown(self, address: str) -> SmtpError:

@@ -19,6 +19,7 @@ from directory.schema import list_member
 from mailgate.config import Gateway
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.contract import Work
+from mailgate.delivery.lookups import Writer
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient, reached
 from mailgate.i18n import ascii_only, translator
 from mailgate.policy.allowance import Window, opens_at, used, with_message
@@ -31,7 +32,6 @@ from mailgate.policy.sending import (
     forget_old,
     held_window,
     keep,
-    standing_of,
 )
 from mailgate.policy.stops import HOLDING_UNTIL_COMMIT, Stop, asked, now, stop_of
 from mailgate.queue.enqueue import OutsideRecipient
@@ -57,10 +57,15 @@ Found: TypeAlias = PersonRecipient | ListRecipient | OutsideRecipient | None
 class _Course:
     """What is known of a message under way."""
 
-    standing: Standing
+    writer: Writer
     reach: int = 0
     """Mailboxes that the recipients so far reach, at the most: who is on two lists may be counted twice."""
     begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def standing(self) -> Standing:
+        """Who sends, as the limits see it."""
+        return self.writer.standing
 
 
 class Brakes:
@@ -71,14 +76,16 @@ class Brakes:
         self._language = settings.language
         self._zone = settings.zone()
 
-    async def begin(self, envelope: Envelope) -> None:
+    def begin(self, envelope: Envelope, writer: Writer) -> None:
         """MAIL FROM: refuse a message that is too large. Who is stopped, or has sent enough for this hour, hears so at
         RCPT TO: to take a message back, or to decide about one, is not to send.
         """
-        sender = envelope.sender.account_id
-        standing = await self._database.read(lambda tx: standing_of(tx, sender))
-        self._check_size(standing, envelope.declared_size)
-        envelope.application = _Course(standing)
+        self._check_size(writer.standing, envelope.declared_size)
+        envelope.application = _Course(writer)
+
+    def writer(self, envelope: Envelope) -> Writer | None:
+        """Who sends, as looked up at MAIL FROM; None when that may be true no more."""
+        return None if self.is_late(envelope) else _course(envelope).writer
 
     def standing(self, envelope: Envelope) -> Standing:
         """Who sends, as looked up at MAIL FROM."""
@@ -93,11 +100,15 @@ class Brakes:
         for a sender who has sent enough for this hour.
         """
         stop = await self._database.read(_look(envelope, [found]))
+        self.check(envelope, stop)
+        return stop
+
+    def check(self, envelope: Envelope, stop: Stop | None) -> None:
+        """RCPT TO: refuse what `stop` refuses, and who has sent enough for this hour. Raises SmtpError."""
         if stop is not None and stop.verdict is Verdict.REFUSE:
             raise self._stopped(_course(envelope).standing, stop)
         standing = _course(envelope).standing
         self._check_hour(standing, standing.window, 451, recipients=1)
-        return stop
 
     async def admit(self, envelope: Envelope, found: PersonRecipient | ListRecipient | OutsideRecipient) -> None:
         """RCPT TO, when nothing else refuses it: count the recipient."""

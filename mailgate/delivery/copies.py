@@ -47,11 +47,7 @@ class Copies:
         `sent_copy_for` is the account that gets one in its Sent mailbox.
         """
         reached = await recipients.reached(tx, people, [one.list_id for one in lists])
-        parcels = []
-        if (inbox := reached[0] - self.junk) or sent_copy_for is not None:
-            parcels.append(Parcel(self._spooled(self.message), inbox, sent_copy_for))
-        if junk := reached[0] & self.junk:
-            parcels.append(Parcel(self._spooled(self._as_for(junk=True)), junk, junk=True))
+        parcels = self.of_people(reached[0], sent_copy_for)
         for one in lists:
             settings = from_row(await tx.one(_SETTINGS, list_id=one.list_id))
             archive = await archive_of(tx, one.list_id) if settings.archive else None
@@ -62,6 +58,15 @@ class Copies:
                 parcels.append(
                     Parcel(spooled, reached[one.list_id], list_id=one.list_id, archive_id=archive, junk=is_junk)
                 )
+        return parcels
+
+    def of_people(self, people: frozenset[int], sent_copy_for: int | None) -> list[Parcel]:
+        """Those of people who are named, whose accounts are active."""
+        parcels = []
+        if (inbox := people - self.junk) or sent_copy_for is not None:
+            parcels.append(Parcel(self._spooled(self.message), inbox, sent_copy_for))
+        if junk := people & self.junk:
+            parcels.append(Parcel(self._spooled(self._as_for(junk=True)), junk, junk=True))
         return parcels
 
     def _as_for(self, *, junk: bool) -> Prepared:

@@ -22,13 +22,14 @@ from mailgate.config import Settings
 from mailgate.database import Database, Tx
 from mailgate.database.contract import Work
 from mailgate.database.unit import in_turn
-from mailgate.delivery import recipients, success
+from mailgate.delivery import lookups, recipients, success
 from mailgate.delivery.admission import Admission
 from mailgate.delivery.brakes import FRESH
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.ending import Ending, Endings
+from mailgate.delivery.lookups import Reader
 from mailgate.delivery.notices import Notices
-from mailgate.delivery.recipients import ListRecipient, PersonRecipient
+from mailgate.delivery.recipients import ListRecipient
 from mailgate.delivery.reports import Reporter
 from mailgate.delivery.returns import Returned, Returns, ServiceRecipient
 from mailgate.delivery.sorting import SortedOut, sorted_out
@@ -40,7 +41,7 @@ from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.holding import Holding, Message
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.schools import language_of_school
-from mailgate.policy.stops import HOLDING_UNTIL_COMMIT, Stop, asked, schools_stopped_for, stop_of
+from mailgate.policy.stops import HOLDING_UNTIL_COMMIT, Stop, asked, stop_of
 from mailgate.policy.targets import OUTSIDE_WRITER
 from mailgate.store import Dispatch, Gate, MailStore, Parcel
 from mailgate.store.contents import opened
@@ -127,18 +128,20 @@ class Incoming:
         """Whoever sends it: there is such a recipient, it can take mail, and but for an office may have it."""
         course = _course(envelope)
         found = await self._resolved(address)
-        recipient.resolved = found
         if found is None:
             raise await self._admission.unknown(address)
-        if isinstance(found, PersonRecipient):
-            self._admission.check_open(found)
+        recipient.resolved = found.person if isinstance(found, Reader) else found
+        if isinstance(found, Reader):
+            self._admission.check_open(found.person)
         if office:
-            course.offices.add(recipients.number_of(found))
+            course.offices.add(recipients.number_of(recipient.resolved))
+        elif isinstance(found, Reader):
+            await self._check_policy_for_person(course, recipient, found)
         else:
             await self._check_policy(course, recipient, found)
         match found:
-            case PersonRecipient():
-                await self._admission.check_quota(found, address, envelope.declared_size)
+            case Reader():
+                self._admission.check_room(found.room, envelope.declared_size)
             case ListRecipient():
                 await self._admission.check_size([found], envelope.declared_size)
 
@@ -146,38 +149,38 @@ class Incoming:
         """The daily upkeep."""
         await self._door.maintain()
 
-    async def _resolved(self, address: str) -> PersonRecipient | ListRecipient | None:
+    async def _resolved(self, address: str) -> Reader | ListRecipient | None:
         """What an address stands for; the offices of mail itself (RFC 5321 section 4.5.1) are those of the gateway's
         domain, where another domain has none of its own.
         """
+        found = await self._found(address)
+        local = recipients.fold(address).partition("@")[0]
+        if found is None and local in ROLES:
+            return await self._found(f"{local}@{self._directory.domain}")
+        return found
 
-        async def work(tx: Tx) -> PersonRecipient | ListRecipient | None:
-            found = await recipients.resolve(tx, address)
-            local = recipients.fold(address).partition("@")[0]
-            if found is None and local in ROLES:
-                return await recipients.resolve(tx, f"{local}@{self._directory.domain}")
-            return found
+    async def _found(self, address: str) -> Reader | ListRecipient | None:
+        reader = await self._database.read(lambda tx: lookups.reader_from_outside(tx, address))
+        return reader or await self._database.read(lambda tx: recipients.resolve_list(tx, address))
 
-        return await self._database.read(work)
+    async def _check_policy_for_person(self, course: _Course, recipient: Recipient, found: Reader) -> None:
+        stop = found.stop
+        if stop is not None and stop.verdict is Verdict.REFUSE:
+            raise await self._database.read(lambda tx: self._stopped(tx, stop))
+        course.schools[found.person.account_id] = found.schools
+        await self._admission.admit(OUTSIDE_WRITER, recipient, found.person, stop, found.decision)
 
-    async def _check_policy(
-        self, course: _Course, recipient: Recipient, found: PersonRecipient | ListRecipient
-    ) -> None:
-        number = recipients.number_of(found)
+    async def _check_policy(self, course: _Course, recipient: Recipient, found: ListRecipient) -> None:
+        schools = frozenset() if found.target.school_id is None else frozenset({found.target.school_id})
 
-        async def look(tx: Tx) -> tuple[frozenset[int], Stop | None]:
-            if isinstance(found, PersonRecipient):
-                schools = await schools_stopped_for(tx, number)
-            else:
-                schools = frozenset() if found.target.school_id is None else frozenset({found.target.school_id})
-            lists = [number] if isinstance(found, ListRecipient) else []
-            stop = await stop_of(tx, OUTSIDE_WRITER, lists=lists, list_schools=schools)
+        async def look(tx: Tx) -> Stop | None:
+            stop = await stop_of(tx, OUTSIDE_WRITER, lists=[found.list_id], list_schools=schools)
             if stop is not None and stop.verdict is Verdict.REFUSE:
                 raise await self._stopped(tx, stop)
-            return schools, stop
+            return stop
 
-        course.schools[number], stop = await self._database.read(look)
-        await self._admission.admit(OUTSIDE_WRITER, recipient, found, stop)
+        course.schools[found.list_id] = schools
+        await self._admission.admit(OUTSIDE_WRITER, recipient, found, await self._database.read(look))
 
     async def deliver(self, envelope: Transaction, content: IO[bytes]) -> str:
         """Store the message once and one row for each person it reaches; committed when this returns."""
@@ -227,7 +230,11 @@ class Incoming:
                 outcome.on(message, marked=False), content, stack, self._imap_url,
                 outcome.on(message, marked=True), _junk_for(envelope, outcome),
             )  # fmt: skip
-            parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, None))
+            fresh = not _is_late(_course(envelope))
+            if fresh and not to.lists:
+                parcels = copies.of_people(frozenset(to.people), None)
+            else:
+                parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, None))
             reached = sum(len(parcel.account_ids) for parcel in parcels)
             if not reached and not to.held:
                 raise self._admission.refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
@@ -242,7 +249,8 @@ class Incoming:
                 first = in_turn(first, held.write)
             if self._reports:
                 parcels += await self._reported(envelope, message, parcels, outcome)
-            parcels = await self._notices.joined(parcels, dispatch, now, require_tls=envelope.require_tls)
+            if not (fresh and to.stays_inside):
+                parcels = await self._notices.joined(parcels, dispatch, now, require_tls=envelope.require_tls)
             await self._store.deliver_all(parcels, first=first, dispatch=dispatch, gate=gate)
         log.info(
             "received", id=identity, peer=envelope.peer.host, recipients=len(envelope.recipients), mailboxes=reached,
@@ -289,7 +297,7 @@ class Incoming:
     async def _look_again(self, envelope: Transaction) -> None:
         """Ask the policy once more about a message that took its time."""
         course = _course(envelope)
-        if time.monotonic() - course.begun <= FRESH:
+        if not _is_late(course):
             return
         for recipient in envelope.recipients:
             if recipients.number_of(recipient.resolved) not in course.offices:
@@ -322,6 +330,11 @@ class Incoming:
         language = await language_of_school(tx, stop.school_id, self._admission.language)
         otherwise = translator(language)(_("Messages are suspended for the moment. Please try again later."))
         return SmtpError(451, "4.7.1", ascii_only(stop.reason(language) or otherwise))
+
+
+def _is_late(course: _Course) -> bool:
+    """Whether what was looked up for the recipients may be true no more."""
+    return time.monotonic() - course.begun > FRESH
 
 
 def _gate(course: _Course, to: SortedOut) -> Gate:

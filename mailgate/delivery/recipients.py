@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from directory.list_schema import list_setting
 from directory.merged import stands_for
 from directory.schema import address, cite, list_, list_member, person
 from imap.rights import Rights, parse_rights
-from mailgate.database import Statement, Tx
+from mailgate.database import Row, Statement, Tx
 from mailgate.database.statement import member
 from mailgate.policy.matrix import CITE, list_key
 from mailgate.policy.targets import ListTarget, PersonTarget
@@ -22,12 +22,14 @@ from mailgate.store.access import LIST, PERSON
 from mailgate.store.provisioning import INBOX_ID
 from mailgate.store.schema import account, acl, shared_account
 
-_PERSON: Final = Statement(
+OF_PERSON: Final = (
     select(account.c.account_id, account.c.state, person.c.profile)
     .join(address, address.c.person_id == account.c.account_id)
     .join(person, person.c.person_id == account.c.account_id)
-    .where(address.c.address == bindparam("address"))
+    .where(address.c.address == bindparam("address", type_=Text))
 )
+"""What `person_from` takes: who has an address."""
+_PERSON: Final = Statement(OF_PERSON)
 _LIST: Final = Statement(
     select(
         list_.c.list_id,
@@ -59,7 +61,7 @@ _IS_MEMBER: Final = Statement(
         list_member.c.list_id == bindparam("list_id"), list_member.c.person_id == bindparam("person_id")
     )
 )
-_SENDERS: Final = Statement(
+SENDERS: Final = (
     select(
         address.c.address,
         address.c.person_id.label("account_id"),
@@ -84,6 +86,8 @@ _SENDERS: Final = Statement(
         )
     )
 )
+"""What `senders_from` takes: the addresses that an account may send from."""
+_SENDERS: Final = Statement(SENDERS)
 _SHARED: Final = Statement(
     select(shared_account.c.account_id)
     .join(address, address.c.person_id == shared_account.c.account_id)
@@ -107,6 +111,8 @@ class PersonRecipient:
     account_id: int
     open: bool
     target: PersonTarget
+    may_want_outside: bool = True
+    """Whether it is to be looked up if something of a message goes to an address of theirs outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +157,19 @@ def fold(text: str) -> str:
 
 async def resolve(tx: Tx, text: str) -> PersonRecipient | ListRecipient | None:
     """What an address stands for here, or None."""
-    folded = fold(text)
-    if row := await tx.one(_PERSON, address=folded):
-        return PersonRecipient(row[0], row[1] == "active", PersonTarget(row[0], row[2]))
-    if row := await tx.one(_LIST, address=folded):
+    if row := await tx.one(_PERSON, address=fold(text)):
+        return person_from(row)
+    return await resolve_list(tx, text)
+
+
+def person_from(row: Row, *, may_want_outside: bool = True) -> PersonRecipient:
+    """The recipient that `OF_PERSON` found."""
+    return PersonRecipient(row[0], row[1] == "active", PersonTarget(row[0], row[2]), may_want_outside)
+
+
+async def resolve_list(tx: Tx, text: str) -> ListRecipient | None:
+    """The list of this address, or None."""
+    if row := await tx.one(_LIST, address=fold(text)):
         list_id, kind, audience, target_id, school_id, name, label, hold_minutes = row
         key = list_key(kind, audience, of_cite=school_id is None)
         if school_id is None and kind != CITE and (its := await tx.one(_CITE, domain=name.rpartition("@")[2])):
@@ -203,10 +218,15 @@ async def sending_addresses(tx: Tx, account_id: int) -> dict[str, int]:
     """Every address that this person may send from, with the account of each: the own ones, and those of others who
     gave the right to send as they (``0``).
     """
+    return senders_from(await tx.all(_SENDERS, account_id=account_id), account_id)
+
+
+def senders_from(rows: Iterable[Row], account_id: int) -> dict[str, int]:
+    """What the rows of `SENDERS` say."""
     own = set[str]()
     given: dict[str, tuple[int, Rights]] = {}
     taken: dict[str, Rights] = {}
-    for text, owner, negative, letters in await tx.all(_SENDERS, account_id=account_id):
+    for text, owner, negative, letters in rows:
         rights = parse_rights(letters)
         if owner == account_id:
             own.add(text)

@@ -20,6 +20,14 @@ class SortedOut:
     held: list[Moderated | ListRecipient] = field(default_factory=list)
     """Those whose copy waits: for a moderator, or for the minutes of a list."""
 
+    may_want_outside: bool = False
+    """Whether one of the people may want something of it outside."""
+
+    @property
+    def stays_inside(self) -> bool:
+        """Whether nobody can want anything of it outside, as far as RCPT could tell."""
+        return not (self.may_want_outside or self.lists)
+
     @property
     def all_lists(self) -> list[ListRecipient]:
         """The lists, whether their copies wait or not."""
@@ -47,6 +55,7 @@ def sorted_out(envelope: Transaction) -> SortedOut:
         match found:
             case PersonRecipient(account_id=account_id):
                 to.people.append(account_id)
+                to.may_want_outside |= found.may_want_outside
             case ListRecipient(hold_minutes=0):
                 to.lists.append(found)
             case _:

@@ -21,16 +21,17 @@ from mailgate.accounts.smtp_sign_in import SmtpSignIn
 from mailgate.config import Settings
 from mailgate.database import Database, Tx
 from mailgate.database.unit import in_turn
-from mailgate.delivery import recipients, success
+from mailgate.delivery import lookups, recipients, success
 from mailgate.delivery.admission import Admission
 from mailgate.delivery.brakes import Brakes
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.list_commands import ListCommands, Wish
+from mailgate.delivery.lookups import Reader, Room
 from mailgate.delivery.notices import Notices
 from mailgate.delivery.outside import Outside
 from mailgate.delivery.postponing import kept, waiting_of
 from mailgate.delivery.recall import RecallByMail
-from mailgate.delivery.recipients import ListRecipient, PersonRecipient
+from mailgate.delivery.recipients import ListRecipient
 from mailgate.delivery.releasing import Releasing, Settling
 from mailgate.delivery.reports import Reporter
 from mailgate.delivery.sorting import SortedOut, sorted_out
@@ -97,10 +98,12 @@ class Submission(SmtpSignIn):
         """The reverse path is the person's own, or one that the person may send as, or null as read receipts have it
         (RFC 8098 section 3).
         """
-        if envelope.mail_from and recipients.fold(envelope.mail_from) not in await self._senders(envelope):
+        account_id = envelope.sender.account_id
+        writer = await self._database.read(lambda tx: lookups.writer(tx, account_id))
+        if envelope.mail_from and recipients.fold(envelope.mail_from) not in writer.addresses:
             await self._refuse_shared(envelope.mail_from)
             raise self._admission.refusal(550, "5.7.1", _("Please send from an address of your own."))
-        await self._brakes.begin(envelope)
+        self._brakes.begin(envelope, writer)
         await self._check_room(envelope, envelope.declared_size)
 
     async def _check_room(self, envelope: Envelope, octets: int) -> None:
@@ -117,14 +120,13 @@ class Submission(SmtpSignIn):
         if await self._is_for_the_service(envelope, recipient):
             self._check_at_once(envelope)
             return
-        found = await self._database.read(lambda tx: recipients.resolve(tx, recipient.address))
+        sender = envelope.sender.account_id
+        if reader := await self._database.read(lambda tx: lookups.reader(tx, sender, recipient.address)):
+            await self._rcpt_person(envelope, recipient, reader)
+            return
+        found = await self._database.read(lambda tx: recipients.resolve_list(tx, recipient.address))
         recipient.resolved = found
         match found:
-            case PersonRecipient():
-                self._admission.check_open(found)
-                await self._check_policy(envelope, recipient, found)
-                await self._admission.check_quota(found, recipient.address, envelope.declared_size)
-                await self._brakes.admit(envelope, found)
             case ListRecipient():
                 await self._check_policy(envelope, recipient, found)
                 await self._admission.check_size([found], envelope.declared_size)
@@ -137,6 +139,14 @@ class Submission(SmtpSignIn):
                 raise await self._admission.unknown(recipient.address)
             case None:
                 await self._rcpt_outside(envelope, recipient)
+
+    async def _rcpt_person(self, envelope: Envelope, recipient: Recipient, reader: Reader) -> None:
+        recipient.resolved = person = reader.person
+        self._admission.check_open(person)
+        self._brakes.check(envelope, reader.stop)
+        await self._admission.admit(envelope.sender.account_id, recipient, person, reader.stop, reader.decision)
+        self._admission.check_room(reader.room, envelope.declared_size)
+        await self._brakes.admit(envelope, person)
 
     def _check_at_once(self, envelope: Envelope) -> None:
         if envelope.release_at:
@@ -169,9 +179,7 @@ class Submission(SmtpSignIn):
             recipient.resolved = about
         return about is not None
 
-    async def _check_policy(
-        self, envelope: Envelope, recipient: Recipient, found: PersonRecipient | ListRecipient | None
-    ) -> None:
+    async def _check_policy(self, envelope: Envelope, recipient: Recipient, found: ListRecipient | None) -> None:
         """Refuse what a stop or the policy refuses, and note in `recipient` what somebody must approve first."""
         stop = await self._brakes.verdict(envelope, found)
         sender = envelope.sender.account_id
@@ -263,7 +271,11 @@ class Submission(SmtpSignIn):
         with ExitStack() as stack:
             copies = Copies(prepared, content, stack, self._imap_url)
             author = await self._keeps_copy(envelope, dispatch, content)
-            parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, author))
+            fresh = not self._brakes.is_late(envelope)
+            if fresh and not to.lists:
+                parcels = copies.of_people(frozenset(to.people), author)
+            else:
+                parcels = await self._database.read(lambda tx: copies.parcels(tx, to.people, to.lists, author))
             reached = sum(len(parcel.account_ids) for parcel in parcels) + len(to.outside)
             if not reached and not to.held:
                 raise self._admission.refusal(554, "5.1.1", _("None of the recipients has a mailbox any more."))
@@ -279,7 +291,8 @@ class Submission(SmtpSignIn):
                 parcels.append(await self._report_success(envelope, wanted, prepared, parcels))
             if to.outside:
                 self._outside.add(parcels, envelope, to.outside, copies, dispatch_id=identity)
-            parcels = await self._notices.joined(parcels, dispatch, dispatch.at, require_tls=envelope.require_tls)
+            if not (fresh and to.stays_inside):
+                parcels = await self._notices.joined(parcels, dispatch, dispatch.at, require_tls=envelope.require_tls)
             parcels = [*parcels, *settling.parcels]
             await self._store.deliver_all(parcels, first=in_turn(settling.first, first), dispatch=dispatch, gate=gate)
         log.info(
@@ -318,9 +331,13 @@ class Submission(SmtpSignIn):
         """Whose Sent mailbox gets a copy: the author's, if it has room. Of a read receipt nobody keeps one."""
         if dispatch.author_id == dispatch.sender_id and not (self._smtp.keep_sent and envelope.mail_from):
             return None
-        quota = await self._store.account(dispatch.author_id, "").quota()
-        has_room = not quota.limit or quota.used + content.seek(0, os.SEEK_END) <= quota.limit
-        return dispatch.author_id if has_room else None
+        writer = self._brakes.writer(envelope)
+        if writer is not None and dispatch.author_id == dispatch.sender_id:
+            room = writer.room
+        else:
+            quota = await self._store.account(dispatch.author_id, "").quota()
+            room = Room(quota.limit, quota.used)
+        return dispatch.author_id if room.takes(content.seek(0, os.SEEK_END)) else None
 
     async def _asker(self, envelope: Envelope) -> success.Asker:
         account_id = (await self._senders(envelope))[recipients.fold(envelope.mail_from)]
@@ -351,6 +368,8 @@ class Submission(SmtpSignIn):
 
     async def _senders(self, envelope: Envelope) -> dict[str, int]:
         """The addresses that this person may send from, with the account of each."""
+        if writer := self._brakes.writer(envelope):
+            return writer.addresses
         account_id = envelope.sender.account_id
         return await self._database.read(lambda tx: recipients.sending_addresses(tx, account_id))
 

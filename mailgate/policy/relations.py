@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, func, select, true
+from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam, func, select, true
 
 from directory.list_schema import list_setting
 from directory.list_settings import Posting
@@ -20,6 +20,7 @@ from mailgate.policy.targets import ListTarget, PersonTarget
 
 _sender = bindparam("sender", type_=BigInteger)
 _school = bindparam("school", type_=BigInteger)
+_to = bindparam("to", type_=Text)
 _SCOPES: Final = {CLASS: Scope.OWN_CLASS, GROUP: Scope.OWN_GROUP, SCHOOL: Scope.OWN_SCHOOL, CITE: Scope.SAME_CITE}
 _WRITER, _OTHER = 0, 1
 
@@ -41,7 +42,7 @@ def _set_for_list(name: str) -> ColumnElement[Any]:
     )
 
 
-def _statement(*others: ColumnElement[int], of_list: bool = False) -> Statement:
+def common_facts(*others: ColumnElement[int], of_list: bool = False, to: ColumnElement[str] = _to) -> Select[Any]:
     """Facts about the writer and others, each with every cell that its school, or that of the list, set for these two.
 
     There is a row even for a writer of whom there is nothing to tell.
@@ -51,13 +52,13 @@ def _statement(*others: ColumnElement[int], of_list: bool = False) -> Statement:
     changed = and_(
         policy_cell.c.school_id == its_school,
         policy_cell.c.writer == person.c.profile,
-        policy_cell.c.recipient == bindparam("to", type_=Text),
+        policy_cell.c.recipient == to,
     )
     more: list[ColumnElement[Any]] = []
     if of_list:
         cite = select(school.c.cite_id).where(school.c.school_id == _school)
         more = [*(_set_for_list(name) for name in ("posting", "moderated")), cite.scalar_subquery()]
-    return Statement(
+    return (
         select(person.c.profile, policy_cell.c.school_id, policy_cell.c.scope, policy_cell.c.verdict, *fact.c, *more)
         .select_from(person)
         .outerjoin(fact, true())
@@ -66,23 +67,25 @@ def _statement(*others: ColumnElement[int], of_list: bool = False) -> Statement:
     )
 
 
-TO_PERSON: Final = _statement(bindparam("recipient", type_=BigInteger))
-TO_LIST: Final = _statement(of_list=True)
-OUTWARD: Final = _statement()
-_from_outside = and_(
-    policy_cell.c.writer == OUTSIDE,
-    policy_cell.c.recipient == bindparam("to", type_=Text),
-    policy_cell.c.scope == Scope.ANYONE,
-)
-_its = schools_of(bindparam("recipient", type_=BigInteger)).subquery("its_school")
-INWARD_TO_PERSON: Final = Statement(
-    select(_its.c.school_id, policy_cell.c.verdict).outerjoin(
-        policy_cell, and_(_from_outside, policy_cell.c.school_id == _its.c.school_id)
-    )
-)
+def inward_facts(recipient: ColumnElement[int], to: ColumnElement[str]) -> Select[Any]:
+    """The schools of a recipient, each with the cell that it set for writers outside."""
+    its = schools_of(recipient).subquery("its_school")
+    cell = and_(_from_outside(to), policy_cell.c.school_id == its.c.school_id)
+    return select(its.c.school_id, policy_cell.c.verdict).select_from(its.outerjoin(policy_cell, cell))
+
+
+def _from_outside(to: ColumnElement[str]) -> ColumnElement[bool]:
+    return and_(policy_cell.c.writer == OUTSIDE, policy_cell.c.recipient == to, policy_cell.c.scope == Scope.ANYONE)
+
+
+_recipient = bindparam("recipient", type_=BigInteger)
+TO_PERSON: Final = Statement(common_facts(_recipient))
+TO_LIST: Final = Statement(common_facts(of_list=True))
+OUTWARD: Final = Statement(common_facts())
+INWARD_TO_PERSON: Final = Statement(inward_facts(_recipient, _to))
 INWARD_TO_LIST: Final = Statement(
     select(
-        select(policy_cell.c.verdict).where(_from_outside, policy_cell.c.school_id == _school).scalar_subquery(),
+        select(policy_cell.c.verdict).where(_from_outside(_to), policy_cell.c.school_id == _school).scalar_subquery(),
         _set_for_list("posting"),
         _set_for_list("moderated"),
     )
@@ -96,7 +99,11 @@ async def to_person(tx: Tx, sender: int, recipient: int, to: str) -> Common:
     """What is in common with a person of profile `to`, by the schools of the recipient. Raises LookupError when there
     is no such sender.
     """
-    rows = await tx.all(TO_PERSON, sender=sender, recipient=recipient, to=to)
+    return common_with_person(await tx.all(TO_PERSON, sender=sender, recipient=recipient, to=to), sender, recipient)
+
+
+def common_with_person(rows: Sequence[Row], sender: int, recipient: int) -> Common:
+    """What follows from rows of `common_facts` about the two. Raises LookupError when there is no such sender."""
     found = _facts(rows, sender)
     mine, theirs = ties(found, _WRITER), ties(found, _OTHER)
     shared = {(tie.kind, tie.target_id) for tie in mine}
@@ -139,14 +146,18 @@ async def outward(tx: Tx, sender: int, to: str) -> Common:
 async def inward(tx: Tx, to: PersonTarget | ListTarget) -> Common:
     """What decides about mail from outside: the schools of the recipient, or what the list says."""
     if isinstance(to, PersonTarget):
-        rows = await tx.all(INWARD_TO_PERSON, recipient=to.person_id, to=to.key)
-        cells = {row[0]: row[1] and Verdict(row[1]) for row in rows}
-        known = {school_id: cells.get(school_id) for school_id in (None, *sorted(cells))}
-        return Common(OUTSIDE, [Relation(Scope.ANYONE, school_id, cell) for school_id, cell in known.items()])
+        return common_inward(await tx.all(INWARD_TO_PERSON, recipient=to.person_id, to=to.key))
     row = await tx.one(INWARD_TO_LIST, school=to.school_id, to=to.key, list=to.list_id)
     cell, posting, moderated = row or (None, None, None)
     relation = Relation(Scope.ANYONE, to.school_id, Verdict(cell) if cell else None)
     return Common(OUTSIDE, [relation], Posting(posting or Posting.POLICY), bool(moderated))
+
+
+def common_inward(rows: Sequence[Row]) -> Common:
+    """What follows from rows of `inward_facts`."""
+    cells = {row[0]: row[1] and Verdict(row[1]) for row in rows}
+    known = {school_id: cells.get(school_id) for school_id in (None, *sorted(cells))}
+    return Common(OUTSIDE, [Relation(Scope.ANYONE, school_id, cell) for school_id, cell in known.items()])
 
 
 def _anyone(known: frozenset[Tie]) -> set[tuple[Scope, int | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from directory.schema import person
 from directory.ties import schools_of
-from mailgate.database import Database, Statement, Tx
+from mailgate.database import Database, Row, Statement, Tx
 from mailgate.database.statement import insert
 from mailgate.i18n import Language
 from mailgate.policy import allowance
@@ -20,7 +21,7 @@ from mailgate.policy.schema import school_limit, school_setting, sending
 
 _sender = bindparam("sender", type_=BigInteger)
 _schools = schools_of(_sender).subquery("own_school")
-_STANDING: Final = Statement(
+STANDING: Final = (
     select(
         person.c.profile,
         sending.c.sent,
@@ -42,6 +43,8 @@ _STANDING: Final = Statement(
     )
     .where(person.c.person_id == _sender)
 )
+"""What `standing_from` takes, with ``sender``."""
+_STANDING: Final = Statement(STANDING)
 _NONE_YET: Final = allowance.encode({})
 _HOLD: Final = Statement(
     insert(sending)
@@ -70,7 +73,11 @@ class Standing:
 
 async def standing_of(tx: Tx, sender: int) -> Standing:
     """Look a sender up, in one statement. Raises LookupError when there is no such person."""
-    rows = await tx.all(_STANDING, sender=sender)
+    return standing_from(await tx.all(_STANDING, sender=sender), sender)
+
+
+def standing_from(rows: Sequence[Row], sender: int) -> Standing:
+    """What the rows of `STANDING` say. Raises LookupError when there is no such person."""
     if not rows:
         raise LookupError(f"no person {sender}")
     profile, sent = rows[0][:2]

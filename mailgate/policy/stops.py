@@ -12,7 +12,20 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, and_, bindparam, false, insert, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    false,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from directory.list_schema import list_alias
 from directory.nomenclature import Profile
@@ -33,16 +46,19 @@ EFFECTS: Final = (Verdict.REFUSE, Verdict.MODERATE)
 _sender = bindparam("sender", type_=BigInteger)
 _profile = select(person.c.profile).where(person.c.person_id == _sender).scalar_subquery()
 _FOUND: Final = ("stop_id", "effect", "school_id", "reason_fr", "reason_en", "ends_at")
-HOLDING: Final = select(*(stop.c[name] for name in _FOUND)).where(
-    stop.c.ends_at > bindparam("now", type_=BigInteger),
+_still_holds = stop.c.ends_at > bindparam("now", type_=BigInteger)
+_of_sender = (
     or_(stop.c.account_id.is_(None), stop.c.account_id == _sender),
     or_(stop.c.profile.is_(None), stop.c.profile == _profile),
+)
+_by_schools_of_sender = or_(
+    stop.c.school_id.is_(None), stop.c.school_id.in_(select(schools_of(_sender).subquery().c.school_id))
+)
+_holding = select(*(stop.c[name] for name in _FOUND)).where(_still_holds)
+HOLDING: Final = _holding.where(
+    *_of_sender,
     or_(stop.c.list_id.is_(None), member(stop.c.list_id, "lists")),
-    or_(
-        stop.c.school_id.is_(None),
-        stop.c.school_id.in_(select(schools_of(_sender).subquery().c.school_id)),
-        and_(stop.c.list_id.is_(None), member(stop.c.school_id, "list_schools")),
-    ),
+    or_(_by_schools_of_sender, and_(stop.c.list_id.is_(None), member(stop.c.school_id, "list_schools"))),
 )
 """The stops that concern a message, with the parameters of `asked`."""
 HOLDING_UNTIL_COMMIT: Final = HOLDING.with_for_update(read=True, key_share=True, of=stop)
@@ -51,6 +67,21 @@ HOLDING_UNTIL_COMMIT: Final = HOLDING.with_for_update(read=True, key_share=True,
 PostgreSQL locks the table, whatever its rows, before it takes the snapshot of the statement: `begin` waits for that
 lock, and who waits for `begin` sees what it did.
 """
+HOLDING_TO_PERSON: Final = _holding.where(*_of_sender, stop.c.list_id.is_(None), _by_schools_of_sender)
+"""Those that concern a message to somebody who is no list, with ``sender`` and ``now``."""
+
+
+def holding_inward(recipient: ColumnElement[int]) -> Select[Any]:
+    """Those that concern a message from outside to a person, with ``now``."""
+    its = stop.c.school_id.in_(select(schools_of(recipient).subquery().c.school_id))
+    return _holding.where(
+        stop.c.account_id.is_(None),
+        stop.c.profile.is_(None),
+        stop.c.list_id.is_(None),
+        or_(stop.c.school_id.is_(None), its),
+    )
+
+
 _HOLDING: Final = Statement(HOLDING)
 _HOLDING_UNTIL_COMMIT: Final = Statement(HOLDING_UNTIL_COMMIT)
 _SCHOOLS: Final = Statement(select(schools_of(bindparam("person", type_=BigInteger)).subquery().c.school_id))

@@ -37,12 +37,10 @@ async def may_write(tx: Tx, sender: int, target: Target) -> Decision:
     to a moderated one is to be approved. Raises LookupError when there is no such sender.
     """
     if sender == OUTSIDE_WRITER and not isinstance(target, OutsideTarget):
-        return _from_outside(await inward(tx, target), target)
+        return inward_decided(await inward(tx, target), target)
     match target:
         case PersonTarget(person_id, key):
-            common = await to_person(tx, sender, person_id, key)
-            if person_id == sender:
-                return Decision(Verdict.ALLOW, common.writer, key, None, None, overridden=False)
+            return decided(await to_person(tx, sender, person_id, key), sender, target)
         case ListTarget():
             common = await to_list(tx, sender, target)
             decision = (
@@ -56,8 +54,15 @@ async def may_write(tx: Tx, sender: int, target: Target) -> Decision:
     return decide(default_cells(), common.writer, target.key, common.relations)
 
 
-def _from_outside(common: Common, target: PersonTarget | ListTarget) -> Decision:
-    """Nobody outside is a member of a list, or manages one."""
+def decided(common: Common, sender: int, target: PersonTarget) -> Decision:
+    """What the policy says of a message to a person, or a shared mailbox, from what it has `common` with the writer."""
+    if sender == target.person_id:
+        return Decision(Verdict.ALLOW, common.writer, target.key, None, None, overridden=False)
+    return decide(default_cells(), common.writer, target.key, common.relations)
+
+
+def inward_decided(common: Common, target: PersonTarget | ListTarget) -> Decision:
+    """What the policy says of a message from outside: nobody there is a member of a list, or manages one."""
     if isinstance(target, ListTarget) and common.posting is not Posting.POLICY:
         return Decision(
             Verdict.REFUSE, common.writer, target.key, None, target.school_id, overridden=False, posting=common.posting

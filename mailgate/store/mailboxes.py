@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from sqlalchemy import bindparam, case, delete, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, case, cast, delete, func, select
 
 from imap.backend import Located, MailboxRef, MailboxStatus, Quota
 from imap.errors import CommandRefused, MailboxNotFound, OverQuota
@@ -131,6 +131,14 @@ async def unsubscribe(tx: Tx, account_id: int, name: str) -> None:
     """Take a name off the list of subscriptions, if it is there."""
     if await tx.run(_UNSUBSCRIBE, account=account_id, gone=name):
         await announce(tx, [(account_id, MAILBOX_LIST)])
+
+
+def room(account_id: ColumnElement[int]) -> Select[tuple[int, int]]:
+    """What an account may hold, 0 for no limit, and what it holds: octets."""
+    used = select(func.sum(mailbox.c.size)).where(mailbox.c.account_id == account.c.account_id).scalar_subquery()
+    return select(account.c.quota_limit, cast(func.coalesce(used, 0), BigInteger)).where(
+        account.c.account_id == account_id
+    )
 
 
 async def quota(tx: Tx, account_id: int) -> Quota:
