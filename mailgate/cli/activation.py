@@ -52,7 +52,8 @@ def new(
 
     found = run(in_transaction(settings, lambda connection: _found(connection, who, school, now)))
     people = _members(found)
-    fresh = making.prepare(people, now=now, days=settings.accounts.activation_days, again=again)
+    days = settings.accounts.activation_days
+    fresh = making.prepare(people, now=now, days=days, again=again, for_show=dry_run)
     if not dry_run:
         apply(settings, lambda connection: making.keep(connection, fresh, "activation new"))
     codes = [(one, "" if dry_run else fresh.codes[one.account_id]) for one in fresh.people.values()]

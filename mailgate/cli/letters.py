@@ -74,7 +74,7 @@ def write(
 
     found, sender = run(in_transaction(settings, read))
     days = settings.accounts.activation_days
-    made = writing.drawn(found, sender, out, form, now=now, days=days, again=again)
+    made = writing.drawn(found, sender, out, form, now=now, days=days, again=again, for_show=dry_run)
     if not dry_run:
         with writing.placing(made, out) as fresh:
             apply(settings, lambda connection: making.keep(connection, fresh, "letters"))

@@ -65,18 +65,26 @@ def sender_of(connection: Connection, settings: Settings, roll: Roll) -> Sender:
 
 
 def drawn(
-    rolls: Sequence[Roll], sender: Sender, folder: Path, form: Format, *, now: int, days: int, again: bool = False
+    rolls: Sequence[Roll],
+    sender: Sender,
+    folder: Path,
+    form: Format,
+    *,
+    now: int,
+    days: int,
+    again: bool = False,
+    for_show: bool = False,
 ) -> Run:
-    """A file for each roll in which somebody gets a code. Nothing is written."""
-    fresh = making.prepare((one for roll in rolls for one in roll.members), now=now, days=days, again=again)
+    """A file for each roll in which somebody gets a code. Nothing is written; `for_show`, nothing is drawn either."""
+    people = [one for roll in rolls for one in roll.members]
+    fresh = making.prepare(people, now=now, days=days, again=again, for_show=for_show)
     files: list[tuple[Written, bytes]] = []
     for roll in rolls:
         made = document(roll, fresh.codes, fresh.expires_at, sender, now)
         if made.letters:
             path = folder / f"{_name(roll, sender.language)}.{form}"
-            files.append((Written(path, roll, len(made.letters)), draw(made, form)))
-    people = {one.account_id for roll in rolls for one in roll.members}
-    return Run(fresh, files, len(people) - len(fresh.people))
+            files.append((Written(path, roll, len(made.letters)), b"" if for_show else draw(made, form)))
+    return Run(fresh, files, len({one.account_id for one in people}) - len(fresh.people))
 
 
 @contextlib.contextmanager

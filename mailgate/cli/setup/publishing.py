@@ -96,7 +96,7 @@ def write_letters(plan: Plan, acting: Acting) -> Outcome:
 
     found, sender = acting.read(read)
     days = plan.settings.accounts.activation_days
-    made = writing.drawn(found, sender, plan.letters, plan.form, now=plan.now, days=days)
+    made = writing.drawn(found, sender, plan.letters, plan.form, now=plan.now, days=days, for_show=plan.dry_run)
     if not plan.dry_run:
         with writing.placing(made, plan.letters) as fresh:
             acting.change(lambda connection: making.keep(connection, fresh, "letters"))
