@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 
 from directory.matching import at
-from directory.precedence import Group, order
+from directory.precedence import Group, best_first
 from directory.schema import Id
 from directory.settings import ImportSettings
 from directory.source import Source
@@ -76,9 +76,9 @@ _dropped = temporary("stage_dropped", Column("seq", Id, primary_key=True, autoin
 def stage_ranks(connection: Connection, settings: ImportSettings, sources: Sequence[Source]) -> None:
     """The place of every source for every group."""
     rows = [
-        {"grp": group.value, "source": name, "place": place}
+        {"grp": group.value, "source": source.name, "place": place}
         for group in Group
-        for place, name in enumerate(order(sources, group, settings.precedence))
+        for place, source in enumerate(best_first(sources, group, settings.precedence))
     ]
     connection.execute(insert(ranks), rows)
 

@@ -14,7 +14,7 @@ from directory.lists import refresh_lists
 from directory.look_over import look_over
 from directory.model import DirectoryError
 from directory.people import check_departures, note_changes, sync_people
-from directory.precedence import Group, order
+from directory.precedence import Group, best_first
 from directory.relations import report_unknown_schools, sync_relations
 from directory.report import ImportReport
 from directory.schema import class_, teaching_group
@@ -28,7 +28,6 @@ from directory.structures import (
     sync_nomenclatures,
     sync_school_levels,
     sync_taught,
-    together,
 )
 
 Progress = Callable[[str, int], None]
@@ -67,7 +66,12 @@ def import_directory(
 def _import(
     connection: Connection, sources: Sequence[Feed], settings: ImportSettings, report: ImportReport, tell: Progress
 ) -> None:
-    stager = Stager(connection, report)
+    origins = [source for source, _ in sources]
+
+    def by_rank(group: Group) -> list[Source]:
+        return best_first(origins, group, settings.precedence)
+
+    stager = Stager(connection, report, [source.name for source in by_rank(Group.NOMENCLATURE)])
     count = 0
     for source, records in sources:
         stager.begin(source)
@@ -78,14 +82,8 @@ def _import(
                 tell("read", count)
     stager.finish()
     tell("read", count)
-    origins = {source.name: source for source, _ in sources}
-    stage_ranks(connection, settings, list(origins.values()))
-
-    def by_rank(group: Group) -> list[Source]:
-        return [origins[name] for name in order(origins.values(), group, settings.precedence)]
-
-    held = {name: found.schools for name, found in stager.held.items()}
-    schools = resolve_schools(connection, settings, by_rank(Group.STRUCTURES), held)
+    stage_ranks(connection, settings, origins)
+    schools = resolve_schools(connection, settings, by_rank(Group.STRUCTURES), stager.schools)
     if all(found.record.kind == ZONE for found in schools):
         raise DirectoryError("the set", None, "it holds no school; give a complete set")
     report_unknown_schools(connection, report)
@@ -94,7 +92,7 @@ def _import(
     check_departures(connection, settings)
     new_year = schools_before(connection, settings)
     sync_schools(connection, settings, schools)
-    nomenclatures = together(stager.held[source.name] for source in by_rank(Group.NOMENCLATURE))
+    nomenclatures = stager.nomenclatures()
     sync_nomenclatures(connection, settings, nomenclatures)
     stage_levels(connection, nomenclatures, report)
     sync_taught(connection, settings, class_, "class")

@@ -56,8 +56,8 @@ DEFAULT: Final[Mapping[str, Sequence[str]]] = {
 """Formats, the best first."""
 
 
-def order(sources: Iterable[Source], group: Group, wanted: Mapping[str, Sequence[str]]) -> list[str]:
-    """The names of sources, the best first, whatever order they come in.
+def best_first(sources: Iterable[Source], group: Group, wanted: Mapping[str, Sequence[str]]) -> list[Source]:
+    """Sources, the best first, whatever order they come in.
 
     `wanted` holds formats or names of sources, the best first, for the groups that have an order of their own; what it
     does not name follows in the default order. Sources of one rank go by name.
@@ -68,4 +68,4 @@ def order(sources: Iterable[Source], group: Group, wanted: Mapping[str, Sequence
         named = [number for number, text in enumerate(chosen) if text in (source.name, source.format)]
         return min(named, default=len(chosen)), source.name
 
-    return [source.name for source in sorted(sources, key=place)]
+    return sorted(sources, key=place)

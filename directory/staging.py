@@ -164,9 +164,8 @@ OF_PERSON = (links, places, services, functions, record_keys)
 
 @dataclass(slots=True)
 class Nomenclatures:
-    """What is small enough to be held of one source: schools by key, programmes, subjects."""
+    """What is small enough to be held: programmes and subjects."""
 
-    schools: dict[str, School] = field(default_factory=dict)
     mefs: dict[str, Mef] = field(default_factory=dict)
     subjects: dict[str, Subject] = field(default_factory=dict)
 
@@ -174,19 +173,23 @@ class Nomenclatures:
 class Stager:
     """Writes records to the temporary tables, in batches."""
 
-    def __init__(self, connection: Connection, report: ImportReport) -> None:
+    def __init__(self, connection: Connection, report: ImportReport, order: Sequence[str]) -> None:
+        """`order` has the names of the sources, the best for programmes and subjects first."""
         self._connection = connection
         self._report = report
         self._rows: dict[Table, list[Mapping[str, Any]]] = {}
         self._seq = 0
         self._source = Source("", Format.AAF)
-        self.held: dict[str, Nomenclatures] = {}
-        """By name of the source."""
+        self._order = order
+        self._nomenclature: dict[Mef | Subject, int] = {}
+        self.schools: dict[str, dict[str, School]] = {}
+        """By name of the source and its key."""
 
     def begin(self, source: Source) -> None:
         """The records that follow are those of this source."""
         self._source = source
-        self.held[source.name] = Nomenclatures()
+        self._place = self._order.index(source.name)
+        self.schools[source.name] = {}
 
     def stage(self, record: Record) -> None:
         """Take one record."""
@@ -208,11 +211,9 @@ class Stager:
     def _structure(self, record: School | ClassRecord | GroupRecord | Mef | Subject) -> None:
         match record:
             case School():
-                self.held[self._source.name].schools[record.key] = record
-            case Mef():
-                self.held[self._source.name].mefs[record.code] = record
-            case Subject():
-                self.held[self._source.name].subjects[record.code] = record
+                self.schools[self._source.name][record.key] = record
+            case Mef() | Subject():
+                self._nomenclature[record] = min(self._place, self._nomenclature.get(record, self._place))
             case ClassRecord():
                 self._add(structures, kind="class", school=record.school, name=record.name, label=record.label)
                 for mef in record.mefs:
@@ -221,6 +222,24 @@ class Stager:
                 self._add(structures, kind="group", school=record.school, name=record.name, label=record.label)
                 for name in record.classes:
                     self._add(group_classes, school=record.school, name=record.name, class_name=name)
+
+    def nomenclatures(self) -> Nomenclatures:
+        """Programmes and subjects: of each what the best source says that says it."""
+        found = Nomenclatures()
+        for record, _ in sorted(self._nomenclature.items(), key=lambda one: one[1]):
+            match record:
+                case Mef():
+                    best = found.mefs.setdefault(record.code, record)
+                    label, stat, parent = (
+                        best.label or record.label,
+                        best.stat or record.stat,
+                        best.parent or record.parent,
+                    )
+                    found.mefs[record.code] = Mef(record.code, label, stat, parent)
+                case Subject():
+                    best_label = found.subjects.setdefault(record.code, record).label
+                    found.subjects[record.code] = Subject(record.code, best_label or record.label)
+        return found
 
     def finish(self) -> None:
         """Write what is left, keep the last of records that came twice, and let the database see the sizes."""

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, Table, func, insert, literal, select, union, update
 
-from directory.model import Mef
 from directory.names import free_slug, slug
 from directory.nomenclature import Level, level_of_label, level_of_mef, level_of_stat
 from directory.report import ImportReport, Kind
@@ -33,21 +32,6 @@ RESERVED_NAMES = frozenset(
 )
 TEACHING = "ENS"
 """The function that makes a discipline list."""
-
-
-def together(held: Iterable[Nomenclatures]) -> Nomenclatures:
-    """The programmes and subjects of several sources, the best first: of each what the first says that says it."""
-    found = Nomenclatures()
-    for one in held:
-        for code, record in one.mefs.items():
-            better = found.mefs.get(code, record)
-            found.mefs[code] = Mef(
-                code, better.label or record.label, better.stat or record.stat, better.parent or record.parent
-            )
-        for code, subject_ in one.subjects.items():
-            if code not in found.subjects or not found.subjects[code].label:
-                found.subjects[code] = subject_
-    return found
 
 
 def sync_nomenclatures(connection: Connection, settings: ImportSettings, held: Nomenclatures) -> None:

@@ -14,9 +14,9 @@ from directory.differences import Difference, differences
 from directory.facts import facts_of, numbers_of
 from directory.family_schema import relative_mail
 from directory.importer import import_directory
-from directory.model import ClassRecord, GroupRecord, Pupil, Record, Relative, Staff
+from directory.model import ClassRecord, GroupRecord, Mef, Pupil, Record, Relative, Staff, Subject
 from directory.report import ImportReport, Kind
-from directory.schema import address, class_member, class_service, guardian, person
+from directory.schema import address, class_member, class_service, guardian, mef, person, subject
 from directory.source import Feed, Format, Source
 from tests.directory.academy import SETTINGS, empty_directory
 from tests.directory.conftest import Transaction
@@ -294,3 +294,20 @@ def test_however_the_truth_is_split_the_directory_is_the_same(
         again = bring(connection, _feeds(split, order[::-1]))
         assert unchanged(again)
         assert directory(connection) == found
+
+
+def test_programmes_and_subjects_are_what_the_best_source_says_that_says_it(connection: Connection) -> None:
+    def told(source: Source, *records: Record) -> Feed:
+        _, said_before = feed(source, *FAMILIES)
+        return source, (*said_before, *records)
+
+    bring(
+        connection,
+        [
+            told(SIECLE[0], Mef("1", "SECOND", "2211"), Mef("2", "ONLY", ""), Subject("9", "Latin")),
+            told(AAF, Mef("1", "First", ""), Subject("9", "")),
+        ],
+    )
+    known = {row.mef: (row.label, row.level) for row in connection.execute(select(mef).where(mef.c.mef.in_(["1", "2"])))}
+    assert known == {"1": ("First", "2nde"), "2": ("ONLY", "")}
+    assert connection.scalar(select(subject.c.label).where(subject.c.subject == "9")) == "Latin"
