@@ -308,6 +308,8 @@ def test_programmes_and_subjects_are_what_the_best_source_says_that_says_it(conn
             told(AAF, Mef("1", "First", ""), Subject("9", "")),
         ],
     )
-    known = {row.mef: (row.label, row.level) for row in connection.execute(select(mef).where(mef.c.mef.in_(["1", "2"])))}
+    known = {
+        row.mef: (row.label, row.level) for row in connection.execute(select(mef).where(mef.c.mef.in_(["1", "2"])))
+    }
     assert known == {"1": ("First", "2nde"), "2": ("ONLY", "")}
     assert connection.scalar(select(subject.c.label).where(subject.c.subject == "9")) == "Latin"
