@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import Column, Connection, Row, bindparam, delete, func, select
+from sqlalchemy import Column, Connection, Row, bindparam, delete, func, select, text
 
 from directory.bulk import among, listed, upsert_rows
 from directory.held_forms import KINDS, PEOPLE, Item
@@ -51,14 +51,20 @@ class Holding:
         change = Change()
         people = 0
         seen: list[int] = []
+        first = self.count() == 0
         for batch in batches(items, BATCH):
             found = {(item.kind, item.id): item for item in batch}
             seen += map(_number, found)
             people += sum(item.kind in PEOPLE for item in batch)
-            self._put(found, change)
+            self._put(found, change, nothing_held=first)
         seen = [number for number, _ in groupby(sorted(seen))]
         change.repeated = people - sum(number & _PERSON for number in seen)
+        if first:
+            change.added = len(seen)
         change.removed = self._remove_others(seen)
+        if change.added + change.removed > BATCH and self._connection.dialect.name == "postgresql":
+            # Without statistics PostgreSQL takes the holding for a few rows, and reads all of it for each batch.
+            self._connection.execute(text(f"ANALYZE {held_record.name}"))
         return change
 
     def put(self, items: Iterable[Item]) -> Change:
@@ -92,8 +98,8 @@ class Holding:
         """How many records there are."""
         return self._connection.scalar(select(func.count()).select_from(held_record).where(self._of_source)) or 0
 
-    def _put(self, found: Mapping[Key, Item], change: Change) -> None:
-        before = dict(self._looked_up("digest", found))
+    def _put(self, found: Mapping[Key, Item], change: Change, *, nothing_held: bool = False) -> None:
+        before = {} if nothing_held else dict(self._looked_up("digest", found))
         rows = []
         for key, item in found.items():
             digest = item.digest
