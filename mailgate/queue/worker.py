@@ -200,6 +200,8 @@ class Worker:
                 self._want(domain)
             else:
                 pause = min(pause, left)
+        for lane in self._lanes.values():  # what a runner left that failed
+            self._add_runner(lane)
         return max(pause, _LEAST)
 
     async def _run(self, lane: _Lane) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -15,6 +16,7 @@ from mailgate.queue.claim import Taken
 from mailgate.queue.enqueue import OutsideRecipient
 from mailgate.queue.schedule import Priority
 from mailgate.queue.schema import queued_message
+from mailgate.queue.sending import Sending
 from mailgate.queue.settling import Outcome, Result, Settler
 from mailgate.store.collector import collect
 from tests.queue.conftest import Desk, addresses
@@ -174,3 +176,24 @@ async def test_nobody_lingers_while_another_destination_waits(desk: Desk) -> Non
             await desk.worker(direct(names, sink), connections=1)
             await sink.wait(20)
     assert sink.most_open == 1
+
+
+async def test_what_a_runner_leaves_that_failed_is_sent(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, calls = Sending.hand_over, 0
+
+    async def fails_once(self: Sending, *arguments: Any) -> Any:  # noqa: ANN401 - as the method
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise RuntimeError("a mistake")
+        return await whole(self, *arguments)
+
+    monkeypatch.setattr(Sending, "hand_over", fails_once)
+    for number in range(3):
+        await desk.put(f"p{number}@example.net")
+    async with Sink() as sink:
+        worker = await desk.worker(desk.smarthost(sink.port), per_lane=1)
+        async with asyncio.timeout(20):
+            while sorted(await desk.rows("state")) != [("sent",)] * 2 + [("waiting",)]:
+                worker.look()
+                await asyncio.sleep(0.05)
