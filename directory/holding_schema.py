@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from directory.schema import Id, metadata
@@ -31,9 +32,11 @@ source = Table(
     Column("how", Text, nullable=False),
     Column("records", Integer, nullable=False),
     Column("fingerprint", Text, nullable=False),
-    UniqueConstraint("academy", "name"),
+    Column("year", SmallInteger, nullable=False, server_default=text("0")),
+    UniqueConstraint("academy", "name", "year"),
 )
-"""Sources that were read. `day` (yyyymmdd) is what the source says of its own date, or empty; `read_at` when it was
+"""Sources that were read. `year` is 0 for what the directory is made of, else the school year (its first calendar year)
+that is prepared, or that is over and may still come back. `day` (yyyymmdd) is what the source says of its own date, or empty; `read_at` when it was
 read last (seconds since the epoch, UTC) and `how` what was read then, `complete` or `delta`; `fingerprint` stands for
 the bytes of these files, or is empty.
 """

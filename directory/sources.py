@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from directory import holding_schema as schema
 from directory.aaf_delta import apply_delta, complete_items
@@ -21,6 +21,8 @@ from directory.source import Feed, Format, Source
 
 COMPLETE: Final = "complete"
 DELTA: Final = "delta"
+NOW: Final = 0
+"""The year of what the directory is made of: other years are prepared, or over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,14 @@ Step: TypeAlias = CompleteSet | Delta
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What there is to read of a source, in order; `fingerprint` stands for its bytes, or is empty."""
+    """What there is to read of a source, in order; `fingerprint` stands for its bytes, or is empty; `year` is the school
+    year that it is held for, beside what the directory is made of, or `NOW`.
+    """
 
     source: Source
     steps: Sequence[Step]
     fingerprint: str = ""
+    year: int = NOW
 
 
 @dataclass(slots=True)
@@ -64,6 +69,7 @@ class Taken:
     unknown: list[Request] = field(default_factory=list)
     """Modifications of records that are not held."""
     records: int = 0
+    year: int = NOW
 
     def add(self, change: Change) -> None:
         """Count what one step changed."""
@@ -81,29 +87,30 @@ class Held(NamedTuple):
     read_at: int
 
 
-def held_sources(connection: Connection, academy: str) -> list[Held]:
+def held_sources(connection: Connection, academy: str, year: int = NOW) -> list[Held]:
     """Every source that was read, by name."""
-    rows = connection.execute(
-        select(schema.source).where(schema.source.c.academy == academy).order_by(schema.source.c.name)
-    )
+    rows = connection.execute(_held(academy, year))
     return [Held(_source(row), row.records, row.day, row.how, row.read_at) for row in rows]
 
 
+def _held(academy: str, year: int) -> Select[Any]:
+    held = (schema.source.c.academy == academy, schema.source.c.year == year)
+    return select(schema.source).where(*held).order_by(schema.source.c.name)
+
+
 def feeds(connection: Connection, academy: str) -> list[Feed]:
-    """Each source with all that is held of it, as an import takes them."""
-    rows = connection.execute(
-        select(schema.source).where(schema.source.c.academy == academy).order_by(schema.source.c.name)
-    ).all()
+    """Each source that the directory is made of with all that is held of it, as an import takes them."""
+    rows = connection.execute(_held(academy, NOW)).all()
     return [(_source(row), _records(Holding(connection, row.source_id), row.name)) for row in rows]
 
 
-def forget(connection: Connection, academy: str, name: str) -> int:
+def forget(connection: Connection, academy: str, name: str, year: int = NOW) -> int:
     """Hold nothing of a source any more; how many records were held.
 
     Raises:
         DirectoryError: there is no such source.
     """
-    row = _find(connection, academy, name)
+    row = _find(connection, academy, name, year)
     if row is None:
         raise DirectoryError(name, None, "nothing is held of a source of this name")
     connection.execute(delete(schema.held_record).where(schema.held_record.c.source_id == row.source_id))
@@ -123,14 +130,14 @@ def take_in(
         DirectoryError: broken or hostile files, a delta without or before a complete set, only what is out of date, or
             a source of another format or school than the one of this name.
     """
-    row = _find(connection, academy, reading.source.name)
-    taken = Taken(reading.source)
+    row = _find(connection, academy, reading.source.name, reading.year)
+    taken = Taken(reading.source, year=reading.year)
     if row is not None:
         _check_same(row, reading.source)
         taken.records = row.records
         if reading.fingerprint and row.fingerprint == _fingerprint(reading) and not force:
             return taken
-    source_id = row.source_id if row is not None else _insert(connection, academy, reading.source)
+    source_id = row.source_id if row is not None else _insert(connection, academy, reading)
     anew = row is None or (force and isinstance(reading.steps[0], CompleteSet))
     holding = Holding(connection, source_id)
     day, how = _follow(holding, reading, taken, since="" if row is None or anew else row.day, begun=row is not None)
@@ -192,17 +199,15 @@ def _fingerprint(reading: Reading) -> str:
     return hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
 
 
-def _find(connection: Connection, academy: str, name: str) -> Row[Any] | None:
-    return connection.execute(
-        select(schema.source).where(schema.source.c.academy == academy, schema.source.c.name == name)
-    ).first()
+def _find(connection: Connection, academy: str, name: str, year: int) -> Row[Any] | None:
+    return connection.execute(_held(academy, year).where(schema.source.c.name == name)).first()
 
 
-def _insert(connection: Connection, academy: str, source: Source) -> int:
-    source_id = new_id()
+def _insert(connection: Connection, academy: str, reading: Reading) -> int:
+    source, source_id = reading.source, new_id()
     said = {"academy": academy, "name": source.name, "format": source.format, "school": source.school}
     empty = {"academic": source.academic, "day": "", "read_at": 0, "how": "", "records": 0, "fingerprint": ""}
-    connection.execute(insert(schema.source).values(source_id=source_id, **said, **empty))
+    connection.execute(insert(schema.source).values(source_id=source_id, year=reading.year, **said, **empty))
     return source_id
 
 

@@ -10,6 +10,7 @@ import directory.family_schema
 import directory.holding_schema
 import directory.list_schema
 import directory.schema
+import directory.year_schema
 import mailgate.accounts.schema
 import mailgate.moderation.schema
 import mailgate.policy.audit

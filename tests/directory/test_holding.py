@@ -28,7 +28,7 @@ RECORDS = (*typing.get_args(model.Record), model.Place, model.Link, model.Functi
 
 def holding(connection: Connection, source_id: int = 1) -> Holding:
     """An empty holding."""
-    empty = {column.name: "" for column in schema.source.c} | {"records": 0, "read_at": 0, "academic": False}
+    empty = {column.name: "" for column in schema.source.c} | {"records": 0, "read_at": 0, "academic": False, "year": 0}
     connection.execute(insert(schema.source).values(empty | {"source_id": source_id, "name": str(source_id)}))
     return Holding(connection, source_id)
 
