@@ -36,7 +36,9 @@ source = Table(
     UniqueConstraint("academy", "name", "year"),
 )
 """Sources that were read. `year` is 0 for what the directory is made of, else the school year (its first calendar year)
-that is prepared, or that is over and may still come back. `day` (yyyymmdd) is what the source says of its own date, or empty; `read_at` when it was
+that is prepared, or that is over and may still come back.
+
+`day` (yyyymmdd) is what the source says of its own date, or empty; `read_at` when it was
 read last (seconds since the epoch, UTC) and `how` what was read then, `complete` or `delta`; `fingerprint` stands for
 the bytes of these files, or is empty.
 """

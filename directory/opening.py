@@ -17,7 +17,7 @@ from directory.readers.scribe import ScribeSettings, read_scribe, read_scribe_ld
 from directory.readers.siecle import read_siecle
 from directory.readers.sts import read_sts
 from directory.source import Format, Source
-from directory.sources import CompleteSet, Delta, Reading, Step
+from directory.sources import NOW, CompleteSet, Delta, Reading, Step
 
 Reader: TypeAlias = Callable[[Path, int, str], Iterator[Record]]
 """Path, school year (the first of its two calendar years) and the UAI that is expected, or empty."""
@@ -33,28 +33,29 @@ READERS: Final[Mapping[Format, Reader]] = {
 """Formats of complete sets in files, LDIF among them; AAF has deltas too."""
 
 
-def open_files(source: Source, path: Path, school_year: int) -> Reading:
+def open_files(source: Source, path: Path, school_year: int, *, held_for: int = NOW) -> Reading:
     """What there is to read of a source at a path; for AAF the names of the files tell complete sets from deltas.
+    `held_for` is the year of the `Reading`.
 
     Raises:
         DirectoryError: nothing there, a damaged archive, or a format that is not read from files.
     """
     stands_for = fingerprint(path)
     if source.format is Format.AAF:
-        return Reading(source, [_step(delivery) for delivery in deliveries(path)], stands_for)
+        return Reading(source, [_step(delivery) for delivery in deliveries(path)], stands_for, held_for)
     reader = READERS.get(source.format)
     if reader is None:
         raise DirectoryError(path.name, None, f"{source.format} is not read from files")
     records = reader(path, school_year, source.school)
-    return Reading(source, [CompleteSet("", records)], f"{school_year} {stands_for}")
+    return Reading(source, [CompleteSet("", records)], f"{school_year} {stands_for}", held_for)
 
 
-def open_server(source: Source, server: Mapping[str, Any]) -> Reading:
+def open_server(source: Source, server: Mapping[str, Any], *, held_for: int = NOW) -> Reading:
     """What there is to read of a source on an LDAP server; `server` is what its reader's settings are told."""
     reader, settings = _live(source.format)
     known = {one.name for one in fields(settings)}
     said = {name: value for name, value in {**server, "school": source.school}.items() if name in known}
-    return Reading(source, [CompleteSet("", reader(settings(**said)))])
+    return Reading(source, [CompleteSet("", reader(settings(**said)))], year=held_for)
 
 
 def _live(format_: Format) -> tuple[Callable[[Any], Iterator[Record]], type[Any]]:

@@ -47,8 +47,8 @@ Step: TypeAlias = CompleteSet | Delta
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What there is to read of a source, in order; `fingerprint` stands for its bytes, or is empty; `year` is the school
-    year that it is held for, beside what the directory is made of, or `NOW`.
+    """What there is to read of a source, in order. `fingerprint` stands for its bytes, or is empty; `year` is the
+    school year that it is held for, beside what the directory is made of, or `NOW`.
     """
 
     source: Source

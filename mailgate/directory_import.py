@@ -12,6 +12,7 @@ from directory.importer import Progress, import_directory
 from directory.report import ImportReport
 from directory.settings import ImportSettings
 from directory.source import Feed
+from directory.years import current_year, prepared_years
 from mailgate import list_archives
 from mailgate.config import Directory, Shared
 from mailgate.families import follow_exclusions
@@ -21,12 +22,25 @@ from mailgate.shared_mailboxes import follow_directory
 from mailgate.store.provisioning import create_accounts, set_state
 
 
-def import_settings(directory: Directory, today: datetime.date, *, force: bool = False) -> ImportSettings:
+def year_now(connection: Connection, directory: Directory, today: datetime.date) -> int:
+    """The school year that the directory is of, or is made of now: once there is a directory, the calendar does not
+    change it. A later year in the settings does, unless sources are held for that year: then the switch does.
+    """
+    known = current_year(connection, directory.academy)
+    if known is None:
+        return directory.year(today)
+    wanted = directory.school_year or known
+    return known if wanted in prepared_years(connection, directory.academy) else max(known, wanted)
+
+
+def import_settings(
+    directory: Directory, today: datetime.date, *, force: bool = False, school_year: int | None = None
+) -> ImportSettings:
     """What the settings file says of an import."""
     return ImportSettings(
         academy=directory.academy,
         ent_domain=directory.domain,
-        school_year=directory.year(today),
+        school_year=school_year or directory.year(today),
         today=today,
         domains=directory.domains,
         max_departures=directory.max_departures,

@@ -16,9 +16,10 @@ from sqlalchemy import Connection, delete, insert, select, text
 from directory.holding_schema import combination
 from directory.importer import Progress
 from directory.model import DirectoryError
+from directory.readers.values import year_label
 from directory.report import EXAMPLES, ImportReport, Kind
 from directory.settings import ImportSettings
-from directory.sources import Reading, Taken, feeds, forget, take_in
+from directory.sources import NOW, Reading, Taken, feeds, forget, take_in
 from directory.sql import lock
 from mailgate.config import Shared
 from mailgate.directory_import import import_and_provision
@@ -49,6 +50,9 @@ class SourcesReport:
     def to_text(self) -> str:
         """A short text for people."""
         lines = [_line(one) for one in self.taken]
+        if self.taken and (ahead := sorted({one.year for one in self.taken if one.year})) and self.unchanged:
+            see = " and ".join(f"`mailgate year preview {year}`" for year in ahead)
+            return "\n".join([*lines, f"Nothing changes today: {see} shows what will."])
         if self.unchanged:
             return "\n".join([*lines, "Nothing has changed: there is nothing to do."])
         return "\n".join([*lines, self.directory.to_text()])
@@ -84,7 +88,11 @@ def import_sources(
         if progress is not None:
             progress(f"read {reading.source.name}", 0)
         taken.append(take_in(connection, settings.academy, reading, now, force=settings.force))
-    done = _combine(connection, taken, settings, quota=quota, shared=shared, dry_run=dry_run, progress=progress)
+    if taken and all(one.year for one in taken):
+        done = SourcesReport(taken, unchanged=True, directory=ImportReport(dry_run=dry_run))
+        _tell(taken, done.directory)
+    else:
+        done = combine(connection, taken, settings, quota=quota, shared=shared, dry_run=dry_run, progress=progress)
     if savepoint is not None:
         savepoint.rollback()
     done.seconds = time.monotonic() - started
@@ -92,23 +100,34 @@ def import_sources(
 
 
 def forget_source(
-    connection: Connection, name: str, settings: ImportSettings, *, quota: int, shared: Shared, dry_run: bool = False
+    connection: Connection,
+    name: str,
+    settings: ImportSettings,
+    *,
+    quota: int,
+    shared: Shared,
+    held_for: int = NOW,
+    dry_run: bool = False,
 ) -> SourcesReport:
-    """Hold nothing of a source any more, and bring the directory to what the others say.
+    """Hold nothing of a source any more, and bring the directory to what the others say. One that is `held_for` another
+    school year changes nothing today.
 
     Raises:
         DirectoryError: nothing is held of it, or the directory would lose too many people.
     """
     lock(connection)
     savepoint = connection.begin_nested() if dry_run else None
-    forget(connection, settings.academy, name)
-    done = _combine(connection, [], settings, quota=quota, shared=shared, dry_run=dry_run, progress=None, anew=True)
+    forget(connection, settings.academy, name, held_for)
+    if held_for:
+        done = SourcesReport([], unchanged=True, directory=ImportReport(dry_run=dry_run))
+    else:
+        done = combine(connection, [], settings, quota=quota, shared=shared, dry_run=dry_run, progress=None, anew=True)
     if savepoint is not None:
         savepoint.rollback()
     return done
 
 
-def _combine(
+def combine(
     connection: Connection,
     taken: list[Taken],
     settings: ImportSettings,
@@ -119,9 +138,10 @@ def _combine(
     progress: Progress | None,
     anew: bool = False,
 ) -> SourcesReport:
+    """Bring the directory to what all sources that it is made of say together, when any changed or `anew`."""
     wanted = _digest(connection, settings, {"quota": quota, "shared": shared})
     before = connection.scalar(select(combination.c.settings).where(combination.c.academy == settings.academy))
-    if before == wanted and not (anew or settings.force or any(one.change for one in taken)):
+    if before == wanted and not (anew or settings.force or any(one.change for one in taken if one.year == NOW)):
         report = ImportReport(dry_run=dry_run)
         _tell(taken, report)
         return SourcesReport(taken, unchanged=True, directory=report)
@@ -165,16 +185,21 @@ def _taken(one: Taken) -> dict[str, Any]:
         "read": one.read,
         "passed_over": one.passed_over,
         "records": one.records,
+        "year": one.year or None,
         **change,
     }
 
 
 def _line(one: Taken) -> str:
     if not one.read:
-        return f"{one.source.name}: the same files as the last time ({one.records:,} records)"
+        return f"{one.source.name}: the same files as the last time ({one.records:,} records){_held_for(one)}"
     change = one.change
     over = f"; older and passed over: {', '.join(one.passed_over)}" if one.passed_over else ""
     return (
         f"{one.source.name}: {', '.join(one.read)}: {one.records:,} records, {change.added:,} new, "
-        f"{change.changed:,} changed, {change.removed:,} removed{over}"
+        f"{change.changed:,} changed, {change.removed:,} removed{over}{_held_for(one)}"
     )
+
+
+def _held_for(one: Taken) -> str:
+    return f"; held for the school year {year_label(one.year)}" if one.year else ""

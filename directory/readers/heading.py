@@ -11,6 +11,14 @@ from directory.readers.values import is_uai, year_label
 _YEAR = re.compile(r"\d{4}")
 
 
+class OtherYearError(DirectoryError):
+    """The file is of another school year: of `year`."""
+
+    def __init__(self, file: str, line: int | None, text: str, year: int) -> None:
+        super().__init__(file, line, text)
+        self.year = year
+
+
 class Heading:
     """What the files of one export say they are of: all of them the same school, and the expected year.
 
@@ -41,7 +49,7 @@ class Heading:
                 f"the file is of the school year {year_label(int(year))}, not {year_label(self._year)}; choose the "
                 "year in the application and export again"
             )
-            raise DirectoryError(self._file, element.line, text)
+            raise OtherYearError(self._file, element.line, text, int(year))
         if self.school and uai != self.school:
             expected = f"{self._first} is of {self.school}" if self._first else f"{self.school} is expected"
             text = f"the file is of the school {uai}, but {expected}; give the files of one school"

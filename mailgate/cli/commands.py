@@ -71,6 +71,7 @@ ENTRIES: Final = {
     "moderation": Entry("moderation", _APP, "Messages that wait for a decision, or for their time."),
     "dns": Entry("dns", _APP, "Records to publish in the DNS: SCHOOL, check."),
     "stop": Entry("stop", _APP, "Emergency stop: sending ends at once, for as few as need be; reading stays open."),
+    "year": Entry("year", _APP, "The school year: look at the next one, switch to it, undo the switch."),
     "school": Entry("school", _APP, "Settings of a school."),
     "account": Entry("account", _APP, "Accounts and their passwords."),
     "activation": Entry("activation", _APP, "Codes with which people choose their first password."),

@@ -10,7 +10,8 @@ import typer
 from sqlalchemy import Connection
 
 from directory.source import Format
-from directory.sources import held_sources
+from directory.sources import NOW, held_sources
+from directory.sql import lock
 from mailgate.cli.context import (
     DryRun,
     Json,
@@ -23,9 +24,9 @@ from mailgate.cli.context import (
     settings_of,
 )
 from mailgate.cli.directory_facts import facts, show_differences
-from mailgate.cli.directory_readings import readings
+from mailgate.cli.directory_readings import origins, readings
 from mailgate.cli.progress import bar
-from mailgate.directory_import import import_settings
+from mailgate.directory_import import import_settings, year_now
 from mailgate.directory_sources import SourcesReport, forget_source, import_sources
 
 app = typer.Typer(help="The school directory: pupils, relatives, staff, classes, groups.", no_args_is_help=True)
@@ -40,7 +41,7 @@ Force = Annotated[bool, typer.Option("--force", help="Accept that many people ar
     epilog="Examples: mailgate directory import; mailgate directory import /srv/aaf --dry-run; "
     "mailgate directory import /srv/siecle --format siecle --school 0131001T",
 )
-def import_(
+def import_(  # noqa: PLR0913 - the options of a command
     context: typer.Context,
     path: Annotated[
         Path | None, typer.Argument(help="Folder or archive of one source; default: every source of the settings.")
@@ -51,6 +52,9 @@ def import_(
         Format | None, typer.Option("--format", help="How it is written, when the settings do not say; default: aaf.")
     ] = None,
     school: Annotated[str, typer.Option("--school", help="UAI, for a format of one school.")] = "",
+    year: Annotated[
+        int | None, typer.Option("--year", help="First calendar year of the school year: the next one is prepared.")
+    ] = None,
     dry_run: DryRun = False,
     force: Force = False,
     json: Json = False,
@@ -58,20 +62,22 @@ def import_(
     """Read sources, complete sets or deltas: all or, after an error, nothing. Leavers are suspended, never deleted.
 
     What each source said last is kept, and the directory follows from all of them together. A source that is read again
-    without a change costs a moment.
+    without a change costs a moment. What is of the next school year is held beside, and changes nothing until
+    `mailgate year switch`.
     """
     settings = settings_of(context)
     now = datetime.datetime.now().astimezone()
-    directory = import_settings(settings.directory, now.date(), force=force)
-    read = readings(settings.directory, directory.school_year, path, source, format_, school.upper())
+    found = origins(settings.directory, path, source, format_, school.upper())
 
     with bar() as progress:
 
         def work(connection: Connection) -> SourcesReport:
+            lock(connection)
+            current = year_now(connection, settings.directory, now.date())
             return import_sources(
                 connection,
-                read,
-                directory,
+                readings(connection, settings.directory.academy, found, current, year),
+                import_settings(settings.directory, now.date(), force=force, school_year=current),
                 now,
                 quota=settings.accounts.quota,
                 shared=settings.shared,
@@ -84,11 +90,16 @@ def import_(
 
 
 @app.command(epilog="Example: mailgate directory sources")
-def sources(context: typer.Context, *, json: Json = False) -> None:
+def sources(
+    context: typer.Context,
+    *,
+    year: Annotated[int, typer.Option("--year", help="Those that are prepared for a school year.")] = NOW,
+    json: Json = False,
+) -> None:
     """What was read of each source: how much is held, of what day, when it was read last, whether whole or a delta."""
     settings = settings_of(context)
     academy = settings.directory.academy
-    held = {one.source.name: one for one in run(in_transaction(settings, lambda c: held_sources(c, academy)))}
+    held = {one.source.name: one for one in run(in_transaction(settings, lambda c: held_sources(c, academy, year)))}
     origins = {name: one.source for name, one in held.items()}
     origins |= {one.name: one.origin for one in settings.directory.sources}
     configured = {one.name for one in settings.directory.sources}
@@ -121,17 +132,22 @@ def forget(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of a source, as `mailgate directory sources` shows it.")],
     *,
+    year: Annotated[int, typer.Option("--year", help="The year it was prepared for; default: what is so today.")] = NOW,
     dry_run: DryRun = False,
     force: Force = False,
     json: Json = False,
 ) -> None:
     """Hold nothing of a source any more: the directory is what the other sources say."""
     settings = settings_of(context)
-    directory = import_settings(settings.directory, datetime.datetime.now().astimezone().date(), force=force)
+    today = datetime.datetime.now().astimezone().date()
 
     def work(connection: Connection) -> SourcesReport:
+        lock(connection)
+        current = year_now(connection, settings.directory, today)
+        directory = import_settings(settings.directory, today, force=force, school_year=current)
+        shared = settings.shared
         return forget_source(
-            connection, name, directory, quota=settings.accounts.quota, shared=settings.shared, dry_run=dry_run
+            connection, name, directory, quota=settings.accounts.quota, shared=shared, held_for=year, dry_run=dry_run
         )
 
     _show(apply(settings, work, dry_run=dry_run), json=json)

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from directory.precedence import Group
+from directory.readers.values import year_of
 from directory.source import LIVE, Format, Source
 from mailgate.config.values import (
     Section,
@@ -88,7 +89,7 @@ class Directory(Section, frozen=True):
         """The first calendar year of the school year: as configured, else the one that `today` falls in."""
         if self.school_year is not None:
             return self.school_year
-        return today.year if today.month >= 8 else today.year - 1  # noqa: PLR2004 - schools turn over in August
+        return year_of(today)
 
     def holds(self, address: str) -> bool:
         """Whether an address is in a domain of this gateway: people's, one below it, or one given to a school."""

@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 
 from directory.source import Format
 from mailgate.cli.context import CommandFailed, rehearse, run
-from mailgate.cli.directory_readings import readings
+from mailgate.cli.directory_readings import origins, readings
 from mailgate.cli.progress import bar
 from mailgate.cli.setup.plan import Acting, Outcome, Plan, Status, known_school, the_school
-from mailgate.directory_import import import_settings
+from mailgate.directory_import import import_settings, year_now
 from mailgate.directory_sources import SourcesReport, import_sources
 
 
@@ -65,14 +65,16 @@ def rehearsed(plan: Plan) -> SourcesReport:
 def _import(plan: Plan, connection: Connection, *, dry_run: bool = False) -> SourcesReport:
     settings = plan.settings
     now = datetime.datetime.now().astimezone()
-    wanted = import_settings(settings.directory, now.date())
+    year = year_now(connection, settings.directory, now.date())
+    wanted = import_settings(settings.directory, now.date(), school_year=year)
     if plan.domain:
         wanted = replace(wanted, domains={**wanted.domains, plan.uai: plan.domain})
     if plan.source is None and not has_source(plan):
         raise CommandFailed("name the folder or archive of the directory by --directory, or in [[directory.sources]]")
     of_academy = plan.source_format in (None, Format.AAF, Format.SDET)
     one_school = "" if of_academy else plan.uai
-    read = readings(settings.directory, wanted.school_year, plan.source, None, plan.source_format, one_school)
+    found = origins(settings.directory, plan.source, None, plan.source_format, one_school)
+    read = readings(connection, wanted.academy, found, year)
     with bar() as progress:
         report = import_sources(
             connection,
