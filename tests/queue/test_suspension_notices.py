@@ -38,7 +38,8 @@ APE_ADDRESS = "ape@clg.ent.example.org"
 
 
 def founded(connection: Connection) -> None:
-    """A head, a teacher and a parent; a list of parents, and the head's office."""
+    """A head, a teacher and a parent; a list of parents, and the head's office; an audit that is empty."""
+    connection.execute(delete(audit))
     for number, profile in STAFF.items():
         mail = f"{profile}.{number}@ent.example.org"
         connection.execute(
