@@ -15,10 +15,11 @@ year_switch = Table(
     Column("forced", Boolean, nullable=False),
     Column("actor", Text, nullable=False),
     Column("refusal", Text, nullable=False),
+    Column("claimed_until", BigInteger),
 )
 """The turn of an academy to a school year (its first calendar year), planned or done; times are seconds since the
 epoch, UTC. One that was planned is `forced` when it is to be made however much it changes, and `refusal` says why it
-was not made.
+was not made; until `claimed_until` one gateway is making it.
 """
 
 past_list = Table(

@@ -33,11 +33,15 @@ def current_year(connection: Connection, academy: str) -> int | None:
     return year
 
 
+def held_years(connection: Connection, academy: str) -> list[int]:
+    """The years for which sources are held, the first first; `NOW` is among them."""
+    return sorted(connection.scalars(select(held_source.c.year).distinct().where(held_source.c.academy == academy)))
+
+
 def prepared_years(connection: Connection, academy: str) -> list[int]:
     """The years for which sources are held beside those that the directory is made of, the first first."""
     known = current_year(connection, academy) or NOW
-    later = (held_source.c.academy == academy, held_source.c.year > known)
-    return sorted(connection.scalars(select(held_source.c.year).distinct().where(*later)))
+    return [year for year in held_years(connection, academy) if year > known]
 
 
 def year_ahead(connection: Connection, academy: str, source: Source, path: Path, current: int) -> int:

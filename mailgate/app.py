@@ -37,6 +37,7 @@ from mailgate.naming.site import pages_url, site_of
 from mailgate.proxied import ProxiedListeners
 from mailgate.queue.outbound import Outbound
 from mailgate.resolving import resolver_of
+from mailgate.school_year import clock
 from mailgate.store import MailStore, power_loss
 from mailgate.store.search.indexer import Indexer
 from mailgate.web import activation, discovery, stopping
@@ -232,6 +233,7 @@ class Gateway:
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, moderation.forget)),
             asyncio.create_task(repeat(settings.moderation.interval, moderation.look_at_the_clock)),
             asyncio.create_task(repeat(settings.moderation.interval, welcoming.send_due)),
+            asyncio.create_task(repeat(clock.INTERVAL, clock.SwitchClock(database, settings).look)),
         ]
         if outbound is not None:
             await outbound.start()

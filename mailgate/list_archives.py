@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, and_, delete, insert, select
+from sqlalchemy import Connection, and_, bindparam, delete, insert, select
 
 from directory.list_delegates import delegates
 from directory.list_membership import OneList
@@ -17,7 +17,8 @@ from directory.list_schema import list_setting
 from directory.list_settings import settings_of_list
 from directory.queries import MEMBER_IDS
 from directory.report import ImportReport, Kind
-from directory.schema import list_, new_id
+from directory.schema import Id, list_, new_id
+from directory.year_schema import past_member
 from mailgate.shared_mailboxes import READ, SharedMailboxError, announce_lists
 from mailgate.store.access import LIST, PERSON
 from mailgate.store.archives import KIND
@@ -25,12 +26,14 @@ from mailgate.store.provisioning import INBOX_ID, create_accounts
 from mailgate.store.schema import acl, shared_account
 
 Grantee = tuple[str, int]
+_WERE_MEMBERS: Final = select(past_member.c.person_id).where(past_member.c.list_id == bindparam("list_id", type_=Id))
 _READERS: Final = (acl.c.grantee, acl.c.grantee_id)
 
 
 def follow(connection: Connection, one: OneList) -> None:
     """Bring a list's archive up to date after its settings or delegates changed: made if the list is to have one and
-    has none, and open to its members and delegates alone. One that was switched off stays open to them.
+    has none, and open to its members and delegates alone, and for a time to its members of last school year. One that
+    was switched off stays open to them.
 
     Raises SharedMailboxError when a shared mailbox has the name.
     """
@@ -47,6 +50,7 @@ def follow(connection: Connection, one: OneList) -> None:
     present: set[Grantee] = {(row[0], row[1]) for row in connection.execute(select(*_READERS).where(inbox))}
     wanted: set[Grantee] = {(LIST, one.list_id)}
     wanted |= {(each.grantee, each.grantee_id) for each in delegates(connection, one.list_id)}
+    wanted |= {(PERSON, number) for number in connection.scalars(_WERE_MEMBERS, {"list_id": one.list_id})}
     for kind, number in present - wanted:
         connection.execute(delete(acl).where(inbox, acl.c.grantee == kind, acl.c.grantee_id == number))
     row = {"account_id": account_id, "mailbox_id": INBOX_ID, "negative": 0, "rights": READ}

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from sqlalchemy import Connection
 
 from directory.readers.values import year_label
-from mailgate.cli.context import DryRun, Json, apply, console, print_json, rehearse, run, settings_of
+from directory.sources import NOW, held_sources
+from directory.years import current_year, held_years
+from mailgate.cli.context import (
+    DryRun,
+    Json,
+    apply,
+    console,
+    in_transaction,
+    print_json,
+    rehearse,
+    run,
+    settings_of,
+)
 from mailgate.config import Settings
 from mailgate.school_year.changes import ListTurn, PersonTurn
+from mailgate.school_year.planning import cancel, carry_out, plan, planned
 from mailgate.school_year.switching import Means, Turn
 from mailgate.school_year.switching import preview as look
 from mailgate.school_year.switching import switch as turn_to
@@ -23,6 +36,8 @@ app = typer.Typer(help="The school year: look at the next one, switch to it, und
 Year = Annotated[int, typer.Argument(metavar="YEAR", help="First calendar year of the school year.")]
 School = Annotated[str, typer.Option("--school", help="UAI: show what concerns this school alone.")]
 _EXAMPLES: Final = 10
+_TIMES: Final = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%d"]
+_MOMENTS: Final = {"planned for": "due_at", "made": "done_at", "undone": "undone_at"}
 
 
 def _means(settings: Settings) -> Means:
@@ -46,11 +61,23 @@ def switch(
     force: Annotated[
         bool, typer.Option("--force", help="Accept what the preview doubts, and that many people leave.")
     ] = False,
+    at: Annotated[
+        datetime.datetime | None,
+        typer.Option("--at", formats=_TIMES, help="When, in local time: a gateway makes the switch then."),
+    ] = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Switch to a prepared school year, all or nothing. For a day `mailgate year undo` takes it back."""
     settings = settings_of(context)
+    if at is not None:
+        when = at.astimezone()
+        apply(settings, lambda connection: plan(connection, _means(settings), year, when, force=force), dry_run=dry_run)
+        if json:
+            print_json({"school_year": year, "due_at": when.isoformat()})
+        else:
+            console.print(f"The switch to {year_label(year)} {'would be' if dry_run else 'is'} planned for {when:%c}")
+        return
 
     def work(connection: Connection) -> Turn:
         return turn_to(connection, _means(settings), year, force=force)
@@ -64,6 +91,54 @@ def undo(context: typer.Context, *, dry_run: DryRun = False, json: Json = False)
     settings = settings_of(context)
     turn = apply(settings, lambda connection: turn_back(connection, _means(settings)), dry_run=dry_run)
     _show(turn, "", json=json)
+
+
+@app.command("cancel", epilog="Example: mailgate year cancel 2026")
+def cancel_(context: typer.Context, year: Year) -> None:
+    """Take a planned switch back."""
+    settings = settings_of(context)
+    apply(settings, lambda connection: cancel(connection, _means(settings), year))
+
+
+@app.command("run-due", epilog="Example: mailgate year run-due")
+def run_due(context: typer.Context) -> None:
+    """Make the switches whose time has come, where no gateway runs that does; for cron."""
+    for line in run(carry_out(settings_of(context), datetime.datetime.now().astimezone())):
+        console.print(line)
+
+
+@app.command(epilog="Example: mailgate year show")
+def show(context: typer.Context, *, json: Json = False) -> None:
+    """Show the school year of the directory, what is held for others, switches planned and made."""
+    settings = settings_of(context)
+    shown = run(in_transaction(settings, lambda connection: _state(connection, settings.directory.academy)))
+    if json:
+        print_json(shown)
+        return
+    console.print(f"School year: {year_label(shown['current']) if shown['current'] else 'none yet'}")
+    for year, names in shown["held"].items():
+        console.print(f"Held for {year_label(year)}: {', '.join(names)}")
+    for one in shown["switches"]:
+        told = [f"{name} {one[key]}" for name, key in _MOMENTS.items() if one[key]]
+        refused = f", refused: {one['refusal']}" if one["refusal"] else ""
+        console.print(f"Switch to {year_label(one['school_year'])}: {', '.join(told)} by {one['actor']}{refused}")
+
+
+def _state(connection: Connection, academy: str) -> dict[str, Any]:
+    current = current_year(connection, academy)
+    years = {one for one in held_years(connection, academy) if one != NOW}
+    return {
+        "current": current,
+        "held": {year: [one.source.name for one in held_sources(connection, academy, year)] for year in sorted(years)},
+        "switches": [
+            {**one._asdict(), **{key: _moment(getattr(one, key)) for key in _MOMENTS.values()}}
+            for one in planned(connection, academy)
+        ],
+    }
+
+
+def _moment(at: int | None) -> str | None:
+    return None if at is None else datetime.datetime.fromtimestamp(at).astimezone().isoformat(timespec="minutes")
 
 
 def _show(turn: Turn, uai: str, *, json: bool) -> None:

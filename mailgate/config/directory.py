@@ -68,6 +68,7 @@ class Directory(Section, frozen=True):
     max_departures_new_year: Share = 0.6
     max_list_departures: Share = 0.5
     max_list_departures_new_year: Share = 0.95
+    last_year_until: Annotated[str, Meta(pattern=r"^\d\d-\d\d$")] = "10-31"
     domains: dict[str, str] = msgspec.field(default_factory=dict)
     school_names: dict[str, str] = msgspec.field(default_factory=dict)
     sources: tuple[DirectorySource, ...] = ()
@@ -75,6 +76,10 @@ class Directory(Section, frozen=True):
     ldap: Ldap | None = None
 
     def __post_init__(self) -> None:
+        try:
+            self.last_day_of_lists(2000)
+        except ValueError as error:
+            raise ValueError(f"last_year_until: {self.last_year_until} is no month and day") from error
         names = [source.name for source in self.sources]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"two sources are called {twice}")
@@ -90,6 +95,11 @@ class Directory(Section, frozen=True):
         if self.school_year is not None:
             return self.school_year
         return year_of(today)
+
+    def last_day_of_lists(self, school_year: int) -> datetime.date:
+        """The last day on which the lists of a school year that is over can be read."""
+        month, day = map(int, self.last_year_until.split("-"))
+        return datetime.date(school_year + 1, month, day)
 
     def holds(self, address: str) -> bool:
         """Whether an address is in a domain of this gateway: people's, one below it, or one given to a school."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from directory.readers.values import year_label
 from mailgate.database import Database, Tx
 from mailgate.delivery import posting, recipients
 from mailgate.delivery.lookups import Room
@@ -133,11 +134,21 @@ class Admission:
             raise self.refusal(452, "4.2.2", _("This mailbox is full. Please try again later."))
 
     async def unknown(self, address: str) -> SmtpError:
-        """The refusal for an address that is in a domain of ours, and stands for nobody: a closed list says so."""
+        """The refusal for an address that is in a domain of ours, and stands for nobody: a list that is closed, or went
+        with the last school year, says so.
+        """
         closed = await self._database.read(lambda tx: recipients.closed_list(tx, address))
         if closed is not None:
             translate = await self._words_of(closed.school_id)
             return SmtpError(550, "5.7.1", ascii_only(translate(_("This list is closed: it takes no more messages."))))
+        past = await self._database.read(lambda tx: recipients.past_list_of(tx, address))
+        if past is not None:
+            translate = await self._words_of(past.school_id)
+            text = _("This is a list of the school year {year}: it takes no more messages.")
+            if past.successor:
+                text = _("This is a list of the school year {year}: write to {address} instead.")
+            told = translate(text).format(year=year_label(past.school_year), address=past.successor)
+            return SmtpError(550, "5.1.6", ascii_only(told))
         return self.refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
 
     async def check_size(self, lists: Sequence[ListRecipient], octets: int) -> None:

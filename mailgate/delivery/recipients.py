@@ -13,6 +13,7 @@ from directory.addresses import lists_named
 from directory.list_schema import list_setting
 from directory.merged import stands_for
 from directory.schema import address, cite, list_, list_member, person
+from directory.year_schema import past_list
 from imap.rights import Rights, parse_rights
 from mailgate.database import Row, Statement, Tx
 from mailgate.database.statement import member
@@ -49,6 +50,13 @@ _CLOSED: Final = Statement(
     select(list_.c.school_id).where(
         list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.closed_at.is_not(None)
     )
+)
+_successor = list_.alias("successor")
+_PAST: Final = Statement(
+    select(past_list.c.school_year, list_.c.school_id, func.coalesce(_successor.c.address, ""))
+    .join(list_, list_.c.list_id == past_list.c.list_id)
+    .outerjoin(_successor, and_(_successor.c.list_id == past_list.c.successor_id, _successor.c.active.is_(True)))
+    .where(list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.active.is_(False))
 )
 _SIZE_LIMITS: Final = Statement(
     select(list_setting.c.list_id, list_setting.c.size_limit).where(
@@ -150,6 +158,17 @@ class ClosedList:
     school_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class PastList:
+    """A list of last school year (its first calendar year) that is gone; `successor` is the address of the one in its
+    place, or empty.
+    """
+
+    school_year: int
+    school_id: int | None
+    successor: str
+
+
 def fold(text: str) -> str:
     """An address as it is kept and compared: addresses here are lower case."""
     return text.strip().lower()
@@ -183,6 +202,12 @@ async def closed_list(tx: Tx, text: str) -> ClosedList | None:
     """The list of this address that somebody closed, or None."""
     row = await tx.one(_CLOSED, address=fold(text))
     return ClosedList(row[0]) if row else None
+
+
+async def past_list_of(tx: Tx, text: str) -> PastList | None:
+    """The list of this address that went with the last school year, or None."""
+    row = await tx.one(_PAST, address=fold(text))
+    return PastList(*row) if row else None
 
 
 async def may_leave(tx: Tx, list_id: int) -> bool:

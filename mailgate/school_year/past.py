@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from datetime import date
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Select, and_, delete, func, insert, literal, or_, select
 
-from directory.schema import class_member, list_, list_member, school
+from directory.list_definitions import find
+from directory.list_graph import ListError
+from directory.readers.values import year_label
+from directory.report import ImportReport
+from directory.schema import address, class_member, list_, list_member, person, school
+from directory.sql import lock
 from directory.year_schema import past_list, past_member
+from mailgate import list_archives
+from mailgate.config import Directory
+from mailgate.policy.audit import record
 
 _OF_PUPILS = "eleves"
+
+
+class Member(NamedTuple):
+    """Somebody who was on a list."""
+
+    name: str
+    profile: str
+    address: str
 
 
 def keep(connection: Connection, academy: str, year: int) -> frozenset[int]:
@@ -60,6 +78,40 @@ def forget(connection: Connection, academy: str) -> None:
     """Nothing of an earlier year is readable any more."""
     for table in (past_list, past_member):
         connection.execute(delete(table).where(table.c.list_id.in_(_lists(academy))))
+
+
+def forget_over(connection: Connection, directory: Directory, today: date) -> int | None:
+    """Forget last year's lists when their time is over; of which year they were."""
+    of_academy = past_member.c.list_id.in_(_lists(directory.academy))
+    year: int | None = connection.scalar(select(func.max(past_member.c.school_year)).where(of_academy))
+    if year is None or today <= directory.last_day_of_lists(year):
+        return None
+    lock(connection)
+    forget(connection, directory.academy)
+    list_archives.follow_all(connection, ImportReport(dry_run=False))
+    record(connection, "year forget", year_label(year))
+    return year
+
+
+def members(connection: Connection, year: int, address_: str) -> list[Member]:
+    """Who was on a list in a school year that is over, by name.
+
+    Raises:
+        ListError: there is no such list, or nothing is kept of that year.
+    """
+    one = find(connection, address_)
+    first = and_(address.c.person_id == person.c.person_id, address.c.is_primary)
+    rows = (
+        select(person.c.display, person.c.profile, address.c.address)
+        .join(past_member, past_member.c.person_id == person.c.person_id)
+        .join(address, first)
+        .where(past_member.c.list_id == one.list_id, past_member.c.school_year == year)
+        .order_by(person.c.sn, person.c.given, person.c.person_id)
+    )
+    found = [Member(*row) for row in connection.execute(rows)]
+    if not found:
+        raise ListError(f"nothing is kept of {one.address} in {year_label(year)}")
+    return found
 
 
 def _lists(academy: str) -> Select[tuple[int]]:

@@ -129,9 +129,9 @@ def undo(connection: Connection, means: Means) -> Turn:
     before = year - 1
     if not held_sources(connection, academy, before):
         raise DirectoryError(_YEAR, None, f"nothing is held of {year_label(before)}: import its sources again instead")
+    past.forget(connection, academy)
     turn_holdings(connection, academy, year, before)
     turn = _compared(connection, means, year, before, force=True)
-    past.forget(connection, academy)
     connection.execute(update(year_switch).where(*own).values(undone_at=int(means.now.timestamp())))
     record(connection, "year undo", year_label(year), told(turn))
     return turn

@@ -17,9 +17,12 @@ from sqlalchemy import Connection, select, update
 
 from directory.schema import address, list_, list_member, person, school
 from directory.year_schema import past_member, year_switch
+from mailgate.config import load
+from mailgate.database import open_database
 from mailgate.database.batch import batch_engine
 from mailgate.migrations.tables import METADATA
 from mailgate.policy.audit import audit
+from mailgate.school_year.clock import SwitchClock
 from mailgate.store.schema import account
 from tests.cli.command import Command
 from tests.cli.test_directory import unpack
@@ -299,3 +302,96 @@ def test_who_was_on_a_list_is_kept(academy: Command) -> None:
     kept = on(academy, lambda c: list(c.execute(select(past_member))))
     assert {row.school_year for row in kept} == {2025}
     assert {(row.list_id, row.person_id) for row in kept} == rows
+
+
+def plan(command: Command, days: int = 1) -> None:
+    """Have the switch made in so many days."""
+    at = datetime.datetime.now() + datetime.timedelta(days=days)  # noqa: DTZ005 - as people write it
+    command.good("year", "switch", "2026", "--at", f"{at:%Y-%m-%dT%H:%M}")
+
+
+def pass_time(command: Command) -> None:
+    """Bring a planned switch into the past."""
+    on(command, lambda connection: connection.execute(update(year_switch).values(due_at=1)) and None)
+
+
+def look(command: Command, times: int = 1) -> None:
+    """What gateways do every minute, some at once."""
+    settings = load(command.config)
+
+    async def run() -> None:
+        database = await open_database(settings.database.url)
+        try:
+            await asyncio.gather(*(SwitchClock(database, settings).look() for _ in range(times)))
+        finally:
+            await database.close()
+
+    asyncio.run(run())
+
+
+def shown(command: Command) -> dict[str, Any]:
+    found: dict[str, Any] = command.good("year", "show", "--json").json
+    return found
+
+
+def test_a_planned_switch_is_made_once_by_a_gateway(either: Command) -> None:
+    assert "nothing is held for 2026-2027" in either.refused(4, "year", "switch", "2026", "--at", "2099-08-28T06:00")
+    prepare(either)
+    assert "is over; without --at" in either.refused(4, "year", "switch", "2026", "--at", "2026-01-01T06:00")
+    plan(either)
+    before = everything(either)
+    look(either)
+    assert everything(either) == before
+    (one,) = shown(either)["switches"]
+    assert one["due_at"] is not None
+    assert (one["done_at"], one["forced"]) == (None, False)
+    pass_time(either)
+    look(either, times=3)
+    assert_next_year(either)
+    (one,) = shown(either)["switches"]
+    assert one["done_at"] is not None
+    assert one["actor"].startswith("plan of ")
+    assert shown(either)["current"] == 2026
+    rows = on(either, lambda connection: connection.scalars(select(audit.c.action)).all())
+    assert rows.count("year switch") == 1
+    look(either)
+    assert either.good("year", "run-due").out == ""
+
+
+def test_a_planned_switch_that_is_refused_is_told_and_not_tried_again(academy: Command) -> None:
+    academy.good("directory", "import", DEMO, "--year", "2026")
+    plan(academy)
+    pass_time(academy)
+    before = everything(academy)
+    line = academy("year", "run-due").out
+    assert line.startswith("2026-2027: refused: 0131001T: ")
+    after = everything(academy)
+    assert {name for name in before if before[name] != after[name]} == {"year_switch", "audit"}
+    assert "as if it were the old year" in shown(academy)["switches"][0]["refusal"]
+    assert academy.good("year", "run-due").out == ""
+    assert "refused: 0131001T" in academy.good("year", "show").out
+
+
+def test_a_planned_switch_can_be_taken_back(academy: Command) -> None:
+    prepare(academy)
+    plan(academy)
+    academy.good("year", "cancel", "2026")
+    assert shown(academy) == {"current": 2025, "held": {"2026": ["aaf"]}, "switches": []}
+    assert academy.refused(4, "year", "cancel", "2026") == "the school year: no switch to 2026-2027 is planned"
+    assert academy.good("year", "run-due").out == ""
+
+
+def test_last_years_lists_are_read_until_a_day(either: Command) -> None:
+    gone = "groupe-tle-esp2-2.eleves@lyc-frederic-mistral.ent.example.org"
+    were = on(either, members)
+    prepare(either)
+    assert "nothing is kept of" in either.refused(1, "list", "show", gone, "--year", "2025")
+    either.good("year", "switch", "2026")
+    for name in (gone, "6eme-a.parents@clg-frederic-mistral.ent.example.org"):
+        found = either.good("list", "show", name, "--year", "2025", "--json").json
+        assert len(found) == len(were[name])
+    assert gone not in either.good("list", "show").out
+    on(either, lambda connection: connection.execute(update(past_member).values(school_year=2020)) and None)
+    assert either.good("year", "run-due").out == "2020-2021: its lists are not readable any more\n"
+    assert "nothing is kept of" in either.refused(1, "list", "show", gone, "--year", "2025")
+    assert either.good("year", "run-due").out == ""

@@ -26,9 +26,15 @@ def show(
     search: Annotated[str, typer.Argument(help="Part of the address; without it, every list.")] = "",
     *,
     everything: Annotated[bool, typer.Option("--all", help="Also closed lists, and those without members.")] = False,
+    year: Annotated[
+        int | None, typer.Option("--year", help="Who was on the list of this address in a school year that is over.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show the lists, and how many people each reaches."""
+    if year is not None:
+        _show_past(context, search, year, json=json)
+        return
     asked = ALL_LISTS if everything else LISTS
     rows = run(in_transaction(settings_of(context), lambda connection: connection.execute(asked).all()))
     found = [row for row in rows if search.lower() in row.address]
@@ -38,6 +44,16 @@ def show(
         print_table(
             "Address", "List", "Members", rows=[(row.address, f"{row.label}", str(row.members)) for row in found]
         )
+
+
+def _show_past(context: typer.Context, address: str, year: int, *, json: bool) -> None:
+    from mailgate.school_year.past import members  # noqa: PLC0415 - most showings need nothing of it
+
+    found = run(in_transaction(settings_of(context), lambda connection: members(connection, year, address)))
+    if json:
+        print_json([one._asdict() for one in found])
+    else:
+        print_table("Name", "Address", "Profile", rows=[(one.name, one.address, one.profile) for one in found])
 
 
 def describe(context: typer.Context, address: Address, *, json: Json = False) -> None:
