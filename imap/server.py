@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from imap.backend import Backend
+from imap.clients import SignInObserver
 from imap.connection import Connection
 from imap.deadlines import Deadlines
 from imap.features import Features
@@ -43,8 +44,10 @@ class ServerContext:
         ssl_context: ssl.SSLContext | None,
         registry: Registry,
         hostname: str,
+        observer: SignInObserver | None = None,
     ) -> None:
         self.backend = backend
+        self.observer = observer
         self.hostname = hostname
         self.limits = limits
         self.features = features
@@ -82,7 +85,7 @@ class ImapServer:
 
     ``ssl_context`` serves implicit TLS and STARTTLS; loading a new certificate into it takes effect with the next
     connection. Without it there is no TLS and no sign-in. ``hostname`` is the server that
-    absolute URLs name (RFC 5092).
+    absolute URLs name (RFC 5092). ``observer`` is told of each sign-in.
     """
 
     def __init__(
@@ -94,9 +97,10 @@ class ImapServer:
         features: Features | None = None,
         catalogue: Catalogue | None = None,
         hostname: str = "localhost",
+        observer: SignInObserver | None = None,
     ) -> None:
         self._context = ServerContext(
-            backend, limits or Limits(), features or Features(), catalogue, ssl_context, Registry(), hostname
+            backend, limits or Limits(), features or Features(), catalogue, ssl_context, Registry(), hostname, observer
         )
         self._ssl_context = ssl_context
         self._servers: list[asyncio.Server] = []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from imap.backend import Account
 from imap.capabilities import capabilities
+from imap.clients import ClientKind
 from imap.commands.dispatch import RULES, State
 from imap.commands.fetch import put_items
 from imap.commands.filters import resolve
@@ -66,6 +67,8 @@ class Session:
         "_out_size",
         "_patience",
         "_progress",
+        "_sign_in",
+        "client",
         "condstore",
         "connection",
         "context",
@@ -101,9 +104,12 @@ class Session:
         self.ended = False
         """Close after the command that runs."""
         self.failed_sign_ins = 0
+        self.client = ClientKind.OTHER
+        """What it said that it is."""
         self.is_outlook = False
         """The client said so: it breaks on an announced UIDONLY."""
         self._account: Account | None = None
+        self._sign_in: object | None = None
         self._before_sign_in = 0
         self._bad_in_a_row = 0
         self._idle_tag: str | None = None
@@ -180,7 +186,18 @@ class Session:
         reader.signed_in = True
         self.connection.sign_in()
         reader.message_limit = min(self.context.limits.message, account.append_limit or self.context.limits.message)
+        if (observer := self.context.observer) is not None:
+            sign_in = observer.signed_in(account.account_id, self.client)
+            self._sign_in = sign_in if self.client is ClientKind.OTHER else None
         _log.info("signed in", extra={"account_id": account.account_id})
+
+    def identify(self, client: ClientKind) -> None:
+        """The client says what it is, before sign-in or after it (RFC 2971 section 3)."""
+        self.client = client
+        if client is ClientKind.OTHER or self._sign_in is None or self.context.observer is None:
+            return
+        sign_in, self._sign_in = self._sign_in, None
+        self.context.observer.identified(sign_in, client)
 
     def sign_out(self) -> None:
         """Back to where the connection began, but for TLS: nothing of the person stays (RFC 8437 section 3).
@@ -190,7 +207,7 @@ class Session:
         self.unselect()
         stop_listening(self)
         self.news, self.notifying = EVERYTHING, False
-        self._account = None
+        self._account = self._sign_in = None
         self.enabled = _NOTHING
         self.condstore = False
         self.language = None

@@ -38,6 +38,8 @@ from mailgate.proxied import ProxiedListeners
 from mailgate.queue.outbound import Outbound
 from mailgate.resolving import resolver_of
 from mailgate.school_year import clock
+from mailgate.statistics.sign_ins import SignIns
+from mailgate.statistics.upkeep import upkeep_of
 from mailgate.store import MailStore, power_loss
 from mailgate.store.search.indexer import Indexer
 from mailgate.web import activation, discovery, stopping
@@ -50,6 +52,7 @@ from smtp.submission import SubmissionServer
 log = structlog.stdlib.get_logger("mailgate")
 
 MAINTENANCE_INTERVAL = 24 * 3600.0
+STATISTICS_INTERVAL = 3600.0
 CLOCK_INTERVAL = 60.0
 _SMTP = 25
 
@@ -150,6 +153,8 @@ class Gateway:
         accounts = Accounts(database)
         self._parts.callback(accounts.close)
 
+        sign_ins = SignIns(database, settings.gateway.zone())
+        self._parts.push_async_callback(sign_ins.close)
         ports = [sock.getsockname()[1] for sock in (*sockets.imap, *sockets.imap_starttls)]
         service = service_of(settings, base_url(settings, sockets.web), next(iter(ports), 0))
         moderation = Moderation(database, store, service, notices=Notices(database, settings))
@@ -160,6 +165,7 @@ class Gateway:
             features=Features(compress=settings.imap.compress, unauthenticate=settings.imap.unauthenticate),
             catalogue=ImapTexts(settings.gateway.language),
             hostname=settings.gateway.hostname,
+            observer=sign_ins,
         )
         resolver = resolver_of(settings.dns)
         sent_by_people, sent_by_servers = (
@@ -168,7 +174,7 @@ class Gateway:
         )
         self._parts.push_async_callback(sent_by_people.close)
         self._parts.push_async_callback(sent_by_servers.close)
-        handler = Submission(database, store, accounts, settings, moderation, sent_by_people)
+        handler = Submission(database, store, accounts, settings, moderation, sent_by_people, sign_ins.submitting)
         welcoming = Welcoming(database, store, service, settings.gateway.language)
         submission = SubmissionServer(
             handler,
@@ -231,6 +237,8 @@ class Gateway:
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, handler.maintain)),
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, incoming.maintain)),
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, moderation.forget)),
+            asyncio.create_task(repeat(CLOCK_INTERVAL, sign_ins.flush)),
+            asyncio.create_task(repeat(STATISTICS_INTERVAL, upkeep_of(database, settings).run)),
             asyncio.create_task(repeat(settings.moderation.interval, moderation.look_at_the_clock)),
             asyncio.create_task(repeat(settings.moderation.interval, welcoming.send_due)),
             asyncio.create_task(repeat(clock.INTERVAL, clock.SwitchClock(database, settings).look)),

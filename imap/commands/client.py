@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from imap.clients import client_kind
 from imap.errors import BadCommand
 from imap.notifications import listen, put_waiting
 from imap.parsing.auth import Enable, Id
@@ -50,6 +51,7 @@ async def identify(session: Session, _tag: str, command: Id) -> Completion:
     """ID (RFC 2971): Outlook needs the untagged answer."""
     told = " ".join(value or "" for name, value in command.fields or () if name.lower() in {"name", "vendor"}).lower()
     session.is_outlook = "outlook" in told or "microsoft" in told
+    session.identify(client_kind(command.fields))
     session.put(b'* ID ("name" "mailgate")\r\n')
     return Completion("ID completed")
 

@@ -81,6 +81,12 @@ ENTRIES: Final = {
         "Write a letter for each person without a password: a file for each class, and one for the staff of a school.",
         "Example: mailgate letters 0131001T --out /root/letters",
     ),
+    "statistics": Entry(
+        "statistics",
+        "statistics",
+        "Show how much the gateway is used, by month: accounts, sign-ins, messages.",
+        "Example: mailgate statistics --from 2026-09 --to 2026-10 --by audience --csv messages.csv",
+    ),
     "search": Entry("search", _APP, "The index of texts that SEARCH uses."),
     "sent": Entry("sent", _APP, "What became of messages after they were sent."),
     "migrate": Entry("migrate", _APP, "Copy mail from other IMAP servers."),

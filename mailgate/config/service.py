@@ -110,6 +110,11 @@ class Moderation(Section, frozen=True):
     interval: Seconds = 10.0
 
 
+class Statistics(Section, frozen=True):
+    months: Positive = 36
+    smallest: NonNegative = 5
+
+
 class Web(Section, frozen=True):
     listen: tuple[str, ...] = ()
     url: Annotated[str, Meta(pattern=r"^(https://[!-~]+[!-.0-~])?$")] = ""

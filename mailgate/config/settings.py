@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailgate.config.directory import Directory
 from mailgate.config.filters import Filters
-from mailgate.config.service import Accounts, Database, Gateway, Imap, Log, Moderation, Shared, Tls, Web
+from mailgate.config.service import Accounts, Database, Gateway, Imap, Log, Moderation, Shared, Statistics, Tls, Web
 from mailgate.config.transport import Dns, DnsLists, Greylisting, Lmtp, Mx, Proxy, Queue, Smtp
 from mailgate.config.values import Section
 
@@ -29,6 +29,7 @@ class Settings(Section, frozen=True):
     directory: Directory = Directory()
     shared: Shared = Shared()
     moderation: Moderation = Moderation()
+    statistics: Statistics = Statistics()
     web: Web = Web()
     log: Log = Log()
 

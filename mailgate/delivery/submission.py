@@ -9,7 +9,7 @@ import datetime
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import IO, Final
 
@@ -71,8 +71,9 @@ class Submission(SmtpSignIn):
         settings: Settings,
         moderation: Moderation,
         checks: Chain,
+        signed_in: Callable[[int], None] | None = None,
     ) -> None:
-        super().__init__(accounts)
+        super().__init__(accounts, signed_in)
         language, service = settings.gateway.language, moderation.service
         self._decisions = DecisionsByMail(moderation, service, language)
         self._holding = Holding(database, service, language=language, expiry=settings.moderation.expiry)

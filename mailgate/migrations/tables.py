@@ -18,6 +18,7 @@ import mailgate.policy.schema
 import mailgate.queue.schema
 import mailgate.queue.wishes
 import mailgate.signing.schema
+import mailgate.statistics.schema
 import mailgate.store.schema
 import mailgate.store.search.schema
 import mailgate.strangers.schema
@@ -35,4 +36,5 @@ METADATA: Final[tuple[MetaData, ...]] = (
     mailgate.queue.wishes.metadata,
     mailgate.signing.schema.metadata,
     mailgate.strangers.schema.metadata,
+    mailgate.statistics.schema.metadata,
 )
