@@ -29,7 +29,7 @@ To = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM", help="With --
 School = Annotated[str | None, typer.Option("--school", metavar="UAI", help="Of one school; default: all together.")]
 
 
-def statistics(  # noqa: PLR0913 - the options of the command
+def statistics(
     context: typer.Context,
     *,
     month: Month = None,

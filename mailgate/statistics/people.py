@@ -27,7 +27,7 @@ class Standing(NamedTuple):
     """UAI codes."""
 
 
-NOBODY: Final = Standing(Profile.OTHER)
+NOBODY: Final = Standing(Profile.OTHER.value)
 """An account that the directory does not know."""
 STRANGER: Final = Standing(OUTSIDE_PROFILE)
 _PROFILES: Final = Statement(select(person.c.person_id, person.c.profile).where(member(person.c.person_id, "people")))

@@ -60,13 +60,13 @@ class SignIns:
 
     def signed_in(self, account_id: int, client: ClientKind) -> object:
         """Count a sign-in to read mail."""
-        return self._count(account_id, client)
+        return self._count(account_id, client.value)
 
     def identified(self, sign_in: object, client: ClientKind) -> None:
         """A client of which nothing was known when it signed in is of this kind."""
         if isinstance(sign_in, SignIn):
-            self._counted[sign_in, ClientKind.OTHER] -= 1
-            self._counted[sign_in, client] += 1
+            self._counted[sign_in, ClientKind.OTHER.value] -= 1
+            self._counted[sign_in, client.value] += 1
 
     def submitting(self, account_id: int) -> None:
         """Count a sign-in to send."""
