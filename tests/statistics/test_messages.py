@@ -129,7 +129,7 @@ async def test_months_are_those_of_the_time_zone_and_the_last_hour_waits(databas
 async def many(database: Database, number: int) -> None:
     rows = [
         {"dispatch_id": f"{n:08}", "sender_id": 1 + n % 5, "author_id": 1, "author": "", "internet_id": "",
-         "at": NOW + n // 100}
+         "at": NOW + n // 150}
         for n in range(number)
     ]  # fmt: skip
     copies = [
