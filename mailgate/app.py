@@ -37,6 +37,7 @@ from mailgate.naming.site import pages_url, site_of
 from mailgate.proxied import ProxiedListeners
 from mailgate.queue.outbound import Outbound
 from mailgate.resolving import resolver_of
+from mailgate.retention import keeping
 from mailgate.school_year import clock
 from mailgate.statistics.sign_ins import SignIns
 from mailgate.statistics.upkeep import upkeep_of
@@ -239,6 +240,7 @@ class Gateway:
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, moderation.forget)),
             asyncio.create_task(repeat(CLOCK_INTERVAL, sign_ins.flush)),
             asyncio.create_task(repeat(STATISTICS_INTERVAL, upkeep_of(database, settings).run)),
+            asyncio.create_task(repeat(keeping.INTERVAL, keeping.Keeping(settings).look)),
             asyncio.create_task(repeat(settings.moderation.interval, moderation.look_at_the_clock)),
             asyncio.create_task(repeat(settings.moderation.interval, welcoming.send_due)),
             asyncio.create_task(repeat(clock.INTERVAL, clock.SwitchClock(database, settings).look)),

@@ -143,6 +143,7 @@ async def _import(settings: Settings, delivery: Path, before: Academy | None, pr
             now,
             quota=settings.accounts.quota,
             shared=settings.shared,
+            retention=settings.retention,
             progress=progress,
         )
         return people(connection), [row.address for row in connection.execute(LISTS)]

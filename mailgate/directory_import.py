@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,12 +15,14 @@ from directory.settings import ImportSettings
 from directory.source import Feed
 from directory.years import current_year, prepared_years
 from mailgate import list_archives
-from mailgate.config import Directory, Shared
+from mailgate.config import Directory, Retention, Shared
+from mailgate.config.retention import USUAL
 from mailgate.families import follow_exclusions
 from mailgate.policy import schools
 from mailgate.queue import wishes
+from mailgate.retention import leavers
 from mailgate.shared_mailboxes import follow_directory
-from mailgate.store.provisioning import create_accounts, set_state
+from mailgate.store.provisioning import create_accounts
 
 
 def year_now(connection: Connection, directory: Directory, today: datetime.date) -> int:
@@ -60,11 +63,12 @@ def import_and_provision(
     *,
     quota: int,
     shared: Shared,
+    retention: Retention = USUAL,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Import, then open mailboxes for who is new, suspend who left, and make the shared mailboxes that are missing; the
-    caller's transaction holds it all.
+    """Import, then open mailboxes for who is new, let who left read on for their grace, give everything back to who is
+    there again, and make the shared mailboxes that are missing; the caller's transaction holds it all.
 
     Raises:
         DirectoryError: the source is refused; the transaction is to be rolled back.
@@ -73,8 +77,10 @@ def import_and_provision(
     report = import_directory(connection, sources, settings, dry_run=dry_run, progress=progress)
     if not dry_run:
         create_accounts(connection, report.added_ids, quota_limit=quota)
-        set_state(connection, report.left_ids, "suspended")
-        set_state(connection, report.returned_ids, "active")
+        leavers.give_back(connection)
+        # Of whom the mail was purged nothing is left but the address.
+        create_accounts(connection, report.returned_ids, quota_limit=quota)
+        leavers.begin(connection, retention, int(time.time()))
         follow_exclusions(connection)
         follow_directory(connection, shared, quota=quota, report=report)
         list_archives.follow_all(connection, report)

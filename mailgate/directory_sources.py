@@ -21,7 +21,8 @@ from directory.report import EXAMPLES, ImportReport, Kind
 from directory.settings import ImportSettings
 from directory.sources import NOW, Reading, Taken, feeds, forget, take_in
 from directory.sql import lock
-from mailgate.config import Shared
+from mailgate.config import Retention, Shared
+from mailgate.config.retention import USUAL
 from mailgate.directory_import import import_and_provision
 from mailgate.policy import schools
 
@@ -58,7 +59,7 @@ class SourcesReport:
         return "\n".join([*lines, self.directory.to_text()])
 
 
-def import_sources(
+def import_sources(  # noqa: PLR0913 - the settings that an import depends on
     connection: Connection,
     readings: Sequence[Reading],
     settings: ImportSettings,
@@ -66,6 +67,7 @@ def import_sources(
     *,
     quota: int,
     shared: Shared,
+    retention: Retention = USUAL,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> SourcesReport:
@@ -92,7 +94,16 @@ def import_sources(
         done = SourcesReport(taken, unchanged=True, directory=ImportReport(dry_run=dry_run))
         _tell(taken, done.directory)
     else:
-        done = combine(connection, taken, settings, quota=quota, shared=shared, dry_run=dry_run, progress=progress)
+        done = combine(
+            connection,
+            taken,
+            settings,
+            quota=quota,
+            shared=shared,
+            retention=retention,
+            dry_run=dry_run,
+            progress=progress,
+        )
     if savepoint is not None:
         savepoint.rollback()
     done.seconds = time.monotonic() - started
@@ -106,6 +117,7 @@ def forget_source(
     *,
     quota: int,
     shared: Shared,
+    retention: Retention = USUAL,
     held_for: int = NOW,
     dry_run: bool = False,
 ) -> SourcesReport:
@@ -121,19 +133,30 @@ def forget_source(
     if held_for:
         done = SourcesReport([], unchanged=True, directory=ImportReport(dry_run=dry_run))
     else:
-        done = combine(connection, [], settings, quota=quota, shared=shared, dry_run=dry_run, progress=None, anew=True)
+        done = combine(
+            connection,
+            [],
+            settings,
+            quota=quota,
+            shared=shared,
+            retention=retention,
+            dry_run=dry_run,
+            progress=None,
+            anew=True,
+        )
     if savepoint is not None:
         savepoint.rollback()
     return done
 
 
-def combine(
+def combine(  # noqa: PLR0913 - see import_sources
     connection: Connection,
     taken: list[Taken],
     settings: ImportSettings,
     *,
     quota: int,
     shared: Shared,
+    retention: Retention = USUAL,
     dry_run: bool,
     progress: Progress | None,
     anew: bool = False,
@@ -149,7 +172,7 @@ def combine(
     if not every:
         raise DirectoryError("the set", None, "no source is left that says who there is; import one first")
     report = import_and_provision(
-        connection, every, settings, quota=quota, shared=shared, dry_run=dry_run, progress=progress
+        connection, every, settings, quota=quota, shared=shared, retention=retention, dry_run=dry_run, progress=progress
     )
     connection.execute(delete(combination).where(combination.c.academy == settings.academy))
     connection.execute(insert(combination).values(academy=settings.academy, settings=wanted))

@@ -14,6 +14,7 @@ from mailgate.accounts.app_passwords import AppPasswordKeys, fast_digest, subjec
 from mailgate.accounts.schema import app_password, chosen_password, sign_in_secret
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import insert
+from mailgate.store.provisioning import SIGNS_IN
 from mailgate.store.schema import account
 
 NOBODY: Final = -1
@@ -110,7 +111,7 @@ async def look_up(database: Database, name: str) -> Credentials:
             for row in rows
             if row[3] is not None
         )
-        return Credentials(name, account_id, state == "active", chosen_hash, app_passwords)
+        return Credentials(name, account_id, state in SIGNS_IN, chosen_hash, app_passwords)
 
     return await database.read(work)
 

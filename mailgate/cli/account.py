@@ -226,9 +226,10 @@ def _change_state(context: typer.Context, address: str, state: State) -> None:
 def _describe(connection: Connection, address: str) -> dict[str, Any]:
     row = _person(connection, address)
     by_person = {"person_id": row.person_id}
-    state, quota = connection.execute(
+    found = connection.execute(
         select(account.c.state, account.c.quota_limit).where(account.c.account_id == row.person_id)
-    ).one()
+    ).first()
+    state, quota = found or ("purged", 0)
     boxes = connection.execute(
         select(mailbox.c.name, mailbox.c.messages, mailbox.c.unseen, mailbox.c.size)
         .where(mailbox.c.account_id == row.person_id)
@@ -239,8 +240,8 @@ def _describe(connection: Connection, address: str) -> dict[str, Any]:
         "name": row.display,
         "profile": row.profile,
         "state": state,
-        "addresses": [found.address for found in connection.execute(ADDRESSES_OF_PERSON, by_person)],
-        "lists": [found.address for found in connection.execute(LISTS_OF_PERSON, by_person)],
+        "addresses": [one.address for one in connection.execute(ADDRESSES_OF_PERSON, by_person)],
+        "lists": [one.address for one in connection.execute(LISTS_OF_PERSON, by_person)],
         "mailboxes": [f"{box.name} ({box.messages})" for box in boxes],
         "used": sum(box.size for box in boxes),
         "quota": quota,

@@ -59,7 +59,7 @@ def import_(  # noqa: PLR0913 - the options of a command
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Read sources, complete sets or deltas: all or, after an error, nothing. Leavers are suspended, never deleted.
+    """Read sources, complete sets or deltas: all or, after an error, nothing. Who left reads on for a while.
 
     What each source said last is kept, and the directory follows from all of them together. A source that is read again
     without a change costs a moment. What is of the next school year is held beside, and changes nothing until
@@ -81,6 +81,7 @@ def import_(  # noqa: PLR0913 - the options of a command
                 now,
                 quota=settings.accounts.quota,
                 shared=settings.shared,
+                retention=settings.retention,
                 dry_run=dry_run,
                 progress=progress,
             )
@@ -145,9 +146,16 @@ def forget(
         lock(connection)
         current = year_now(connection, settings.directory, today)
         directory = import_settings(settings.directory, today, force=force, school_year=current)
-        shared = settings.shared
+        shared, retention = settings.shared, settings.retention
         return forget_source(
-            connection, name, directory, quota=settings.accounts.quota, shared=shared, held_for=year, dry_run=dry_run
+            connection,
+            name,
+            directory,
+            quota=settings.accounts.quota,
+            shared=shared,
+            retention=retention,
+            held_for=year,
+            dry_run=dry_run,
         )
 
     _show(apply(settings, work, dry_run=dry_run), json=json)

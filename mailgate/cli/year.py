@@ -42,7 +42,7 @@ _MOMENTS: Final = {"planned for": "due_at", "made": "done_at", "undone": "undone
 
 def _means(settings: Settings) -> Means:
     now = datetime.datetime.now().astimezone()
-    return Means(settings.directory, settings.accounts.quota, settings.shared, now)
+    return Means(settings.directory, settings.accounts.quota, settings.shared, settings.retention, now)
 
 
 @app.command(epilog="Example: mailgate year preview 2026 --school 0131001T")

@@ -10,6 +10,7 @@ from mailgate.config.directory import Directory, DirectorySource, Ldap
 from mailgate.config.errors import ConfigError
 from mailgate.config.filters import AttachmentFilter, AuthenticationFilter, ClamavFilter, Filters, RspamdFilter
 from mailgate.config.loading import decode, example, load
+from mailgate.config.retention import Leavers, Retention
 from mailgate.config.service import Accounts, Database, Gateway, Imap, ImapLimits, Log, Moderation, Shared, Tls, Web
 from mailgate.config.settings import Settings
 from mailgate.config.transport import Dns, DnsLists, Greylisting, Lmtp, Mx, Proxy, Queue, Smtp
@@ -32,6 +33,7 @@ __all__ = [
     "Imap",
     "ImapLimits",
     "Ldap",
+    "Leavers",
     "Lmtp",
     "Log",
     "Moderation",
@@ -40,6 +42,7 @@ __all__ = [
     "OnFailure",
     "Proxy",
     "Queue",
+    "Retention",
     "RspamdFilter",
     "Section",
     "Settings",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailgate.config.directory import Directory
 from mailgate.config.filters import Filters
+from mailgate.config.retention import Retention
 from mailgate.config.service import Accounts, Database, Gateway, Imap, Log, Moderation, Shared, Statistics, Tls, Web
 from mailgate.config.transport import Dns, DnsLists, Greylisting, Lmtp, Mx, Proxy, Queue, Smtp
 from mailgate.config.values import Section
@@ -28,6 +29,7 @@ class Settings(Section, frozen=True):
     accounts: Accounts = Accounts()
     directory: Directory = Directory()
     shared: Shared = Shared()
+    retention: Retention = Retention()
     moderation: Moderation = Moderation()
     statistics: Statistics = Statistics()
     web: Web = Web()

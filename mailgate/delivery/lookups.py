@@ -29,6 +29,7 @@ from mailgate.policy.sending import STANDING, Standing, standing_from
 from mailgate.policy.stops import HOLDING_TO_PERSON, Stop, holding_inward, now, strictest
 from mailgate.policy.writing import decided, inward_decided
 from mailgate.queue.wishes import outside_wish
+from mailgate.retention.schema import leaver
 from mailgate.store.mailboxes import room
 
 _Look: TypeAlias = Select[Any] | CompoundSelect[Any]
@@ -52,6 +53,8 @@ class Writer(NamedTuple):
     """As `mailgate.delivery.recipients.sending_addresses` has them."""
     standing: Standing
     room: Room
+    reads_until: int | None = None
+    """Until when somebody who has left may read; who has left sends nothing."""
 
 
 class Reader(NamedTuple):
@@ -107,15 +110,21 @@ _number = select(_found.c.account_id).scalar_subquery()
 _profile = select(_found.c.profile).scalar_subquery()
 _wants = exists().where(outside_wish.c.person_id == _found.c.account_id, outside_wish.c.address != "")
 _person = select(_found, case((_wants, 1), else_=0).label("wants"))
-_WRITER: Final = _United(SENDERS, STANDING, room(bindparam("account_id", type_=BigInteger)))
+_leaving = select(leaver.c.reads_until).where(leaver.c.account_id == bindparam("account_id", type_=BigInteger))
+_WRITER: Final = _United(SENDERS, STANDING, room(bindparam("account_id", type_=BigInteger)), _leaving)
 _TO_PERSON: Final = _United(_person, room(_number), HOLDING_TO_PERSON, common_facts(_number, to=_profile))
 _INWARD: Final = _United(_person, room(_number), holding_inward(_number), inward_facts(_number, _profile))
 
 
 async def writer(tx: Tx, account_id: int) -> Writer:
     """Look somebody up who sends. Raises LookupError when there is no such person."""
-    addresses, standing, [allowed] = await _WRITER.all(tx, account_id=account_id, sender=account_id)
-    return Writer(senders_from(addresses, account_id), standing_from(standing, account_id), Room(*allowed))
+    addresses, standing, [allowed], left = await _WRITER.all(tx, account_id=account_id, sender=account_id)
+    return Writer(
+        senders_from(addresses, account_id),
+        standing_from(standing, account_id),
+        Room(*allowed),
+        left[0][0] if left else None,
+    )
 
 
 async def reader(tx: Tx, sender: int, address: str) -> Reader | None:

@@ -20,7 +20,7 @@ from mailgate.database.statement import member
 from mailgate.policy.matrix import CITE, list_key
 from mailgate.policy.targets import ListTarget, PersonTarget
 from mailgate.store.access import LIST, PERSON
-from mailgate.store.provisioning import INBOX_ID
+from mailgate.store.provisioning import INBOX_ID, RECEIVES
 from mailgate.store.schema import account, acl, shared_account
 
 OF_PERSON: Final = (
@@ -103,7 +103,7 @@ _SHARED: Final = Statement(
 )
 
 _ACTIVE: Final = Statement(
-    select(account.c.account_id).where(member(account.c.account_id, "accounts"), account.c.state == "active")
+    select(account.c.account_id).where(member(account.c.account_id, "accounts"), account.c.state.in_(sorted(RECEIVES)))
 )
 _MEMBERS: Final = Statement(
     select(list_member.c.list_id, account.c.account_id)
@@ -183,7 +183,7 @@ async def resolve(tx: Tx, text: str) -> PersonRecipient | ListRecipient | None:
 
 def person_from(row: Row, *, may_want_outside: bool = True) -> PersonRecipient:
     """The recipient that `OF_PERSON` found."""
-    return PersonRecipient(row[0], row[1] == "active", PersonTarget(row[0], row[2]), may_want_outside)
+    return PersonRecipient(row[0], row[1] in RECEIVES, PersonTarget(row[0], row[2]), may_want_outside)
 
 
 async def resolve_list(tx: Tx, text: str) -> ListRecipient | None:

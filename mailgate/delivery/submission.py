@@ -15,6 +15,7 @@ from typing import IO, Final
 
 import msgspec
 import structlog
+from babel.dates import format_date
 
 from mailgate.accounts import Accounts
 from mailgate.accounts.smtp_sign_in import SmtpSignIn
@@ -26,7 +27,7 @@ from mailgate.delivery.admission import Admission
 from mailgate.delivery.brakes import Brakes
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.list_commands import ListCommands, Wish
-from mailgate.delivery.lookups import Reader, Room
+from mailgate.delivery.lookups import Reader, Room, Writer
 from mailgate.delivery.notices import Notices
 from mailgate.delivery.outside import Outside
 from mailgate.delivery.postponing import kept, waiting_of
@@ -39,16 +40,17 @@ from mailgate.delivery.state_letters import StatesByMail
 from mailgate.filtering.audience import Audience
 from mailgate.filtering.chain import Chain, Outcome
 from mailgate.filtering.contract import Arriving
+from mailgate.i18n import ascii_only, translator
+from mailgate.moderation import wording
 from mailgate.moderation.by_mail import DecisionsByMail
 from mailgate.moderation.deciding import Moderation, Ticket
 from mailgate.moderation.holding import Holding, Later, Message
-from mailgate.moderation.wording import Writer
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.profiles import STAFF
 from mailgate.policy.targets import OutsideTarget
 from mailgate.store import Dispatch, MailStore, Parcel, archives
 from mailgate.store.contents import opened
-from smtp.handler import Envelope, Recipient
+from smtp.handler import Envelope, Recipient, SmtpError
 from smtp.message import Prepared, prepare
 from smtp.trace import received
 
@@ -90,6 +92,7 @@ class Submission(SmtpSignIn):
         self._notices = Notices(database, settings)
         self._language = settings.gateway.language
         self._smtp = settings.smtp
+        self._zone = settings.gateway.zone()
         self._admission = Admission(database, store, language)
         self._checks = checks
         reporter = Reporter(f"postmaster@{settings.directory.domain}", settings.gateway.hostname)
@@ -101,11 +104,20 @@ class Submission(SmtpSignIn):
         """
         account_id = envelope.sender.account_id
         writer = await self._database.read(lambda tx: lookups.writer(tx, account_id))
+        if writer.reads_until is not None:
+            raise self._has_left(writer)
         if envelope.mail_from and recipients.fold(envelope.mail_from) not in writer.addresses:
             await self._refuse_shared(envelope.mail_from)
             raise self._admission.refusal(550, "5.7.1", _("Please send from an address of your own."))
         self._brakes.begin(envelope, writer)
         await self._check_room(envelope, envelope.declared_size)
+
+    def _has_left(self, writer: Writer) -> SmtpError:
+        """Who has left the school reads on for a while, and writes to nobody."""
+        language = writer.standing.language or self._language
+        day = datetime.datetime.fromtimestamp(writer.reads_until or 0, self._zone).date()
+        text = translator(language)(_("You have left: you can read your messages until {day}, and send none."))
+        return SmtpError(550, "5.7.1", ascii_only(text.format(day=format_date(day, "long", locale=language))))
 
     async def _check_room(self, envelope: Envelope, octets: int) -> None:
         """Refuse what is to be sent later where too much of this person waits for that (RFC 4865 section 6)."""
@@ -189,7 +201,7 @@ class Submission(SmtpSignIn):
             return
         decision, language = await self._admission.decision(sender, OutsideTarget())
         if self._outside.open and (decision.verdict is Verdict.MODERATE or stop is not None):
-            raise self._admission.nobody_approves(Writer(language))
+            raise self._admission.nobody_approves(wording.Writer(language))
 
     async def _look_again(self, envelope: Envelope) -> None:
         """Ask the policy once more about a message that took its time: somebody may have been excluded meanwhile."""

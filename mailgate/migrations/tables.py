@@ -17,6 +17,7 @@ import mailgate.policy.audit
 import mailgate.policy.schema
 import mailgate.queue.schema
 import mailgate.queue.wishes
+import mailgate.retention.schema
 import mailgate.signing.schema
 import mailgate.statistics.schema
 import mailgate.store.schema
@@ -34,6 +35,7 @@ METADATA: Final[tuple[MetaData, ...]] = (
     mailgate.moderation.schema.metadata,
     mailgate.queue.schema.metadata,
     mailgate.queue.wishes.metadata,
+    mailgate.retention.schema.metadata,
     mailgate.signing.schema.metadata,
     mailgate.strangers.schema.metadata,
     mailgate.statistics.schema.metadata,

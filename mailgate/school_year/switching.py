@@ -15,7 +15,7 @@ from directory.sources import held_sources
 from directory.sql import lock
 from directory.year_schema import year_switch
 from directory.years import current_year, prepared_years, turn_holdings
-from mailgate.config import Directory, Shared
+from mailgate.config import Directory, Retention, Shared
 from mailgate.directory_import import import_settings
 from mailgate.directory_sources import combine
 from mailgate.policy.audit import operator, record
@@ -35,6 +35,7 @@ class Means:
     directory: Directory
     quota: int
     shared: Shared
+    retention: Retention
     now: datetime.datetime
 
 
@@ -176,6 +177,7 @@ def _compared(connection: Connection, means: Means, before: int, after: int, *, 
             settings,
             quota=means.quota,
             shared=means.shared,
+            retention=means.retention,
             dry_run=False,
             progress=None,
             anew=True,

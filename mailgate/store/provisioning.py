@@ -17,7 +17,11 @@ from mailgate.database.statement import insert, rows
 from mailgate.store.names import INBOX
 from mailgate.store.schema import account, mailbox, names, number, subscription
 
-State = Literal["active", "suspended"]
+State = Literal["active", "leaving", "reading", "suspended"]
+"""Who has left goes on reading for a grace: `leaving` gets what is sent to the person, `reading` gets no new mail."""
+SIGNS_IN: Final = frozenset({"active", "leaving", "reading"})
+RECEIVES: Final = frozenset({"active", "leaving"})
+"""States in which mail to the person comes in; what goes to lists is for active members alone."""
 
 INBOX_ID: Final = 1
 SENT_ID: Final = 2

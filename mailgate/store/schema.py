@@ -68,7 +68,7 @@ account: Final = Table(
     _number("last_uidvalidity"),
     _number("created_at"),
     _number("annotation_revision", default=0),
-    comment="A person's or a functional mail account; state is active or suspended; quota_limit 0 means none",
+    comment="A person's or a functional mail account; state as in mailgate.store.provisioning; limit 0 means none",
 )
 
 mailbox: Final = Table(

@@ -123,7 +123,7 @@ def test_mass_departures_are_refused_and_force_accepts_them(academy: Command, tm
     assert report["left"]["pupil"] > 100
 
 
-def test_a_leaver_is_suspended_and_a_return_opens_the_account_again(academy: Command) -> None:
+def test_a_leaver_reads_on_and_a_return_opens_the_account_again(academy: Command) -> None:
     before = {one["address"] for one in expected()["accounts"]}
     after = {one["address"] for one in expected("expected-next.json")["accounts"]}
     gone, stays = min(before - after), min(before & after)
@@ -131,7 +131,7 @@ def test_a_leaver_is_suspended_and_a_return_opens_the_account_again(academy: Com
     report = academy.good("directory", "import", NEXT_YEAR, "--json", MAILGATE_DIRECTORY__SCHOOL_YEAR="2026").json
     assert sum(report["left"].values()) > 0
     left = academy.good("account", "show", gone, "--json").json
-    assert (left["state"], left["addresses"], len(left["mailboxes"])) == ("suspended", [gone], 6)
+    assert (left["state"], left["addresses"], len(left["mailboxes"])) == ("reading", [gone], 6)
     assert academy.good("account", "show", stays, "--json").json["state"] == "active"
     back = academy.good("directory", "import", DEMO, "--force", "--json").json
     assert back["returned"] == report["left"]

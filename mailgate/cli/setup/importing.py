@@ -83,6 +83,7 @@ def _import(plan: Plan, connection: Connection, *, dry_run: bool = False) -> Sou
             now,
             quota=settings.accounts.quota,
             shared=settings.shared,
+            retention=settings.retention,
             dry_run=dry_run,
             progress=progress,
         )

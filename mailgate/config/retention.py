@@ -1,0 +1,36 @@
+"""How long who has left goes on reading, and for how long their mail is kept."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from mailgate.config.values import Section
+
+Days = Annotated[int, Meta(ge=0, le=3_650)]
+
+
+class Leavers(Section, frozen=True):
+    """What holds for one kind of people; `new_mail`: whether mail to them comes in while they still read."""
+
+    reading_days: Days = 60
+    new_mail: bool = False
+
+
+class StaffLeavers(Leavers, frozen=True):
+    new_mail: bool = True
+
+
+class Retention(Section, frozen=True):
+    pupils: Leavers = Leavers()
+    relatives: Leavers = Leavers()
+    staff: StaffLeavers = StaffLeavers()
+
+    def of(self, profile: str) -> Leavers:
+        """What holds for people of this profile."""
+        return {"pupil": self.pupils, "relative": self.relatives}.get(profile, self.staff)
+
+
+USUAL: Final = Retention()
+"""What holds where no settings say otherwise."""

@@ -1,0 +1,1 @@
+"""Leavers: a grace in which they go on reading, a time for which their mail is kept, and its end with proof."""
