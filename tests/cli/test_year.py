@@ -210,19 +210,26 @@ def test_undo_gives_the_directory_of_before(either: Command) -> None:
     after = everything(either)
     new = {row[0] for row in switched["person"]} - {row[0] for row in before["person"]}
     states = {row[0]: row[1] for row in after["account"]}
-    assert {states[number] for number in new} == {"suspended"}
+    assert {states[number] for number in new} == {"leaving", "reading"}
     grown = {name for name in before if set(after[name]) > set(before[name])}
     assert {name for name in before if after[name] != before[name]} == grown
     assert grown <= {
         "account", "address", "audit", "class", "discipline", "list", "mailbox", "mef", "person", "person_source",
         "school_level", "level", "subscription", "subject", "teaching_group", "year_switch", "duplicate",
+        "leaver",
     }  # fmt: skip
     added = set(after["list"]) - set(before["list"])
     assert not any(row[list(list_.c.keys()).index("active")] for row in added)
     assert "no switch was made that could be undone" in either.refused(4, "year", "undo")
     either.good("year", "switch", "2026")
     again = everything(either)
-    assert {name for name in again if again[name] != switched[name]} <= {"audit", "year_switch", "source", "person"}
+    assert {name for name in again if again[name] != switched[name]} <= {
+        "audit",
+        "year_switch",
+        "source",
+        "person",
+        "leaver",
+    }
     assert_next_year(either)
 
 
