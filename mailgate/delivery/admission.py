@@ -137,17 +137,17 @@ class Admission:
         """The refusal for an address that is in a domain of ours, and stands for nobody: a list that is closed, or went
         with the last school year, says so.
         """
-        closed = await self._database.read(lambda tx: recipients.closed_list(tx, address))
-        if closed is not None:
-            translate = await self._words_of(closed.school_id)
-            return SmtpError(550, "5.7.1", ascii_only(translate(_("This list is closed: it takes no more messages."))))
-        past = await self._database.read(lambda tx: recipients.past_list_of(tx, address))
-        if past is not None:
-            translate = await self._words_of(past.school_id)
+        ended = await self._database.read(lambda tx: recipients.ended_list(tx, address))
+        if ended is not None:
+            translate = await self._words_of(ended.school_id)
+            if ended.closed:
+                return SmtpError(
+                    550, "5.7.1", ascii_only(translate(_("This list is closed: it takes no more messages.")))
+                )
             text = _("This is a list of the school year {year}: it takes no more messages.")
-            if past.successor:
+            if ended.successor:
                 text = _("This is a list of the school year {year}: write to {address} instead.")
-            told = translate(text).format(year=year_label(past.school_year), address=past.successor)
+            told = translate(text).format(year=year_label(ended.school_year), address=ended.successor)
             return SmtpError(550, "5.1.6", ascii_only(told))
         return self.refusal(550, "5.1.1", _("There is no such address here. Please check how it is written."))
 

@@ -46,17 +46,21 @@ _LIST: Final = Statement(
     .where(list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.active.is_(True))
 )
 _CITE: Final = Statement(select(cite.c.cite_id).where(cite.c.domain == bindparam("domain")))
-_CLOSED: Final = Statement(
-    select(list_.c.school_id).where(
-        list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.closed_at.is_not(None)
-    )
-)
 _successor = list_.alias("successor")
-_PAST: Final = Statement(
-    select(past_list.c.school_year, list_.c.school_id, func.coalesce(_successor.c.address, ""))
-    .join(list_, list_.c.list_id == past_list.c.list_id)
+_ENDED: Final = Statement(
+    select(
+        list_.c.school_id,
+        list_.c.closed_at.is_not(None),
+        func.coalesce(past_list.c.school_year, 0),
+        func.coalesce(_successor.c.address, ""),
+    )
+    .outerjoin(past_list, past_list.c.list_id == list_.c.list_id)
     .outerjoin(_successor, and_(_successor.c.list_id == past_list.c.successor_id, _successor.c.active.is_(True)))
-    .where(list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))), list_.c.active.is_(False))
+    .where(
+        list_.c.list_id.in_(lists_named(lambda column: column == bindparam("address"))),
+        list_.c.active.is_(False),
+        or_(list_.c.closed_at.is_not(None), past_list.c.school_year.is_not(None)),
+    )
 )
 _SIZE_LIMITS: Final = Statement(
     select(list_setting.c.list_id, list_setting.c.size_limit).where(
@@ -152,21 +156,15 @@ def number_of(found: PersonRecipient | ListRecipient | Moderated) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedList:
-    """A list that takes no messages any more; of no school for a cité."""
-
-    school_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class PastList:
-    """A list of last school year (its first calendar year) that is gone; `successor` is the address of the one in its
-    place, or empty.
+class EndedList:
+    """A list that takes no messages any more, of no school for a cité: somebody closed it, or it went with a school
+    year (its first calendar year); `successor` is the address of the one in its place, or empty.
     """
 
-    school_year: int
     school_id: int | None
-    successor: str
+    closed: bool
+    school_year: int = 0
+    successor: str = ""
 
 
 def fold(text: str) -> str:
@@ -198,16 +196,10 @@ async def resolve_list(tx: Tx, text: str) -> ListRecipient | None:
     return None
 
 
-async def closed_list(tx: Tx, text: str) -> ClosedList | None:
-    """The list of this address that somebody closed, or None."""
-    row = await tx.one(_CLOSED, address=fold(text))
-    return ClosedList(row[0]) if row else None
-
-
-async def past_list_of(tx: Tx, text: str) -> PastList | None:
-    """The list of this address that went with the last school year, or None."""
-    row = await tx.one(_PAST, address=fold(text))
-    return PastList(*row) if row else None
+async def ended_list(tx: Tx, text: str) -> EndedList | None:
+    """The list of this address that somebody closed, or that went with the last school year, or None."""
+    row = await tx.one(_ENDED, address=fold(text))
+    return EndedList(row[0], bool(row[1]), row[2], row[3]) if row else None
 
 
 async def may_leave(tx: Tx, list_id: int) -> bool:
