@@ -11,7 +11,17 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from mailgate.statistics.counts import ACCOUNTS, ACTIVATED, ACTIVE, ALL_SCHOOLS, MESSAGES, SIGN_INS, Counts, Key
+from mailgate.statistics.counts import (
+    ACCOUNTS,
+    ACTIVATED,
+    ACTIVE,
+    ALL_SCHOOLS,
+    MESSAGES,
+    READING,
+    SIGN_INS,
+    Counts,
+    Key,
+)
 from mailgate.statistics.months import shown
 
 
@@ -24,7 +34,11 @@ class By(StrEnum):
     AUDIENCE = "audience"
 
 
-_USE: Final = (ACCOUNTS, ACTIVATED, ACTIVE, SIGN_INS, MESSAGES)
+SENDING_ONLY: Final = "sending_only"
+"""Accounts that somebody signed in to in the month, and never to read: printers and scripts."""
+_USE: Final = (ACCOUNTS, ACTIVATED, ACTIVE, SENDING_ONLY, SIGN_INS, MESSAGES)
+_COUNTED_IN: Final = {ACTIVE: {ACTIVE: 1, SENDING_ONLY: 1}, READING: {SENDING_ONLY: -1}}
+"""By what is counted, what of a line it adds to; all else adds to its like."""
 MEASURES: Final[Mapping[By, tuple[str, ...]]] = {
     By.PROFILE: _USE,
     By.SCHOOL: _USE,
@@ -46,8 +60,9 @@ def table(counts: Counts, by: By, school: str | None, smallest: int) -> list[Lin
     measures = MEASURES[by]
     found: defaultdict[tuple[int, str], dict[str, int]] = defaultdict(lambda: dict.fromkeys(measures, 0))
     for key, number in counts.items():
-        if key.measure in measures and _is_asked(key, by, school):
-            found[key.month, _group(key, by)][key.measure] += number
+        for measure, sign in _COUNTED_IN.get(key.measure, {key.measure: 1}).items():
+            if measure in measures and _is_asked(key, by, school):
+                found[key.month, _group(key, by)][measure] += sign * number
     return [
         Line(shown(month), group, tuple(_hidden(numbers[one], smallest) for one in measures))
         for (month, group), numbers in sorted(found.items())
@@ -72,4 +87,5 @@ def _group(key: Key, by: By) -> str:
 
 
 def _hidden(number: int, smallest: int) -> int | str:
-    return f"<{smallest}" if 0 < number < smallest else number
+    # Of who was active and who read, one may be missing where a month ended between two nodes' writes.
+    return f"<{smallest}" if 0 < number < smallest else max(number, 0)

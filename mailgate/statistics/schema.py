@@ -45,6 +45,7 @@ account_month: Final = Table(
     metadata,
     Column("account_id", BigInteger, primary_key=True, autoincrement=False),
     _month(),
+    Column("reading_month", Integer, nullable=False, server_default="0"),
     comment="The last month in which somebody signed in to an account",
     **_CLUSTERED,
 )

@@ -15,12 +15,12 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import BigInteger, Integer, exists, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, exists, literal_column, select
 
 from imap.clients import ClientKind
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import insert, rows
-from mailgate.statistics.counts import ACTIVE, SIGN_INS, SUBMISSION, Counts, add, keys
+from mailgate.statistics.counts import ACTIVE, READING, SIGN_INS, SUBMISSION, Counts, add, keys
 from mailgate.statistics.months import month_of
 from mailgate.statistics.people import Standing, standings
 from mailgate.statistics.schema import account_month
@@ -29,16 +29,25 @@ log = structlog.stdlib.get_logger("mailgate.statistics")
 
 _a = account_month.c
 _fresh = rows("fresh", account_id=BigInteger, month=Integer)
-_known = exists(literal_column("1")).where(_a.account_id == _fresh.c.account_id, _a.month >= _fresh.c.month)
-_insert = insert(account_month).from_select(
-    ["account_id", "month"], select(_fresh).where(~_known).order_by(_fresh.c.account_id)
-)
-_SEEN: Final = Statement(
-    _insert.on_conflict_do_update(
-        index_elements=[_a.account_id], set_={"month": _insert.excluded.month}, where=_a.month < _insert.excluded.month
-    ).returning(_a.account_id)
-)
-"""Notes the month of accounts, once for each month, whichever node is the first to; gives those that it noted."""
+
+
+def _noting(column: ColumnElement[int], reading: ColumnElement[int]) -> Statement:
+    """What notes in a column the month of accounts, once for each month, whichever node is the first to; gives those
+    that it noted.
+    """
+    known = exists(literal_column("1")).where(_a.account_id == _fresh.c.account_id, column >= _fresh.c.month)
+    fresh = select(_fresh.c.account_id, _fresh.c.month, reading).where(~known).order_by(_fresh.c.account_id)
+    noted = insert(account_month).from_select(["account_id", "month", "reading_month"], fresh)
+    later = noted.excluded.month
+    return Statement(
+        noted.on_conflict_do_update(
+            index_elements=[_a.account_id], set_={column: later}, where=column < later
+        ).returning(_a.account_id)
+    )
+
+
+_SEEN: Final = _noting(_a.month, literal_column("0", Integer))
+_READ: Final = _noting(_a.reading_month, _fresh.c.month)
 
 
 class SignIn(NamedTuple):
@@ -107,13 +116,16 @@ class SignIns:
 
 async def _put(tx: Tx, counted: Mapping[tuple[SignIn, str], int], people: Mapping[int, Standing]) -> None:
     counts: Counts = Counter()
-    months = defaultdict[int, set[int]](set)
+    seen, readers = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
     for (sign_in, kind), times in counted.items():
-        months[sign_in.month].add(sign_in.account_id)
+        seen[sign_in.month].add(sign_in.account_id)
+        if kind != SUBMISSION:
+            readers[sign_in.month].add(sign_in.account_id)
         for key in keys(sign_in.month, people[sign_in.account_id], SIGN_INS, kind):
             counts[key] += times
-    for month, accounts in sorted(months.items()):
-        fresh = [(account_id, month) for account_id in sorted(accounts)]
-        for (account_id,) in await tx.all(_SEEN, fresh=fresh):
-            counts.update(keys(month, people[account_id], ACTIVE))
+    for statement, measure, months in ((_SEEN, ACTIVE, seen), (_READ, READING, readers)):
+        for month, accounts in sorted(months.items()):
+            fresh = [(account_id, month) for account_id in sorted(accounts)]
+            for (account_id,) in await tx.all(statement, fresh=fresh):
+                counts.update(keys(month, people[account_id], measure))
     await add(tx, counts)

@@ -87,7 +87,7 @@ async def test_programs_that_say_who_they_are_and_a_printer(site: Site, tmp_path
     await site.read_as(TEACHER, 'ID ("name" "iPhone Mail" "os" "iOS" "os-version" "19.1")', "LOGIN")
     await site.read_as(PUPIL, "LOGIN", "NOOP")
     await site.write_as(TEACHER, HEAD)
-    await site.write_as(TEACHER, HEAD)
+    await site.write_as(HEAD, TEACHER)
     await site.gateway.stop()
     database = await open_database(site.url, pool_size=1)
     await database.write(lambda tx: tx.run(_EARLIER))
@@ -103,6 +103,7 @@ async def test_programs_that_say_who_they_are_and_a_printer(site: Site, tmp_path
     assert clients == {"thunderbird": [1], "apple-ios": [1], "other": [1], "submission": [2]}
     assert await asyncio.to_thread(shown, "audience") == {"person": [2]}
     profiles = await asyncio.to_thread(shown, "profile")
-    assert profiles["teacher"] == [1, 1, 1, 4, 2]
-    assert profiles["pupil"] == [1, 1, 1, 1, 0]
-    assert profiles["relative"] == [1, 0, 0, 0, 0]
+    assert profiles["teacher"] == [1, 1, 1, 0, 3, 1]
+    assert profiles["pupil"] == [1, 1, 1, 0, 1, 0]
+    assert profiles["management"] == [1, 1, 1, 1, 1, 1]
+    assert profiles["relative"] == [1, 0, 0, 0, 0, 0]

@@ -29,6 +29,9 @@ COUNTS = Counter(
             (ALL_SCHOOLS, "pupil", counts.ACTIVE, "", 6),
             (FIRST, "pupil", counts.ACTIVE, "", 4),
             (SECOND, "pupil", counts.ACTIVE, "", 2),
+            (ALL_SCHOOLS, "pupil", counts.READING, "", 1),
+            (FIRST, "pupil", counts.READING, "", 4),
+            (SECOND, "pupil", counts.READING, "", 1),
             (ALL_SCHOOLS, "pupil", counts.SIGN_INS, "thunderbird", 500),
             (ALL_SCHOOLS, "teacher", counts.SIGN_INS, "thunderbird", 4),
             (ALL_SCHOOLS, "teacher", counts.SIGN_INS, "outlook", 1),
@@ -62,11 +65,11 @@ def test_lines_of_each_kind() -> None:
         return [(line.group, line.numbers) for line in table(COUNTS, by, school, 5) if line.month == THIS]
 
     assert lines(By.PROFILE) == [
-        ("outside", (0, 0, 0, 0, 70)), ("pupil", (0, 0, 6, 500, 0)), ("teacher", (0, 0, 0, 5, 5))
+        ("outside", (0, 0, 0, 0, 0, 70)), ("pupil", (0, 0, 6, 5, 500, 0)), ("teacher", (0, 0, 0, 0, 5, 5))
     ]  # fmt: skip
-    assert lines(By.PROFILE, FIRST) == [("pupil", (0, 0, "<5", 450, 0)), ("teacher", (0, 0, 0, 0, 5))]
-    assert lines(By.SCHOOL) == [(FIRST, (0, 0, "<5", 450, 5)), (SECOND, (0, 0, "<5", 0, 0))]
-    assert lines(By.SCHOOL, SECOND) == [(SECOND, (0, 0, "<5", 0, 0))]
+    assert lines(By.PROFILE, FIRST) == [("pupil", (0, 0, "<5", 0, 450, 0)), ("teacher", (0, 0, 0, 0, 0, 5))]
+    assert lines(By.SCHOOL) == [(FIRST, (0, 0, "<5", 0, 450, 5)), (SECOND, (0, 0, "<5", "<5", 0, 0))]
+    assert lines(By.SCHOOL, SECOND) == [(SECOND, (0, 0, "<5", "<5", 0, 0))]
     assert lines(By.CLIENT) == [("outlook", ("<5",)), ("thunderbird", (504,))]
     assert lines(By.AUDIENCE) == [("from-outside", (70,)), ("parents", (5,))]
     assert [line.month for line in table(COUNTS, By.AUDIENCE, FIRST, 5)] == [LAST, THIS]
@@ -79,7 +82,7 @@ def test_lines_of_each_kind() -> None:
             st.sampled_from([202610, 202611]),
             st.sampled_from([ALL_SCHOOLS, FIRST, SECOND]),
             st.sampled_from(["pupil", "teacher"]),
-            st.sampled_from([*MEASURES[By.PROFILE]]),
+            st.sampled_from([*MEASURES[By.PROFILE][:3], counts.READING, counts.SIGN_INS, counts.MESSAGES]),
             st.sampled_from(["", "x", "y"]),
         ),
         st.integers(0, 12),
@@ -97,13 +100,13 @@ def test_a_file_for_a_spreadsheet(mailgate: Command, tmp_path: Path) -> None:
     path = tmp_path / "statistics.csv"
     assert mailgate.good("statistics", "--month", LAST, "--csv", path).out == ""
     octets = path.read_bytes()
-    assert octets.startswith(b"\xef\xbb\xbfmonth;profile;accounts;activated;active;sign_ins;messages\r\n")
+    assert octets.startswith(b"\xef\xbb\xbfmonth;profile;accounts;activated;active;sending_only;sign_ins;messages\r\n")
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file, delimiter=";"))
     assert rows[1:] == [
-        [LAST, "outside", "0", "0", "0", "0", "70"],
-        [LAST, "pupil", "0", "0", "6", "500", "0"],
-        [LAST, "teacher", "0", "0", "0", "5", "5"],
+        [LAST, "outside", "0", "0", "0", "0", "0", "70"],
+        [LAST, "pupil", "0", "0", "6", "5", "500", "0"],
+        [LAST, "teacher", "0", "0", "0", "0", "5", "5"],
     ]
 
 

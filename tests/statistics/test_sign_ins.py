@@ -10,7 +10,7 @@ from imap.clients import ClientKind
 from mailgate.database import Database, open_database
 from mailgate.database.contract import Work
 from mailgate.statistics import counts
-from mailgate.statistics.counts import ACTIVE, ALL_SCHOOLS, SIGN_INS, SUBMISSION, Counts, Key
+from mailgate.statistics.counts import ACTIVE, ALL_SCHOOLS, READING, SIGN_INS, SUBMISSION, Counts, Key
 from mailgate.statistics.sign_ins import SignIns
 from tests.statistics.conftest import FIRST, PUPIL, SECOND, TEACHER, UNKNOWN, ZONE, at
 
@@ -58,12 +58,17 @@ async def test_each_kind_once_and_accounts_once(database: Database, node: SignIn
     of_teacher = {
         Key(OCTOBER, school, "teacher", measure, kind): number
         for school in (ALL_SCHOOLS, FIRST, SECOND)
-        for measure, kind, number in ((SIGN_INS, "thunderbird", 4), (SIGN_INS, "apple-ios", 1), (ACTIVE, "", 1))
+        for measure, kind, number in (
+            (SIGN_INS, "thunderbird", 4),
+            (SIGN_INS, "apple-ios", 1),
+            (ACTIVE, "", 1),
+            (READING, "", 1),
+        )
     }
     of_pupil = {
         Key(OCTOBER, school, "pupil", measure, kind): 1
         for school in (ALL_SCHOOLS, FIRST)
-        for measure, kind in ((SIGN_INS, "webmail"), (ACTIVE, ""))
+        for measure, kind in ((SIGN_INS, "webmail"), (ACTIVE, ""), (READING, ""))
     }
     of_other = {
         Key(OCTOBER, ALL_SCHOOLS, "other", measure, kind): 1 for measure, kind in ((SIGN_INS, SUBMISSION), (ACTIVE, ""))
@@ -85,7 +90,23 @@ async def test_a_client_that_says_later_what_it_is(database: Database, node: Sig
         (OCTOBER, "pupil", SIGN_INS, "outlook"): 1,
         (OCTOBER, "pupil", SIGN_INS, "other"): 1,
         (OCTOBER, "pupil", ACTIVE, ""): 1,
+        (OCTOBER, "pupil", READING, ""): 1,
     }
+
+
+async def test_who_only_sends_until_somebody_reads(database: Database, node: SignIns, clock: Clock) -> None:
+    def use(found: dict[tuple[int, str, str, str], int], month: int) -> tuple[int, int]:
+        return found.get((month, "pupil", ACTIVE, ""), 0), found.get((month, "pupil", READING, ""), 0)
+
+    for kind, expected in ((None, (1, 0)), (ClientKind.WEBMAIL, (1, 1)), (None, (1, 1)), (ClientKind.OTHER, (1, 1))):
+        node.submitting(PUPIL) if kind is None else node.signed_in(PUPIL, kind)
+        await node.flush()
+        assert use(await counted(database), OCTOBER) == expected
+    clock.now += 3600
+    node.submitting(PUPIL)
+    await node.flush()
+    assert use(await counted(database), NOVEMBER) == (1, 0)
+    assert use(await counted(database), OCTOBER) == (1, 1)
 
 
 async def test_a_month_ends_between_two_writes(database: Database, node: SignIns, clock: Clock) -> None:
@@ -97,7 +118,7 @@ async def test_a_month_ends_between_two_writes(database: Database, node: SignIns
     assert found == {
         (month, "pupil", measure, kind): 1
         for month in (OCTOBER, NOVEMBER)
-        for measure, kind in ((SIGN_INS, "apple-macos"), (ACTIVE, ""))
+        for measure, kind in ((SIGN_INS, "apple-macos"), (ACTIVE, ""), (READING, ""))
     }
 
 
@@ -114,7 +135,7 @@ async def test_two_nodes_count_an_account_once(database: Database, database_url:
         await other.close()
     found = await counted(database)
     for profile in ("teacher", "pupil", "other"):
-        assert found[OCTOBER, profile, ACTIVE, ""] == 1
+        assert found[OCTOBER, profile, ACTIVE, ""] == found[OCTOBER, profile, READING, ""] == 1
         assert found[OCTOBER, profile, SIGN_INS, "android"] == 10
 
 
