@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Integer,
     LargeBinary,
@@ -38,9 +39,9 @@ source = Table(
 """Sources that were read. `year` is 0 for what the directory is made of, else the school year (its first calendar year)
 that is prepared, or that is over and may still come back.
 
-`day` (yyyymmdd) is what the source says of its own date, or empty; `read_at` when it was
-read last (seconds since the epoch, UTC) and `how` what was read then, `complete` or `delta`; `fingerprint` stands for
-the bytes of these files, or is empty.
+`day` (yyyymmdd) is what the source says of its own date, or empty; `read_at` when it was read last (seconds since the
+epoch, UTC) and `how` what was read then: `complete`, `delta` or `changes`; `fingerprint` stands for the bytes of these
+files, or is empty.
 """
 
 held_record = Table(
@@ -64,3 +65,26 @@ combination = Table(
     Column("settings", Text, nullable=False),
 )
 """With which settings (a digest) the directory was last made of all that is held of an academy."""
+
+followed = Table(
+    "followed",
+    metadata,
+    Column("academy", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("position", LargeBinary, nullable=True),
+    Column("way", Text, nullable=False),
+    Column("next_look", BigInteger, nullable=False),
+    Column("looked_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("compared_at", BigInteger, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("failed_at", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+)
+"""Sources on LDAP servers that are followed. `position` is where the next look begins, by which `way`; null: everything
+is compared. Times are seconds since the epoch, 0 for never: of the `next_look` (whoever moves it on has this look), the
+last one that came to its end, the last that found a change, the last complete comparison, and the last failure with its
+`error`, which is empty when a look has come to its end since. `seconds` is what the last change took, `failures` how
+many looks have failed in a row.
+"""

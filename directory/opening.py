@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from directory.model import DirectoryError, Record
 from directory.readers.aaf import Delivery, deliveries, read_delivery
@@ -18,6 +18,9 @@ from directory.readers.siecle import read_siecle
 from directory.readers.sts import read_sts
 from directory.source import Format, Source
 from directory.sources import NOW, CompleteSet, Delta, Reading, Step
+
+if TYPE_CHECKING:
+    from directory.readers.sdet_ldap import SdetSettings
 
 Reader: TypeAlias = Callable[[Path, int, str], Iterator[Record]]
 """Path, school year (the first of its two calendar years) and the UAI that is expected, or empty."""
@@ -52,10 +55,22 @@ def open_files(source: Source, path: Path, school_year: int, *, held_for: int = 
 
 def open_server(source: Source, server: Mapping[str, Any], *, held_for: int = NOW) -> Reading:
     """What there is to read of a source on an LDAP server; `server` is what its reader's settings are told."""
-    reader, settings = _live(source.format)
-    known = {one.name for one in fields(settings)}
+    return Reading(source, [CompleteSet("", read_server(source, server))], year=held_for)
+
+
+def read_server(source: Source, server: Mapping[str, Any]) -> Iterator[Record]:
+    """Every record of a source on an LDAP server. Raises DirectoryError."""
+    reader, _ = _live(source.format)
+    yield from reader(server_settings(source, server))
+
+
+def server_settings(source: Source, server: Mapping[str, Any]) -> SdetSettings | LcsSettings | ScribeSettings:
+    """What the reader of a source on an LDAP server is told."""
+    kind = _live(source.format)[1]
+    known = {one.name for one in fields(kind)}
     said = {name: value for name, value in {**server, "school": source.school}.items() if name in known}
-    return Reading(source, [CompleteSet("", reader(settings(**said)))], year=held_for)
+    made: SdetSettings | LcsSettings | ScribeSettings = kind(**said)
+    return made
 
 
 def _live(format_: Format) -> tuple[Callable[[Any], Iterator[Record]], type[Any]]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from directory import holding_schema as schema
 from directory.aaf_delta import apply_delta, complete_items
 from directory.held_forms import VERSION, Item, record_item, records_of
-from directory.holding import Change, Holding
+from directory.holding import Change, Holding, Key
 from directory.model import DirectoryError, Record
 from directory.readers.aaf_requests import Request
 from directory.schema import new_id
@@ -21,6 +21,7 @@ from directory.source import Feed, Format, Source
 
 COMPLETE: Final = "complete"
 DELTA: Final = "delta"
+CHANGES: Final = "changes"
 NOW: Final = 0
 """The year of what the directory is made of: other years are prepared, or over."""
 
@@ -42,7 +43,14 @@ class Delta:
     requests: Iterable[Request]
 
 
-Step: TypeAlias = CompleteSet | Delta
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Records that a source has now, beside all the others that are held of it."""
+
+    records: Iterable[Record]
+
+
+Step: TypeAlias = CompleteSet | Delta | Changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class Taken:
 
     source: Source
     read: list[str] = field(default_factory=list)
-    """For each step `complete` or `delta`, with its day."""
+    """For each step `complete`, `delta` or `changes`, with its day."""
     passed_over: list[str] = field(default_factory=list)
     change: Change = field(default_factory=Change)
     unknown: list[Request] = field(default_factory=list)
@@ -102,6 +110,12 @@ def feeds(connection: Connection, academy: str) -> list[Feed]:
     """Each source that the directory is made of with all that is held of it, as an import takes them."""
     rows = connection.execute(_held(academy, NOW)).all()
     return [(_source(row), _records(Holding(connection, row.source_id), row.name)) for row in rows]
+
+
+def are_held(connection: Connection, academy: str, name: str, wanted: Sequence[Key]) -> frozenset[Key]:
+    """Those of some records that are held of a source that the directory is made of."""
+    row = _find(connection, academy, name, NOW)
+    return frozenset() if row is None else frozenset(Holding(connection, row.source_id).bodies(wanted))
 
 
 def forget(connection: Connection, academy: str, name: str, year: int = NOW) -> int:
@@ -158,6 +172,11 @@ def _follow(holding: Holding, reading: Reading, taken: Taken, *, since: str, beg
     """Take the steps that are not older than `since`; the day and kind of the last of them."""
     how = ""
     for step in reading.steps:
+        if isinstance(step, Changes):
+            how = CHANGES
+            taken.add(holding.put(map(record_item, step.records)))
+            taken.read.append(how)
+            continue
         if step.day and step.day < since:
             taken.passed_over.append(step.day)
             continue

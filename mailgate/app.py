@@ -29,6 +29,7 @@ from mailgate.delivery.notices import Notices
 from mailgate.delivery.submission import Submission
 from mailgate.delivery.welcoming import Welcoming
 from mailgate.filtering import configured
+from mailgate.following.follower import Follower
 from mailgate.i18n import ImapTexts
 from mailgate.listeners import Listening, Place, UnixSocket, bind_all, direct, name_of, parse_place, rebind
 from mailgate.moderation.deciding import Moderation
@@ -116,7 +117,9 @@ class Gateway:
     """IMAP and submission over one store. `stop` may be called at any time after `start`."""
 
     def __init__(self, settings: Settings, *, indexes: bool = True) -> None:
-        """`indexes`: whether it has the contents that wait for the search index indexed, or leaves it to another."""
+        """`indexes`: whether it has the contents that wait for the search index indexed, and follows the sources of the
+        directory, or leaves both to another.
+        """
         self._settings = settings
         self._indexes = indexes
         self._tls = load_tls(settings)
@@ -148,9 +151,7 @@ class Gateway:
         await store.start()
         self._parts.push_async_callback(store.close)
         if self._indexes:
-            indexer = Indexer(database)
-            await indexer.start()
-            self._parts.push_async_callback(indexer.close)
+            await self._start_apart(database)
         accounts = Accounts(database)
         self._parts.callback(accounts.close)
 
@@ -259,6 +260,12 @@ class Gateway:
             lmtp=names(sockets.lmtp),
             web=names(sockets.web),
         )
+
+    async def _start_apart(self, database: Database) -> None:
+        """What one process does for all that share the database."""
+        for part in (Indexer(database), Follower(self._settings)):
+            await part.start()
+            self._parts.push_async_callback(part.close)
 
     def _web(self, database: Database, moderation: Moderation, endings: Endings) -> WebServer:
         """The pages."""

@@ -19,6 +19,7 @@ from mailgate.app import Gateway, Sockets, load_tls
 from mailgate.config import Settings
 from mailgate.database import open_database
 from mailgate.database.batch import batch_engine
+from mailgate.following.follower import Follower
 from mailgate.store.search.indexer import Indexer
 from mailgate.workers import Lifeline, supervise
 
@@ -119,7 +120,9 @@ async def _run_worker(settings: Settings, reserved: Sockets, lifeline: Lifeline)
 
 
 async def _run_indexer(settings: Settings, lifeline: Lifeline) -> None:
-    """The search index of all workers: neither their interpreters nor their connections wait for it."""
+    """The search index of all workers, and what LDAP servers say: neither their interpreters nor their connections wait
+    for it.
+    """
     os.nice(_INDEXER_NICENESS)
     stop = _end_of(lifeline)
     _heed_signals(stop, lambda: None)
@@ -127,8 +130,11 @@ async def _run_indexer(settings: Settings, lifeline: Lifeline) -> None:
     try:
         indexer = Indexer(database)
         await indexer.start()
+        follower = Follower(settings)
+        await follower.start()
         lifeline.tell_ready()
         await stop.wait()
+        await follower.close()
         await indexer.close()
     finally:
         await database.close()

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from directory.model import DirectoryError
 from directory.readers.ldap_entry import Entry
-from directory.readers.ldap_tree import LdapSettings, Tree
+from directory.readers.ldap_tree import LdapSettings
 
 with warnings.catch_warnings():
     # ldap3 2.9.1 asks pyasn1 for names that are deprecated.
@@ -43,23 +43,44 @@ _PORTS: Final = {"ldaps": 636, "ldap": 389}
 
 
 @contextmanager
-def opened(settings: LdapSettings) -> Iterator[Tree]:
+def opened(settings: LdapSettings) -> Iterator[LdapTree]:
     """The tree of a server, as long as the connection lasts. Raises DirectoryError."""
     with _explained(settings), _connected(settings) as connection:
-        yield _LdapTree(settings, connection)
+        yield LdapTree(settings, connection)
 
 
-class _LdapTree:
+class LdapTree:
+    """The tree of a server."""
+
     def __init__(self, settings: LdapSettings, connection: ldap3.Connection) -> None:
         self.source = settings.url
+        self.connection = connection
         self._base = settings.base
         self._page_size = settings.page_size
-        self._connection = connection
 
-    def search(self, branch: str, classes: Sequence[str], attributes: Sequence[str]) -> Iterator[Entry]:
+    def search(self, branch: str, classes: Sequence[str], attributes: Sequence[str], also: str = "") -> Iterator[Entry]:
+        """As `Tree` says; `also` is a filter that entries meet as well."""
+        query = self.query(classes, also)
+        return _search(self.connection, self.dn(branch), query, attributes, self._page_size)
+
+    def dn(self, branch: str) -> str:
+        """The DN of a branch."""
+        return f"{branch},{self._base}"
+
+    def query(self, classes: Sequence[str], also: str = "") -> str:
+        """The filter of entries of any of the object classes."""
         wanted = "".join(f"(objectClass={name})" for name in classes)
-        query = wanted if len(classes) == 1 else f"(|{wanted})"
-        return _search(self._connection, f"{branch},{self._base}", query, attributes, self._page_size)
+        any_of = wanted if len(classes) == 1 else f"(|{wanted})"
+        return f"(&{any_of}{also})" if also else any_of
+
+    def one(self, dn: str, attributes: Sequence[str]) -> Entry | None:
+        """One entry, or None when it is gone."""
+        try:
+            self.connection.search(dn, "(objectClass=*)", ldap3.BASE, attributes=attributes)
+        except LDAPNoSuchObjectResult:
+            return None
+        found = [each for each in self.connection.response or () if each["type"] == "searchResEntry"]
+        return Entry(found[0]["dn"], found[0]["raw_attributes"]) if found else None
 
 
 class _VerifiedTls(ldap3.Tls):
@@ -176,7 +197,10 @@ def _explained(settings: LdapSettings) -> Iterator[None]:
     except (LDAPSocketOpenError, LDAPStartTLSError) as error:
         raise DirectoryError(settings.url, None, _why_no_connection(str(error), settings)) from error
     except LDAPSizeLimitExceededResult as error:
-        text = "the server gives only a part of its entries and no pages: ask for the size limit to be lifted"
+        text = (
+            "the server gives only a part of its entries: ask for the size limit of the reader to be lifted "
+            "(OpenLDAP: limits … size=unlimited)"
+        )
         raise DirectoryError(settings.url, None, text) from error
     except LDAPTimeLimitExceededResult as error:
         raise DirectoryError(settings.url, None, "the server's time limit ended the search") from error

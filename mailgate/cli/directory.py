@@ -25,12 +25,16 @@ from mailgate.cli.context import (
 )
 from mailgate.cli.directory_facts import facts, show_differences
 from mailgate.cli.directory_readings import origins, readings
+from mailgate.cli.directory_sync import sync
 from mailgate.cli.progress import bar
 from mailgate.directory_import import import_settings, year_now
 from mailgate.directory_sources import SourcesReport, forget_source, import_sources
 
 app = typer.Typer(help="The school directory: pupils, relatives, staff, classes, groups.", no_args_is_help=True)
 app.command(epilog="Example: mailgate directory facts eva.roy@ent.example.org")(facts)
+app.command(
+    "sync", epilog="Examples: mailgate directory sync --status; mailgate directory sync --source sdet --complete"
+)(sync)
 app.command("differences", epilog="Example: mailgate directory differences --school 0131001T")(show_differences)
 
 Force = Annotated[bool, typer.Option("--force", help="Accept that many people are missing, or leave lists.")]

@@ -27,6 +27,8 @@ class Ldap(Section, frozen=True):
     people: str = ""
     structures: str = ""
     groups: str = ""
+    every: Annotated[int, Meta(ge=0, le=86_400)] = 30
+    compare_hour: Annotated[int, Meta(ge=0, le=23)] = 3
 
     def to_dict(self) -> dict[str, Any]:
         """What the reader of a format is told: an empty branch is the one that is usual there."""

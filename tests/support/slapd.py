@@ -5,14 +5,27 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self, TypeAlias
 
 from certs import CertificateFiles, ensure_demo
 
+with warnings.catch_warnings():
+    # ldap3 2.9.1 asks pyasn1 for names that are deprecated.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import ldap3
+
+Writer: TypeAlias = Any
+"""A connection of ldap3, whose methods have no types."""
+
+BASE: Final = ldap3.BASE
 PASSWORD = "reader's password"
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 
@@ -25,6 +38,7 @@ pidfile {folder}/slapd.pid
 argsfile {folder}/slapd.args
 modulepath /usr/lib/ldap
 moduleload back_mdb
+moduleload syncprov
 TLSCertificateFile {tls.certificate}
 TLSCertificateKeyFile {tls.key}
 sizelimit size.soft={unpaged} size.hard={unpaged} size.prtotal={paged}
@@ -33,8 +47,12 @@ suffix "{suffix}"
 directory {folder}/db
 dbnosync
 maxsize 268435456
+rootdn "{writer}"
+rootpw "{password}"
+{limits}
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="{reader}" read by * none
+{overlay}
 """
 
 _READER = """\
@@ -47,16 +65,35 @@ userPassword: {password}
 """
 
 
+def replaced(**attributes: str) -> dict[str, Any]:
+    """What modifies an entry: the new value of each attribute."""
+    return {name: [(ldap3.MODIFY_REPLACE, [value])] for name, value in attributes.items()}
+
+
 class Slapd:
-    """A server on loopback: LDAP with StartTLS, and LDAPS. A search without pages gives `unpaged` entries."""
+    """A server on loopback: LDAP with StartTLS, and LDAPS. A search without pages gives `unpaged` entries.
+
+    With `sync` it offers content synchronization, and the reader has no limits.
+    """
 
     def __init__(
-        self, folder: Path, ldif: str, schema: Path, *, unpaged: int = 500, paged: str = "unlimited", extra: str = ""
+        self,
+        folder: Path,
+        ldif: str,
+        schema: Path,
+        *,
+        unpaged: int = 500,
+        paged: str = "unlimited",
+        extra: str = "",
+        sync: bool = False,
+        limits: str = "unlimited",
     ) -> None:
         if shutil.which("slapd", path=_PATH) is None:
             raise FileNotFoundError("slapd was not found: apt-get install slapd ldap-utils")
         self.suffix = ldif.partition("dn: ")[2].partition("\n")[0]
         self.reader = f"cn=reader,{self.suffix}"
+        self.syncs = sync
+        self.writer = f"cn=writer,{self.suffix}"
         self.tls: CertificateFiles = ensure_demo(folder / "tls", [])
         self._folder = folder
         self._ldap, self._ldaps = _free_ports(2)
@@ -69,6 +106,10 @@ class Slapd:
             reader=self.reader,
             unpaged=unpaged,
             paged=paged,
+            writer=self.writer,
+            password=PASSWORD,
+            limits=f'limits dn.exact="{self.reader}" size={limits}' if sync and limits else "",
+            overlay="overlay syncprov" if sync else "",
         )
         (folder / "slapd.conf").write_text(configuration)
         (folder / "db").mkdir()
@@ -105,11 +146,28 @@ class Slapd:
             self._process.terminate()
             self._process.wait(30)
 
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """A connection that may change everything."""
+        tls = ldap3.Tls(validate=ssl.CERT_NONE)
+        server = ldap3.Server(self.ldaps, tls=tls, get_info=ldap3.NONE)
+        connection = ldap3.Connection(server, self.writer, PASSWORD, raise_exceptions=True, check_names=False)
+        connection.bind()
+        try:
+            yield connection
+        finally:
+            connection.unbind()
+
     def kill(self) -> None:
         """End the server without a word to anybody."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(30)
+
+    def restart(self) -> None:
+        """End the server without a word, and start it again on what it has."""
+        self.kill()
+        self.__enter__()
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(

@@ -1,0 +1,1 @@
+"""Sources of the directory on LDAP servers, followed while the gateway serves."""

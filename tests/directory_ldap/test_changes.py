@@ -1,0 +1,163 @@
+"""What changed on a server, by content synchronization and by timestamps: nothing is missed, nothing told twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from directory.model import DirectoryError
+from directory.readers import ldap_changes
+from directory.readers.ldap_changes import Look, Position, PositionLostError, Watch, begin, look
+from directory.readers.ldap_server import opened
+from directory.readers.sdet_ldap import SdetSettings
+from tests.directory_ldap.conftest import StartServer, settings_for, tree
+from tests.support.slapd import BASE, Slapd, Writer, replaced
+
+WATCHES = (Watch("ou=structures", ("ENTStructure",)), Watch("ou=people", ("ENTPerson",)))
+SN = replaced(sn="Nouveau")
+Way = str
+
+
+@pytest.fixture(params=[ldap_changes.SYNCREPL, ldap_changes.TIMESTAMPS])
+def way(request: pytest.FixtureRequest) -> Way:
+    return str(request.param)
+
+
+@pytest.fixture
+def server(start: StartServer, way: Way) -> Slapd:
+    return start(sync=way == ldap_changes.SYNCREPL)
+
+
+def begun(settings: SdetSettings) -> Position:
+    with opened(settings) as found:
+        return begin(found, WATCHES)
+
+
+def looked(settings: SdetSettings, position: Position) -> Look:
+    with opened(settings) as found:
+        return look(found, WATCHES, Position.decode(position.encode()))
+
+
+def pupils(server: Slapd) -> list[str]:
+    with server.writing() as connection:
+        connection.search(server.suffix, "(objectClass=ENTEleve)", attributes=["1.1"])
+        return [one["dn"] for one in connection.response]
+
+
+def change(server: Slapd, work: Callable[[Writer], object]) -> None:
+    with server.writing() as connection:
+        work(connection)
+
+
+def test_a_look_tells_each_change_once(server: Slapd, way: Way) -> None:
+    settings = settings_for(server)
+    position = begun(settings)
+    assert position.way == way
+    quiet = looked(settings, position)
+    assert not quiet
+    first, second, third = pupils(server)[:3]
+    change(server, lambda c: (c.modify(first, SN), c.modify(second, SN)))
+    found = looked(settings, quiet.position)
+    assert {dn for _, dn in found.modified} == {first, second}
+    assert (found.added, found.gone) == ([], False)
+    again = looked(settings, found.position)
+    assert not again
+    change(server, lambda c: c.modify(third, SN))
+    assert [dn for _, dn in looked(settings, again.position).modified] == [third]
+
+
+def test_new_and_renamed_entries(server: Slapd) -> None:
+    settings = settings_for(server)
+    position = begun(settings)
+    first, second = pupils(server)[:2]
+    new = f"uid=new,{second.partition(',')[2]}"
+    change(server, lambda c: _copy(c, second, new))
+    change(server, lambda c: c.modify_dn(first, "uid=renamed"))
+    found = looked(settings, position)
+    assert [dn for _, dn in found.added] == [new]
+    assert [dn for _, dn in found.modified] == [f"uid=renamed,{first.partition(',')[2]}"]
+    assert not found.gone
+    assert not looked(settings, found.position)
+
+
+def test_deleted_entries_are_told_by_synchronization_alone(server: Slapd, way: Way) -> None:
+    settings = settings_for(server)
+    position = begun(settings)
+    first, second = pupils(server)[:2]
+    change(server, lambda c: (c.delete(first), c.modify(second, SN)))
+    found = looked(settings, position)
+    assert found.gone is (way == ldap_changes.SYNCREPL)
+    assert [dn for _, dn in found.modified] == [second]
+    assert not looked(settings, found.position)
+
+
+def test_a_server_that_gives_a_part_without_pages_is_followed_by_timestamps(start: StartServer) -> None:
+    server = start(sync=True, limits="")
+    assert begun(settings_for(server)).way == ldap_changes.TIMESTAMPS
+
+
+def test_a_server_that_gives_a_part_in_pages_too_is_an_error(start: StartServer) -> None:
+    server = start(unpaged=100, paged="100")
+    with pytest.raises(DirectoryError, match="size limit of the reader"):
+        begun(settings_for(server))
+
+
+@pytest.mark.parametrize(
+    "cookie", [b"nonsense", *(b"rid=000,csn=%d0101000000.000000Z#000000#000#000000" % year for year in (2001, 2999))]
+)
+def test_a_position_that_the_server_does_not_know_loses_nothing(start: StartServer, cookie: bytes) -> None:
+    server = start(sync=True)
+    settings = settings_for(server)
+    position = begun(settings)
+    gone, *_ = pupils(server)
+    change(server, lambda c: c.delete(gone))
+    lost = replace_cookies(position, cookie)
+    try:
+        found = looked(settings, lost)
+    except PositionLostError:
+        return
+    assert found.gone
+
+
+def test_what_was_kept_and_cannot_be_read() -> None:
+    with pytest.raises(PositionLostError):
+        Position.decode(b"\xc1")
+
+
+def test_a_server_that_went_away_is_an_error_and_its_return_goes_on(start: StartServer) -> None:
+    server = start(sync=True)
+    settings = settings_for(server)
+    position = begun(settings)
+    first, *_ = pupils(server)
+    server.kill()
+    with pytest.raises(DirectoryError, match=r"no connection|lost"):
+        looked(replace(settings, connect_timeout=2), position)
+    with server:
+        assert not looked(settings, position)
+        change(server, lambda c: c.modify(first, SN))
+        assert [dn for _, dn in looked(settings, position).modified] == [first]
+
+
+def test_a_referral_is_told(start: StartServer) -> None:
+    elsewhere = (
+        "\ndn: ou=elsewhere,ou=people,dc=ent,dc=example,dc=org\nobjectClass: referral\nobjectClass: extensibleObject\n"
+        "ou: elsewhere\nref: ldap://192.0.2.1/ou=people,dc=ent,dc=example,dc=org\n"
+    )
+    for sync in (True, False):
+        with pytest.raises(DirectoryError, match="another server"):
+            begun(settings_for(start(ldif=tree("sdet.ldif"), extra=elsewhere, sync=sync)))
+
+
+def replace_cookies(position: Position, cookie: bytes) -> Position:
+    branches = [ldap_changes.Branch(one.known, cookie) for one in position.branches]
+    return Position(position.way, tuple(branches))
+
+
+def _copy(connection: Writer, dn: str, new: str) -> None:
+    connection.search(dn, "(objectClass=*)", BASE, attributes=["*"])
+    attributes = dict(connection.response[0]["raw_attributes"])
+    attributes["uid"] = [b"new"]
+    attributes["ENTPersonJointure"] = [b"999999"]
+    connection.add(new, attributes=attributes)
