@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -16,6 +16,7 @@ from directory.sql import lock
 from directory.year_schema import year_switch
 from directory.years import current_year, prepared_years, turn_holdings
 from mailgate.config import Directory, Retention, Shared
+from mailgate.config.retention import Leavers, StaffLeavers
 from mailgate.directory_import import import_settings
 from mailgate.directory_sources import combine
 from mailgate.policy.audit import operator, record
@@ -26,6 +27,8 @@ from mailgate.school_year.doubts import find_doubts, not_prepared, taught, warni
 UNDO_SECONDS: Final = 24 * 3600
 """How long a switch can be undone."""
 _YEAR: Final = "the school year"
+_NO_GRACE: Final = Retention(Leavers(0), Leavers(0), StaffLeavers(0))
+"""Who came with a switch that is undone was never there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def undo(connection: Connection, means: Means) -> Turn:
         raise DirectoryError(_YEAR, None, f"nothing is held of {year_label(before)}: import its sources again instead")
     past.forget(connection, academy)
     turn_holdings(connection, academy, year, before)
-    turn = _compared(connection, means, year, before, force=True)
+    turn = _compared(connection, replace(means, retention=_NO_GRACE), year, before, force=True)
     connection.execute(update(year_switch).where(*own).values(undone_at=int(means.now.timestamp())))
     record(connection, "year undo", year_label(year), told(turn))
     return turn

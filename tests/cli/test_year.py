@@ -210,7 +210,7 @@ def test_undo_gives_the_directory_of_before(either: Command) -> None:
     after = everything(either)
     new = {row[0] for row in switched["person"]} - {row[0] for row in before["person"]}
     states = {row[0]: row[1] for row in after["account"]}
-    assert {states[number] for number in new} == {"leaving", "reading"}
+    assert {states[number] for number in new} == {"suspended"}
     grown = {name for name in before if set(after[name]) > set(before[name])}
     assert {name for name in before if after[name] != before[name]} == grown
     assert grown <= {

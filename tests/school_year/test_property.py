@@ -17,7 +17,7 @@ from directory.report import ImportReport
 from directory.schema import list_
 from directory.source import Format, Source
 from directory.sources import NOW, CompleteSet, Reading
-from mailgate.config import Directory, Shared
+from mailgate.config import Directory, Retention, Shared
 from mailgate.directory_import import import_settings
 from mailgate.directory_sources import import_sources
 from mailgate.migrations.tables import METADATA
@@ -29,6 +29,7 @@ MEANS = Means(
     Directory(academy="EXEMPLE", domain="ent.example.org"),
     0,
     Shared(),
+    Retention(),
     datetime.datetime(2026, 8, 28, 6, tzinfo=datetime.UTC),
 )
 LEFT_OVER = {"address", "person", "person_source", "list", "class", "teaching_group", "school_level", "level", "mef"}
