@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from directory.holding_schema import held_record
+from directory.holding_schema import followed, held_record
 from directory.holding_schema import source as held_source
 from directory.keys import day_of
 from directory.model import DirectoryError
@@ -76,10 +76,13 @@ def _held_years(connection: Connection, academy: str, source: Source) -> list[in
 
 
 def turn_holdings(connection: Connection, academy: str, before: int, after: int) -> None:
-    """What is held for the year `after` is what the directory is made of, and what was so is held for `before`."""
+    """What is held for the year `after` is what the directory is made of, and what was so is held for `before`. Sources
+    that are followed are compared whole at the next look, since what is held of them is of another time.
+    """
     own = held_source.c.academy == academy
     over = select(held_source.c.source_id).where(own, held_source.c.year == before)
     connection.execute(delete(held_record).where(held_record.c.source_id.in_(over)))
     connection.execute(delete(held_source).where(own, held_source.c.year == before))
     connection.execute(update(held_source).where(own, held_source.c.year == NOW).values(year=before))
     connection.execute(update(held_source).where(own, held_source.c.year == after).values(year=NOW))
+    connection.execute(update(followed).where(followed.c.academy == academy).values(position=None))

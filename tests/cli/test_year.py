@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, insert, select, update
 
+from directory.holding_schema import followed
 from directory.schema import address, list_, list_member, person, school
 from directory.year_schema import past_member, year_switch
 from mailgate.config import load
@@ -402,3 +403,13 @@ def test_last_years_lists_are_read_until_a_day(either: Command) -> None:
     assert either.good("year", "run-due").out == "2020-2021: its lists are not readable any more\n"
     assert "nothing is kept of" in either.refused(1, "list", "show", gone, "--year", "2025")
     assert either.good("year", "run-due").out == ""
+
+
+def test_a_source_that_is_followed_is_compared_whole_after_a_switch(academy: Command) -> None:
+    prepare(academy)
+    row = {column.name: 0 for column in followed.c} | {"academy": "demo", "name": "sdet", "way": "sync", "error": ""}
+    on(academy, lambda c: c.execute(insert(followed).values(row | {"position": b"cookie"})) and None)
+    academy.good("year", "preview", "2026")
+    assert on(academy, lambda connection: connection.scalar(select(followed.c.position))) == b"cookie"
+    academy.good("year", "switch", "2026")
+    assert on(academy, lambda connection: connection.scalar(select(followed.c.position))) is None
