@@ -70,6 +70,7 @@ ENTRIES: Final = {
     "dkim": Entry("dkim", _APP, "Signatures of mail that leaves: the keys of each domain (DKIM)."),
     "moderation": Entry("moderation", _APP, "Messages that wait for a decision, or for their time."),
     "dns": Entry("dns", _APP, "Records to publish in the DNS: SCHOOL, check."),
+    "retention": Entry("retention", _APP, "Leavers: what becomes of their mail, and when; proof."),
     "stop": Entry("stop", _APP, "Emergency stop: sending ends at once, for as few as need be; reading stays open."),
     "year": Entry("year", _APP, "The school year: look at the next one, switch to it, undo the switch."),
     "school": Entry("school", _APP, "Settings of a school."),

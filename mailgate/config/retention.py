@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
@@ -16,13 +17,18 @@ class Leavers(Section, frozen=True):
 
     reading_days: Days = 60
     new_mail: bool = False
+    kept_days: Days = 365
 
 
 class StaffLeavers(Leavers, frozen=True):
     new_mail: bool = True
+    kept_days: Days = 730
 
 
 class Retention(Section, frozen=True):
+    archive: Literal["none", "maildir", "mbox"] = "none"
+    archive_folder: Path = Path("/var/lib/mailgate/archives")
+    purge: bool = True
     pupils: Leavers = Leavers()
     relatives: Leavers = Leavers()
     staff: StaffLeavers = StaffLeavers()

@@ -1,7 +1,9 @@
-"""What a gateway does about leavers by itself; any number of nodes may do it at once."""
+"""What a gateway does about leavers by itself; any number of nodes may try, and one does it."""
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,18 +13,23 @@ import structlog
 
 from mailgate.config import Settings
 from mailgate.database.batch import batch_transaction
+from mailgate.retention.lease import LeaseLostError
 from mailgate.retention.leavers import end_graces
+from mailgate.retention.running import Runner
+from mailgate.store import MailStore
 
 log = structlog.stdlib.get_logger("mailgate.retention")
 
 INTERVAL: Final = 3_600.0
+_NIGHT: Final = range(1, 5)
 
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """Ends graces when they are over."""
+    """Ends graces when they are over; at night, archives and purges whose time is over."""
 
     settings: Settings
+    store: MailStore
     clock: Callable[[], float] = time.time
 
     async def look(self) -> None:
@@ -31,3 +38,9 @@ class Keeping:
             over = await connection.run_sync(end_graces, int(self.clock()))
         if over:
             log.info("leavers suspended", accounts=len(over))
+        if self.settings.retention.purge and self._local_time().hour in _NIGHT:
+            with contextlib.suppress(LeaseLostError):
+                await Runner(self.settings, self.store, self.clock).run()
+
+    def _local_time(self) -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(self.clock(), self.settings.gateway.zone())

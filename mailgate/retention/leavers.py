@@ -84,9 +84,9 @@ def give_back(connection: Connection) -> list[int]:
 
 def end_graces(connection: Connection, now: int) -> list[int]:
     """Close the accounts whose grace is over, with the rights that they have and gave; the accounts."""
-    over = list(
-        connection.scalars(select(leaver.c.account_id).where(leaver.c.reads_until <= now, leaver.c.rights == ""))
-    )
+    # Locked: another gateway that waits for this sees what was ended, and does not note it as nothing.
+    ended_now = select(leaver.c.account_id).where(leaver.c.reads_until <= now, leaver.c.rights == "")
+    over = list(connection.scalars(ended_now.order_by(leaver.c.account_id).with_for_update()))
     for ids in _some(over):
         _set_state(connection, "suspended", account.c.state.in_(SIGNS_IN), account.c.account_id.in_(ids))
         theirs = or_(acl.c.account_id.in_(ids), and_(acl.c.grantee == PERSON, acl.c.grantee_id.in_(ids)))
