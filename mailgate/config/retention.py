@@ -26,12 +26,12 @@ class StaffLeavers(Leavers, frozen=True):
 
 
 class Retention(Section, frozen=True):
-    archive: Literal["none", "maildir", "mbox"] = "none"
-    archive_folder: Path = Path("/var/lib/mailgate/archives")
-    purge: bool = True
     pupils: Leavers = Leavers()
     relatives: Leavers = Leavers()
     staff: StaffLeavers = StaffLeavers()
+    archive: Literal["none", "maildir", "mbox"] = "none"
+    archive_folder: Path = Path("/var/lib/mailgate/archives")
+    purge: bool = True
 
     def of(self, profile: str) -> Leavers:
         """What holds for people of this profile."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from mailgate.config import load
-from mailgate.retention.keeping import Keeping
+from mailgate.database.batch import batch_transaction
+from mailgate.retention.leavers import end_graces
 from tests.cli.command import Command
 from tests.directory.academy import DEMO, NEXT_YEAR, expected
 
@@ -53,8 +54,8 @@ def granted(command: Command) -> set[str]:
 
 async def later(command: Command, days: int) -> None:
     """What a gateway does when so many days are over."""
-    settings = load(command.config, {})
-    await Keeping(settings, lambda: time.time() + days * 86_400).look()
+    async with batch_transaction(load(command.config, {}).database.url) as connection:
+        await connection.run_sync(end_graces, int(time.time()) + days * 86_400)
 
 
 async def test_rights_end_with_the_grace_and_come_back(either: Command) -> None:
