@@ -12,6 +12,7 @@ import directory.schema
 import mailgate.accounts.schema
 import mailgate.policy.audit
 import mailgate.policy.schema
+import mailgate.queue.wishes
 import mailgate.store.schema
 from directory.local import add_person
 from mailgate.accounts import Accounts
@@ -38,6 +39,7 @@ TABLES = tables_of(
             mailgate.accounts.schema,
             mailgate.policy.schema,
             mailgate.policy.audit,
+            mailgate.queue.wishes,
         )
     )
 )

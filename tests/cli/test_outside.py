@@ -65,7 +65,7 @@ def test_the_directory_s_address_is_kept_used_and_let_go_of_as_the_school_says(a
     query(academy, lambda connection: connection.execute(update(relative_mail).values(mail="nobody")))
     query(academy, follow_directory)
     assert addresses() == [("", 0)], "what a source says need be no address"
-    academy.good("directory", "import", DEMO)
+    academy.good("directory", "import", DEMO, "--force")
     assert addresses() == [(mail, 0)]
     academy.good("school", "set", UAI, "outside_directory")
     assert kept() == {}

@@ -196,6 +196,14 @@ class World:
 
         await self.until(there)
 
+    async def until_hung_up(self) -> None:
+        """No connection is kept: the next message gets one of its own."""
+
+        async def there() -> bool:
+            return self.postfix.log.count("]: connect from") == self.postfix.log.count("]: disconnect from")
+
+        await self.until(there)
+
     async def until_queued(self, state: str, answer: str) -> None:
         """What the gateway says of the one recipient in its queue."""
 

@@ -128,6 +128,7 @@ async def test_a_policy_host_that_is_dead(world: World, misnamed: CertificateFil
     await world.submit("No policy", FRIEND)
     await world.until_arrived("No policy")
     await until_counted(world, "sts-policy-fetch-error")
+    await world.until_hung_up()
     publish(world, "enforce", "b")
     await world.submit("Fetched", FRIEND)
     await until_deferred(world, "Hostname mismatch")
