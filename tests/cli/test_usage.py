@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib
 import json
@@ -12,6 +13,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,48 +111,64 @@ def test_an_error_keeps_its_brackets(mailgate: Command) -> None:
     assert line == "the settings name no LDAP directory: fill in [directory.ldap]"
 
 
+class Terminal:
+    """A terminal of 30 columns. What it shows is read meanwhile: a program that nobody reads waits."""
+
+    def __init__(self) -> None:
+        self._shows, self.gets = pty.openpty()
+        fcntl.ioctl(self.gets, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
+        self._shown: list[bytes] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        # Linux ends what a terminal shows by EIO, once nobody can write any more.
+        with contextlib.suppress(OSError):
+            while octets := os.read(self._shows, 65536):
+                self._shown.append(octets)
+
+    def shown(self) -> str:
+        """All of it, once the programs have ended."""
+        self.close()
+        return b"".join(self._shown).decode()
+
+    def close(self) -> None:
+        if self.gets >= 0:
+            os.close(self.gets)
+            self.gets = -1
+            self._reader.join()
+            os.close(self._shows)
+
+
 @pytest.fixture
-def terminal() -> Iterator[tuple[int, int]]:
-    """A terminal of 30 columns: what it shows, and what a program gets."""
-    shows, gets = pty.openpty()
-    fcntl.ioctl(gets, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
-    yield shows, gets
-    for handle in (shows, gets):
-        os.close(handle)
+def terminal() -> Iterator[Terminal]:
+    made = Terminal()
+    yield made
+    made.close()
 
 
-def read(terminal: int) -> str:
-    """What a terminal shows, once nobody writes any more."""
-    os.set_blocking(terminal, False)
-    shown = b""
-    while True:
-        try:
-            shown += os.read(terminal, 65536)
-        except BlockingIOError:
-            return shown.decode()
-
-
-def test_the_progress_bar_is_for_terminals_and_never_on_standard_output(
-    mailgate: Command, terminal: tuple[int, int]
-) -> None:
-    shows, gets = terminal
+def test_the_progress_bar_is_for_terminals_and_never_on_standard_output(mailgate: Command, terminal: Terminal) -> None:
     command = [*MAILGATE, "--config", str(mailgate.config), "directory", "import", str(DEMO), "--json"]
     # TERM as people have it: on a dumb terminal nothing moves.
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=gets, check=True, env={**os.environ, "TERM": "xterm"}, timeout=60
+        command,
+        stdout=subprocess.PIPE,
+        stderr=terminal.gets,
+        check=True,
+        env={**os.environ, "TERM": "xterm"},
+        timeout=60,
     )
     assert json.loads(done.stdout)["added"]["pupil"] == 455
-    assert re.search(r"lists: \d,\d{3}", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", read(shows)))
+    assert re.search(r"lists: \d,\d{3}", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.shown()))
     done = subprocess.run([*command, "--dry-run"], capture_output=True, check=True, timeout=60)
     assert done.stderr == b""
 
 
-def test_a_narrow_terminal_cuts_and_folds_nothing(academy: Command, terminal: tuple[int, int]) -> None:
-    shows, gets = terminal
+def test_a_narrow_terminal_cuts_and_folds_nothing(academy: Command, terminal: Terminal) -> None:
     file = academy.folder / "accounts.csv"
     address = "une.adresse.bien.plus.large.que.le.terminal@ent.example.org"
     file.write_text(f"address,label\n{address},Une étiquette qui est large elle aussi\n")
     command = [*MAILGATE, "--config", str(academy.config), "account", "import", str(file)]
-    subprocess.run(command, stdout=gets, check=True, timeout=60)
-    line = read(shows).splitlines()[1]
+    subprocess.run(command, stdout=terminal.gets, check=True, timeout=60)
+    line = terminal.shown().splitlines()[1]
     assert re.fullmatch(rf"{re.escape(address)}  Une étiquette qui est large elle aussi +\S{{34}}", line), line
