@@ -20,6 +20,7 @@ from tests.directory_ldap.conftest import DATA, tree
 from tests.support.slapd import PASSWORD, Slapd, replaced
 
 T = TypeVar("T")
+NOWHERE = "nothing$nothing"
 
 
 @dataclass(slots=True)
@@ -46,14 +47,16 @@ class Site:
         return await self.do(lambda connection: connection.scalar(select(func.count()).select_from(list_member))) or 0
 
     def pupils(self) -> list[str]:
+        """Those in a class."""
         with self.server.writing() as directory:
-            directory.search(self.server.suffix, "(ENTEleveClasses=*)", attributes=["1.1"])
-            return [one["dn"] for one in directory.response]
+            directory.search(self.server.suffix, "(ENTEleveClasses=*)", attributes=["ENTEleveClasses"])
+            found = {one["dn"]: one["raw_attributes"]["ENTEleveClasses"] for one in directory.response}
+        return [dn for dn, classes in found.items() if classes != [NOWHERE.encode()]]
 
     def out_of_class(self, dn: str) -> None:
         """A pupil leaves the class and its lists."""
         with self.server.writing() as directory:
-            directory.modify(dn, replaced(ENTEleveClasses="nothing$nothing"))
+            directory.modify(dn, replaced(ENTEleveClasses=NOWHERE))
 
 
 def settings_for(server: Slapd, database: str) -> Settings:
