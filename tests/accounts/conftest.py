@@ -13,6 +13,8 @@ import mailgate.accounts.schema
 import mailgate.policy.audit
 import mailgate.policy.schema
 import mailgate.queue.wishes
+import mailgate.retention.schema
+import mailgate.statistics.schema
 import mailgate.store.schema
 from directory.local import add_person
 from mailgate.accounts import Accounts
@@ -40,6 +42,8 @@ TABLES = tables_of(
             mailgate.policy.schema,
             mailgate.policy.audit,
             mailgate.queue.wishes,
+            mailgate.retention.schema,
+            mailgate.statistics.schema,
         )
     )
 )
