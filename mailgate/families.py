@@ -18,6 +18,7 @@ from directory.report import ListChange
 from mailgate.accounts.schema import app_password, chosen_password
 from mailgate.policy.audit import record
 from mailgate.queue.wishes import follow_merges
+from mailgate.retention import leavers
 from mailgate.store.provisioning import create_accounts, set_state
 from mailgate.store.schema import account
 
@@ -83,6 +84,7 @@ def merge(
     set_state(connection, [dropped.person_id], "suspended")
     lists = follow_families(connection, people, pupils)
     follow_merges(connection, people)
+    leavers.give_back(connection)
     closed, opened = follow_exclusions(connection)
     said = f"{dropped.address} is {kept.display} <{kept.address}> from now on."
     return Outcome(said, [*closed, dropped.person_id], opened, lists)
@@ -99,6 +101,7 @@ def split(connection: Connection, text: str, author: Author, today: date, *, quo
         set_state(connection, [undone.other_id], "active")
     lists = follow_families(connection, people, pupils_of(connection, people))
     follow_merges(connection, people)
+    leavers.give_back(connection)
     closed, opened = follow_exclusions(connection)
     return Outcome(
         f"{undone.address} is a person of its own.",

@@ -75,3 +75,15 @@ async def test_rights_end_with_the_grace_and_come_back(either: Command) -> None:
     either.good("directory", "import", DEMO, "--force")
     assert state(either, employee) == "active"
     assert granted(either) == {employee, stays}
+
+
+def test_a_leaver_who_was_merged_and_parted_is_back(academy: Command) -> None:
+    gone = leavers()["relative"]
+    truth = expected("expected-next.json")["accounts"]
+    stays = next(one["address"] for one in truth if one["profile"] == "TUT" and not one["address"].startswith(gone[:3]))
+    leave(academy)
+    academy.good("person", "merge", stays, gone)
+    academy.good("directory", "import", DEMO, "--force")
+    academy.good("person", "split", gone)
+    assert state(academy, gone) == "active"
+    assert gone not in {one["address"] for one in academy.good("retention", "due", "--days", "9000", "--json").json}
