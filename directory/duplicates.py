@@ -229,6 +229,8 @@ def _keep(connection: Connection, settings: ImportSettings, pairs: Sequence[_Pai
         ),
     )
     connection.execute(delete(duplicate).where(here, ~table.merged, staged))
+    # Two sources of one space give a record each for one number, and so the same pair twice.
+    pairs = list({(*_key(pair.one), *_key(pair.other)): pair for pair in pairs}.values())
     if pairs:
         connection.execute(
             delete(duplicate).where(
@@ -260,3 +262,7 @@ def _keep(connection: Connection, settings: ImportSettings, pairs: Sequence[_Pai
     ]
     for some in batches(rows, _BATCH):
         connection.execute(insert(duplicate), some)
+
+
+def _key(record: _Record) -> tuple[str, str]:
+    return record.space, record.source_id

@@ -108,3 +108,15 @@ def test_a_mass_departure_is_refused_and_told(imported: Command, server: Slapd) 
 
 def test_nothing_to_follow(mailgate: Command) -> None:
     assert "no source on an LDAP server" in mailgate.refused(1, "directory", "sync")
+
+
+def test_beside_aaf_deletions_there_are_no_departures(academy: Command, server: Slapd) -> None:
+    academy.use(academy.config.read_text() + settings(server))
+    academy.good("directory", "import", "--force")
+    with server.writing() as directory:
+        directory.search(server.suffix, "(objectClass=ENTEleve)", attributes=["1.1"])
+        for one in directory.response[:200]:
+            directory.delete(one["dn"])
+    done = synced(academy, "--complete")
+    assert done["report"]["sources"][0]["removed"] == 200
+    assert not done["report"]["left"]
