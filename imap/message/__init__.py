@@ -5,7 +5,7 @@ from imap.message.header import decode_field, filter_header
 from imap.message.keys import SortKeys, ThreadKeys
 from imap.message.parts import Part, PartTable, SectionText
 from imap.message.preview import make_preview, readable_text
-from imap.message.rendered import LISTING_FIELDS, RenderedMessage, render
+from imap.message.rendered import LISTING_FIELDS, RenderedMessage, render, render_message_id
 from imap.message.scanner import Content
 from imap.message.text import search_texts
 
@@ -27,5 +27,6 @@ __all__ = [
     "part_decoder",
     "readable_text",
     "render",
+    "render_message_id",
     "search_texts",
 ]

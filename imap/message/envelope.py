@@ -49,6 +49,11 @@ class Envelope:
         )
 
 
+def message_id(fields: Iterable[Field]) -> bytes:
+    """The last text of the envelope of this header block, without working out the others."""
+    return nstring(next((field_value(raw) for name, raw in reversed(list(fields)) if name == b"message-id"), None))
+
+
 def encode_addresses(addresses: Sequence[Address]) -> bytes:
     """An address list without space between its members (RFC 9051 9, "env-from"), NIL when empty."""
     if not addresses:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imap.message.envelope import Envelope
-from imap.message.header import filter_header, select_fields
+from imap.message.envelope import Envelope, message_id
+from imap.message.header import filter_header, select_fields, split_fields
 from imap.message.keys import SortKeys, ThreadKeys, base_subject, sort_keys, thread_keys
 from imap.message.parts import Part, PartTable
 from imap.message.preview import preview
-from imap.message.scanner import MAX_HEADER, Content, Node, scan
+from imap.message.scanner import MAX_HEADER, Content, Node, header_end, scan
 from imap.message.structure import StructureEncoder
 
 LISTING_FIELDS: tuple[str, ...] = (
@@ -83,6 +83,12 @@ def render(content: Content) -> RenderedMessage:
         sort=sort_keys(envelope, subject),
         thread=thread_keys(envelope, root.value(b"references"), is_reply=is_reply),
     )
+
+
+def render_message_id(content: Content) -> bytes:
+    """How the envelope that `render` makes of a message ends: with its Message-ID."""
+    header = content[: min(header_end(content, 0, len(content)), MAX_HEADER)]
+    return b" %b)" % message_id(split_fields(header))
 
 
 def _part(node: Node) -> Part:

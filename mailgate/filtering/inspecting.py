@@ -27,6 +27,8 @@ _NAMES: Final = {b"content-disposition", b"content-type"}
 _PARAMETERS: Final = re.compile(rb"(?:file)?name(?:\*\d{0,3}\*?)?", re.IGNORECASE)
 _LENIENT: Final = re.compile(rb"(?:file)?name(?:\*\d{0,3}\*?)?\s*=\s*\"?([^\";]+)", re.IGNORECASE)
 """A name as a program may read it that does not know when a value ends."""
+_MAY_NAME: Final = re.compile(rb"name|[*(]", re.IGNORECASE)
+"""What a field has that names a file, be it in pieces or with comments in between: most have none of it."""
 _UUENCODED: Final = re.compile(rb"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,4000})", re.MULTILINE)
 _ARCHIVES: Final = frozenset({"zip", "jar", "docx", "xlsx", "pptx", "odt", "ods", "odp"})
 _ZIP_TYPES: Final = frozenset({"application/zip", "application/x-zip-compressed", "application/x-zip"})
@@ -56,13 +58,15 @@ class Inventory:
     media: set[str] = field(default_factory=set)
     """The media types of all parts, in small letters."""
 
-    def add(self, name: str) -> None:
-        """Take a file's name. Raises TooComplex."""
+    def add(self, name: str) -> frozenset[str]:
+        """Take a file's name, and give its extensions. Raises TooComplex."""
         if len(name) > _LONGEST_NAME:
             raise TooComplex("a name of a file is too long")
-        self.extensions.update(extensions(name))
+        its = frozenset(extensions(name))
+        self.extensions |= its
         if len(self.extensions) > _MOST:
             raise TooComplex("too many types of files")
+        return its
 
 
 def extensions(name: str) -> Iterator[str]:
@@ -101,22 +105,20 @@ def _look(content: Buffer, found: Inventory, *, archives: bool, depth: int) -> N
         headers += size
         if node.content_type is TOO_DEEP or parts >= MAX_PARTS or size > MAX_HEADER or headers > MAX_HEADERS:
             raise TooComplex("too many parts, or too deep")
-        names = set(names_of(node.fields))
-        for name in names:
-            found.add(name)
-        found.media.add(media_type(node))
+        endings = frozenset[str]().union(*map(found.add, set(names_of(node.fields))))
+        media = media_type(node)
+        found.media.add(media)
         if len(found.media) > _MOST:
             raise TooComplex("too many media types")
         if node.is_encapsulated:
             if node.encoding.decode("latin-1").lower() not in IDENTITY:
                 _look_into_message(node, content, found, archives=archives, depth=depth)
         elif not node.children:
-            if node.maintype == b"text":
-                _look_into_text(node, content, found)
-            if archives and (names or node.maintype != b"text"):
-                named = media_type(node) in _ZIP_TYPES or any(
-                    one in _ARCHIVES for name in names for one in extensions(name)
-                )
+            is_text = node.maintype == b"text"
+            named = media in _ZIP_TYPES or not endings.isdisjoint(_ARCHIVES)
+            if is_text:
+                named |= _look_into_text(node, content, found)
+            if archives and (named or not is_text):
                 _look_into_archive(node, content, found, named=named)
 
 
@@ -132,6 +134,8 @@ def names_of(fields: Iterable[Field]) -> Iterator[str]:
         if name not in _NAMES:
             continue
         value = field_value(raw)
+        if not _MAY_NAME.search(value):
+            continue
         parse = parse_disposition if name == b"content-disposition" else parse_content_type
         parsed = parse(value)
         values = [] if parsed is None else [text for key, text in parsed[-1] if _PARAMETERS.fullmatch(key)]
@@ -144,13 +148,18 @@ def names_of(fields: Iterable[Field]) -> Iterator[str]:
                 yield decode_charset(unquote_to_bytes(text), "utf-8")
 
 
-def _look_into_text(node: Node, content: Buffer, found: Inventory) -> None:
+def _look_into_text(node: Node, content: Buffer, found: Inventory) -> bool:
+    """Look for files in uuencode; give whether the text begins as an archive does."""
     held = b""
+    is_archive = None
     for piece in _decoded(node, content):
+        is_archive = piece.startswith(MAGIC) if is_archive is None else is_archive
         text = held + piece
-        for name in _UUENCODED.findall(text):
-            found.add(decode_field(name))
+        if b"begin" in text:
+            for name in _UUENCODED.findall(text):
+                found.add(decode_field(name))
         held = text[-_OVERLAP:]
+    return bool(is_archive)
 
 
 def _look_into_archive(node: Node, content: Buffer, found: Inventory, *, named: bool) -> None:

@@ -25,6 +25,10 @@ APPEND_LIMIT: Final = 50 * 1024 * 1024
 """Octets of one appended message, unless the configuration says otherwise."""
 
 
+_FEW: Final = 16
+"""Mailboxes that get a content before it is rendered: of more, somebody asks before the indexer has done it."""
+
+
 class MailStore:
     """Mailboxes and messages of all accounts on one database, whose tables exist (`mailgate.store.schema`)."""
 
@@ -104,7 +108,7 @@ class MailStore:
         with ExitStack() as stack:
             prepared = [
                 PreparedParcel(
-                    await prepare(parcel.content, stack),
+                    await prepare(parcel.content, stack, rendered=len(parcel.account_ids) > _FEW),
                     parcel.account_ids,
                     parcel.sent_copy_for,
                     parcel.list_id,

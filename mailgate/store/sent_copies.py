@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, LargeBinary, bindparam, or_, select
 
 from imap.backend import MailboxRef, Rendering
 from imap.flags import SEEN
+from imap.message import render_message_id
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import contains, member
 from mailgate.store import dispatches, expunge, flag_log
@@ -99,13 +100,18 @@ async def is_filed(tx: Tx, account_id: int, content: Prepared, own: OwnCopies) -
     asked = own.asked(account_id, content)
     if asked is not None and await tx.one(_MAY_BE_FILED, **asked) is None:
         return False
-    return bool(await _same(tx, account_id, content.texts["envelope"], content.stored_at))
+    return bool(await _same(tx, account_id, _name_of(content), content.stored_at))
 
 
 def ending_of(content: Prepared) -> bytes:
     """How the ENVELOPE of every message ends that has the Message-ID of this one; empty where that is none."""
-    name = _message_id(content.texts["envelope"])
+    name = _name_of(content)
     return b' "%s")' % name if name else b""
+
+
+def _name_of(content: Prepared) -> bytes:
+    """The Message-ID of a content, as its ENVELOPE has it or will have it."""
+    return _message_id(content.texts["envelope"] or render_message_id(content.buffer))
 
 
 async def give_way(
@@ -120,9 +126,9 @@ async def give_way(
     pending = await flag_log.pending(tx, mailbox)
     gone = []
     for content in filed:
-        envelope = content.texts["envelope"]
-        same = [one for one in await _same(tx, account_id, envelope, now) if one[0] not in uids]
-        kept = await _kept_by_the_gateway(tx, account_id, envelope) if same else frozenset()
+        name = _name_of(content)
+        same = [one for one in await _same(tx, account_id, name, now) if one[0] not in uids]
+        kept = await _kept_by_the_gateway(tx, account_id, name) if same else frozenset()
         gone += [uid for uid, flags, key in same if key in kept and pending.get(uid, (flags,))[0] == SEEN]
     if not gone:
         return
@@ -134,9 +140,8 @@ async def give_way(
     await announce(tx, [ref])
 
 
-async def _same(tx: Tx, account_id: int, envelope: bytes, now: int) -> list[tuple[int, int, bytes]]:
-    """UID, flags and content of what came into the mailbox lately with the same Message-ID."""
-    name = _message_id(envelope)
+async def _same(tx: Tx, account_id: int, name: bytes, now: int) -> list[tuple[int, int, bytes]]:
+    """UID, flags and content of what came into the mailbox lately under this Message-ID."""
     found = [row for row in await tx.all(_LAST, account_id=account_id) if row[2] >= now - WITHIN] if name else []
     if not found:
         return []
@@ -148,9 +153,9 @@ async def _same(tx: Tx, account_id: int, envelope: bytes, now: int) -> list[tupl
     ]  # fmt: skip
 
 
-async def _kept_by_the_gateway(tx: Tx, account_id: int, envelope: bytes) -> frozenset[bytes]:
+async def _kept_by_the_gateway(tx: Tx, account_id: int, name: bytes) -> frozenset[bytes]:
     """The contents that this account, or somebody in its name, sent under this Message-ID."""
-    sent = await dispatches.find(tx, _message_id(envelope).decode(errors="replace"))
+    sent = await dispatches.find(tx, name.decode(errors="replace"))
     own = [one.dispatch_id for one in sent if account_id in {one.sender_id, one.author_id}]
     return frozenset([copy.content_id for name in own for copy in await dispatches.copies_of(tx, name)])
 

@@ -126,6 +126,11 @@ def test_the_names_in_an_archive_count(fields: str) -> None:
     assert not found(attached(fields, packed), archives=False).extensions & {"txt", "exe", "scr"}
 
 
+@pytest.mark.parametrize("fields", ["Content-Type: text/plain", 'Content-Type: text/html; name="a.zip"'])
+def test_an_archive_that_says_it_is_text_is_one_all_the_same(fields: str) -> None:
+    assert "exe" in found(attached(fields, archive("setup.exe"))).extensions
+
+
 def test_an_archive_within_an_archive_counts_as_far_as_it_is_not_compressed() -> None:
     inner = archive("setup.exe")
     stored = archive("inner.zip", octets=inner, method=zipfile.ZIP_STORED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from imap.message import render_message_id
 from tests.imap_message.checks import rendered
 from tests.imap_message.grammar import Value, read_envelope
 
@@ -145,3 +146,23 @@ def test_last_subject_counts() -> None:
 def test_mbox_line_in_front_is_no_field() -> None:
     shown = envelope(b"From someone@x.example Sat Jan  3 01:05:34 1996\r\nFrom: a@b.example\r\n")
     assert shown["from"] == [[None, None, b"a", b"b.example"]]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"",
+        b"Message-ID:\r\n",
+        b"Message-ID: <a@b.example>\r\n",
+        b"message-id :\r\n <a@\r\n\tb.example>  \r\n",
+        b"Message-ID: <one@b.example>\r\nMESSAGE-ID: <two@b.example>\r\n",
+        b'Message-ID: <"a\\" b"@b.example> (c)\r\n',
+        b"Message-ID: <\xc3\xa9\0@b.example>\r\n",
+        b"X: y\r\n\r\nMessage-ID: <body@b.example>\r\n",
+        b"Message-ID: <" + b"a" * 70_000 + b"@b.example>\r\nMessage-ID: <late@b.example>\r\n",
+    ],
+    ids=lambda field: repr(field[:30]),
+)
+def test_the_message_id_alone_is_as_the_whole_has_it(field: bytes) -> None:
+    for content in (field, field + b"\r\ntext", b"Subject: x\r\n" + field + b"\r\n", b"\r\n" + field):
+        assert rendered(content).envelope.endswith(render_message_id(content))

@@ -1,4 +1,4 @@
-"""What IMAP shows of an appended message: rendered by the indexer, or by who asks for it before."""
+"""What IMAP shows of a message that few have got so far: rendered by the indexer, or by who asks for it before."""
 
 from __future__ import annotations
 
@@ -69,13 +69,24 @@ async def test_a_reader_sees_the_same_before_and_after_the_indexer(database: Dat
         assert await other_process(database).rendered(keys, which) == expected
 
 
-async def test_what_was_delivered_is_rendered_at_once(database: Database, store: MailStore, alice: Account) -> None:
+async def test_what_goes_to_many_is_rendered_at_once(database: Database, store: MailStore, alice: Account) -> None:
     content = message("a letter")
-    await store.deliver(io.BytesIO(content), [1])
+    await store.create_accounts([(account_id, 0) for account_id in range(100, 120)])
+    await store.deliver(io.BytesIO(content), [1, *range(100, 120)])
     (texts,) = (await stored(database)).values()
     assert Rendered(**texts) == texts_of(content)
     await appended(alice, [content])
     assert list((await stored(database)).values()) == [texts]
+
+
+async def test_what_goes_to_a_few_is_rendered_later(database: Database, store: MailStore, alice: Account) -> None:
+    content = message("a letter")
+    await store.deliver(io.BytesIO(content), [1], sent_copy_for=2)
+    ((key, texts),) = (await stored(database)).items()
+    assert not any(texts.values())
+    assert (await alice.rendered([key], EVERYTHING))[key] == texts_of(content)
+    assert await Indexer(database).index_batch(1) == 1
+    assert Rendered(**(await stored(database))[key]) == texts_of(content)
 
 
 async def test_delivery_of_what_was_appended_leaves_it_to_the_indexer(

@@ -1,6 +1,6 @@
 """The indexer: takes contents from the queue into the index, in the background, a few at a time.
 
-What IMAP shows of a content that was appended is rendered here, too, unless somebody asked for it before.
+What IMAP shows of a content is rendered here, too, if it was stored without.
 
 A batch is claimed, read, worked out, and written in one transaction with its removal from the queue. A process that
 dies in between leaves rows that are free again after a minute; until then SEARCH reads those messages. Any number of
@@ -44,9 +44,9 @@ _LEASE: Final = 60
 _PUT_OFF: Final = 24 * 3600
 """Seconds until a content is tried again that could not be indexed."""
 _QUIET: Final = 0.15
-"""Seconds, more or less, in which nothing happens before a batch: clients come first, and only one process begins."""
+"""Seconds, more or less, in which nothing happens before it begins: clients come first, and only one process begins."""
 _PATIENCE: Final = 2.0
-"""Seconds that it waits for quiet: deliveries that never pause are indexed between them."""
+"""Seconds that it waits for quiet: what deliveries that never pause have left is indexed between them."""
 _LOOK: Final = 60.0
 """Seconds after which an idle indexer looks by itself."""
 _WHOLE: Final = 256 * 1024
