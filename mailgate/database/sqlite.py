@@ -22,7 +22,7 @@ from typing import Literal, TypeVar
 from mailgate.database.contract import Work
 from mailgate.database.listeners import Listeners, Receive
 from mailgate.database.sqlite_checkpointer import Checkpointer
-from mailgate.database.sqlite_connection import SqliteTx, connect, translated
+from mailgate.database.sqlite_connection import Connection, SqliteTx, connect, translated
 from mailgate.database.sqlite_syncer import Syncer
 from mailgate.database.sqlite_writer import Writer
 from mailgate.database.unit import code_of, run_without_waiting
@@ -59,12 +59,12 @@ class SqliteDatabase:
             self._checkpointer.committed,
             Syncer(path),
         )
-        self._inline: sqlite3.Connection
+        self._inline: Connection
         self._deadline = math.inf
         self._late = False
         self._slow: dict[CodeType | None, tuple[int, int]] = {}  # turns left in a thread, and how many there were
         self._threads = ThreadPoolExecutor(_THREADS, "sqlite-reader")
-        self._idle: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         self._closed = False
 
     @classmethod
@@ -154,7 +154,7 @@ class SqliteDatabase:
         finally:
             self._idle.put(connection)
 
-    def _snapshot(self, connection: sqlite3.Connection, work: Work[T], deadline: float | None = None) -> T:
+    def _snapshot(self, connection: Connection, work: Work[T], deadline: float | None = None) -> T:
         try:
             connection.execute("BEGIN")
             try:

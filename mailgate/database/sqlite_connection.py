@@ -48,7 +48,32 @@ _TEMPORARY = {
 }
 
 
-def connect(path: Path, *, busy_timeout: float, read_only: bool = False) -> sqlite3.Connection:
+_TEXTS = 1_000
+"""Texts of one statement: the first is long out of the driver's cache when it comes again."""
+
+
+class Connection(sqlite3.Connection):
+    """One that compiles a statement once, also after it was interrupted between two rows.
+
+    The driver of Python 3.11 keeps such a statement in its cache for good, takes it for one in use, and compiles its
+    text anew at each call, which takes ten times as long as most reads. A text with a blank more is another one.
+    """
+
+    def __init__(self, path: Path, *, timeout: float) -> None:
+        super().__init__(path, timeout=timeout, isolation_level=None, cached_statements=512, check_same_thread=False)
+        self._texts: dict[str, str] = {}
+
+    def text_of(self, plan: Plan) -> str:
+        """What to execute."""
+        return self._texts.get(plan.sql, plan.sql)
+
+    def has_failed(self, plan: Plan) -> None:
+        """Note that a statement did not come to its end."""
+        blanks = (len(self.text_of(plan)) - len(plan.sql) + 1) % _TEXTS
+        self._texts[plan.sql] = plan.sql + " " * blanks
+
+
+def connect(path: Path, *, busy_timeout: float, read_only: bool = False) -> Connection:
     """Open a connection for one thread at a time, making the file (for its owner only) if there is none.
 
     Raises:
@@ -59,9 +84,7 @@ def connect(path: Path, *, busy_timeout: float, read_only: bool = False) -> sqli
             os.close(os.open(path, os.O_CREAT | os.O_CLOEXEC | os.O_RDWR, 0o600))
         except OSError as error:
             raise DatabaseUnavailable(f"{path} cannot be made: {error.strerror}") from error
-    connection = sqlite3.connect(
-        path, timeout=busy_timeout, isolation_level=None, cached_statements=512, check_same_thread=False
-    )
+    connection = Connection(path, timeout=busy_timeout)
     try:
         for pragma in PRAGMAS:
             connection.execute(pragma)
@@ -105,7 +128,7 @@ class SqliteTx:
     engine: Literal["sqlite", "postgresql"] = "sqlite"
 
     def __init__(
-        self, connection: sqlite3.Connection, messages: list[str] | None, check: Callable[[], None] | None = None
+        self, connection: Connection, messages: list[str] | None, check: Callable[[], None] | None = None
     ) -> None:
         self._check = check
         self._connection = connection
@@ -113,19 +136,27 @@ class SqliteTx:
 
     async def all(self, statement: Statement, **parameters: object) -> list[Row]:
         plan = self._plan(statement)
-        return self._connection.execute(plan.sql, plan.arguments(parameters)).fetchall()
+        try:
+            return self._execute(plan, parameters).fetchall()
+        except sqlite3.Error:
+            self._connection.has_failed(plan)
+            raise
 
     async def one(self, statement: Statement, **parameters: object) -> Row | None:
         plan = self._plan(statement)
-        cursor = self._connection.execute(plan.sql, plan.arguments(parameters))
+        cursor = self._execute(plan, parameters)
         row: Row | None = cursor.fetchone()
         cursor.close()
         return row
 
     async def run(self, statement: Statement, **parameters: object) -> int:
         plan = self._plan(statement)
-        cursor = self._connection.execute(plan.sql, plan.arguments(parameters))
-        cursor.fetchall()  # a statement with RETURNING counts only when it is at its end
+        try:
+            cursor = self._execute(plan, parameters)
+            cursor.fetchall()  # a statement with RETURNING counts only when it is at its end
+        except sqlite3.Error:
+            self._connection.has_failed(plan)
+            raise
         if cursor.rowcount >= 0:
             return cursor.rowcount
         count: int = self._connection.execute("SELECT changes()").fetchone()[0]  # after WITH, the driver is blind
@@ -133,7 +164,10 @@ class SqliteTx:
 
     async def run_many(self, statement: Statement, parameters: Sequence[Mapping[str, object]]) -> None:
         plan = self._plan(statement)
-        self._connection.executemany(plan.sql, map(plan.arguments, parameters))
+        self._connection.executemany(self._connection.text_of(plan), map(plan.arguments, parameters))
+
+    def _execute(self, plan: Plan, parameters: Mapping[str, object]) -> sqlite3.Cursor:
+        return self._connection.execute(self._connection.text_of(plan), plan.arguments(parameters))
 
     def _plan(self, statement: Statement) -> Plan:
         if self._check is not None:

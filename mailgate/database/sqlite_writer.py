@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from mailgate.database.contract import Work
-from mailgate.database.sqlite_connection import SqliteTx
+from mailgate.database.sqlite_connection import Connection, SqliteTx
 from mailgate.database.sqlite_syncer import Syncer, SyncFailed
 from mailgate.database.unit import run_without_waiting
 
@@ -65,7 +65,7 @@ class Writer:
 
     def __init__(
         self,
-        connect: Callable[[], sqlite3.Connection],
+        connect: Callable[[], Connection],
         translate: Callable[[BaseException], BaseException],
         publish: Publish,
         committed: Callable[[], None],
@@ -82,7 +82,7 @@ class Writer:
         self._closing = False
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting: deque[_Job] = deque()
-        self._connection: sqlite3.Connection
+        self._connection: Connection
         self._using = threading.Lock()
         """Held by who uses the connection, the thread or the event loop."""
         self._unsettled = 0

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from functools import partial
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from sqlalchemy import bindparam, text
 
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.sqlite import SqliteDatabase
+from mailgate.database.sqlite_connection import SqliteTx, connect
 from tests.database.tables import ADD, COUNT, WAIT, add, ids
 
 _COUNT_UP = Statement(
     text("WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < :many) SELECT count(*) FROM up")
 )
+
+_UP = Statement(
+    text(
+        "WITH RECURSIVE up(n) AS (SELECT :beginning UNION ALL SELECT n + 1 FROM up WHERE n < 1000000) "
+        "SELECT n FROM up WHERE n % 999999 < 3"
+    )
+)
+Read: TypeAlias = Callable[..., Awaitable[object]]
 
 
 async def test_a_read_on_postgresql_sees_one_snapshot(postgresql: Database) -> None:
@@ -169,3 +183,19 @@ async def test_many_reads_at_once_wait_for_a_connection(postgresql: Database) ->
     rows = await asyncio.gather(*(postgresql.read(lambda tx: tx.one(sleep, seconds=0.01)) for _ in range(20)))
     assert len(rows) == 20
     assert time.monotonic() - start >= 0.05
+
+
+@pytest.mark.parametrize("read", [SqliteTx.all, SqliteTx.run])
+async def test_a_statement_that_was_interrupted_is_not_compiled_at_each_call(tmp_path: Path, read: Read) -> None:
+    with closing(connect(tmp_path / "database", busy_timeout=1)) as connection:
+        tx = SqliteTx(connection, None)
+        for turn in range(3):
+            connection.set_progress_handler(lambda: True, 100_000)
+            with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+                await read(tx, _UP, beginning=turn)
+            connection.set_progress_handler(None, 0)
+            for _ in range(5):
+                assert await tx.one(_UP, beginning=999_999) == (999_999,)
+        text = "SELECT max(run) FROM sqlite_stmt WHERE sql LIKE 'WITH RECURSIVE up%'"
+        (runs,) = connection.execute(text).fetchone()
+        assert runs >= 5
