@@ -88,11 +88,17 @@ class OwnCopies:
 
     def asked(self, account_id: int, content: Prepared) -> dict[str, object] | None:
         """The parameters of `MAY_BE_FILED`; None if the gateway itself has put one of this name there."""
-        ending, known = ending_of(content), self._by_account.get(account_id, {})
-        if ending and any(name == ending for _, name in known.values()):
+        # Asked in the writer's thread, too, while the event loop notes others: a list is made at one stroke.
+        ending, known = ending_of(content), list(self._by_account.get(account_id, {}).items())
+        if ending and any(name == ending for _, (_, name) in known):
             return None
         kept_for = account_id if ending else _NOBODY
-        return {"kept_for": kept_for, "since": content.stored_at - WITHIN, "ending": ending, "known": list(known)}
+        return {
+            "kept_for": kept_for,
+            "since": content.stored_at - WITHIN,
+            "ending": ending,
+            "known": [uid for uid, _ in known],
+        }
 
 
 async def is_filed(tx: Tx, account_id: int, content: Prepared, own: OwnCopies) -> bool:
