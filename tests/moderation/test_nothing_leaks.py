@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
+from imap.backend import Rendering
 from mailgate.database import Database, Statement, Tx, open_database
 from mailgate.delivery.recipients import ListRecipient, PersonRecipient, reached, resolve
 from mailgate.moderation import held as table
@@ -23,7 +24,8 @@ from mailgate.moderation.schema import held_content
 from mailgate.policy.schema import sending
 from mailgate.store import Gate, MailStore, Parcel
 from mailgate.store.dispatches import Dispatch, copies_of
-from mailgate.store.schema import entry, message
+from mailgate.store.messages import read_rendered
+from mailgate.store.schema import entry
 from tests.end_to_end.school import DOMAIN, PARENTS, members
 from tests.moderation.desk import SERVICE, Desk
 
@@ -48,7 +50,6 @@ OPERATION = st.one_of(
 )
 _numbers = count()
 _INBOXES = Statement(select(entry.c.account_id, entry.c.message_id).where(entry.c.mailbox_id == 1))
-_HEADERS = Statement(select(message.c.message_id, message.c.header))
 _FORGET = Statement(delete(sending))
 _CONTENTS = Statement(select(held_content.c.content_id))
 
@@ -170,10 +171,12 @@ class World:
     async def check(self) -> None:
         """The mailboxes are as the model has them, and nothing is kept that nobody waits for."""
         database = self.desk.database
-        headers = {row[0]: row[1] for row in await database.read(lambda tx: tx.all(_HEADERS))}
         found: dict[str, Counter[int]] = {subject: Counter() for subject in self.model.has}
-        for account_id, message_id in await database.read(lambda tx: tx.all(_INBOXES)):
-            named = SUBJECT.search(headers[message_id])
+        entries = await database.read(lambda tx: tx.all(_INBOXES))
+        contents = {message_id for _, message_id in entries}
+        texts = await database.read(lambda tx: read_rendered(tx, contents, Rendering.HEADER))
+        for account_id, message_id in entries:
+            named = SUBJECT.search(texts[message_id].header)
             if named and named[1].decode() in found:
                 found[named[1].decode()][account_id] += 1
         assert found == self.model.has
