@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
@@ -88,11 +88,17 @@ def sqlite_file(url: str) -> Path | None:
     return _sqlite_path(parsed) if parsed.drivername == "sqlite" else None
 
 
+_BATCH_PRAGMAS: Final = (
+    "PRAGMA temp_store = FILE",  # the temporary tables of an import grow with the academy; the file has no name
+    "PRAGMA temp.cache_size = -65536",  # KiB
+)
+
+
 def _prepare(connection: AsyncAdapt_aiosqlite_connection, _: object) -> None:
     # Python's driver would commit before each CREATE TABLE: transactions are begun by `_begin` alone.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in PRAGMAS:
+    for pragma in (*PRAGMAS, *_BATCH_PRAGMAS):
         cursor.execute(pragma)
     cursor.close()
 

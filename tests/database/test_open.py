@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from mailgate.database import BadDatabaseUrl, DatabaseError, DatabaseUnavailable, async_engine, open_database
+from mailgate.database.batch import batch_engine
 from tests.support.postgresql import PostgresqlServer
 
 
@@ -95,3 +96,8 @@ async def test_a_url_in_sqlalchemys_form_opens_the_same_database(database_url: s
         assert (await connection.execute(text("SELECT 1"))).scalar() == 1
     await engine.dispose()
     await database.close()
+
+
+async def test_temporary_tables_of_batch_work_are_not_held_in_memory(tmp_path: Path) -> None:
+    async with batch_engine(f"sqlite:///{tmp_path}/mail.db", create=True) as engine, engine.begin() as connection:
+        assert await connection.scalar(text("PRAGMA temp_store")) == 1
