@@ -87,6 +87,7 @@ async def test_an_enforced_policy(world: World, misnamed: CertificateFiles, untr
     message = await world.until_arrived("Verified")
     assert "with ESMTPS" in message["Received"]
     assert world.policies.asked == [POLICY_HOST]
+    await world.until_hung_up()
     present(world, misnamed)
     await world.submit("Another name", FRIEND)
     await until_deferred(world, "Hostname mismatch")
@@ -112,6 +113,7 @@ async def test_a_server_that_a_policy_does_not_name(world: World, misnamed: Cert
     assert world.arrived() == []
     publish(world, "enforce", "b", mx="*.elsewhere.example")
     await world.until_arrived("Not named")
+    await world.until_hung_up()
     publish(world, "testing", "c")
     present(world, misnamed)
     await world.submit("Tested", FRIEND)
