@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -76,7 +76,7 @@ class Branch(msgspec.Struct, frozen=True):
     since: str = ""
     """The latest modifyTimestamp."""
     seen: frozenset[bytes] = frozenset()
-    """Entries with their timestamp, among the last few minutes."""
+    """The states of entries that changed in the last few minutes."""
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -262,10 +262,10 @@ def _control(answer: dict[str, Any], name: str) -> bytes | None:
 def _begin_timestamps(tree: LdapTree, watch: Watch) -> Branch:
     known = set()
     stamps = []
-    for number, _, stamp in _stamped(tree, watch, ""):
-        known.add(number)
-        stamps.append((stamp, number))
-    since = max((stamp for stamp, _ in stamps), default="")
+    for one in _stamped(tree, watch, ""):
+        known.add(one.number)
+        stamps.append(one)
+    since = max((one.stamp for one in stamps), default="")
     return Branch(_joined(known), since=since, seen=_recent(stamps, since))
 
 
@@ -273,39 +273,54 @@ def _look_timestamps(tree: LdapTree, watch: Watch, before: Branch, found: Look) 
     also = f"(modifyTimestamp>={_earlier(before.since)})" if before.since else ""
     known = _apart(before.known)
     stamps = []
-    for number, dn, stamp in _stamped(tree, watch, also):
-        stamps.append((stamp, number))
-        if number not in known:
-            found.added.append((watch, dn))
-        elif _mark(stamp, number) not in before.seen:
-            found.modified.append((watch, dn))
-    since = max((stamp for stamp, _ in stamps), default=before.since)
-    after = known | {number for _, number in stamps}
+    for one in _stamped(tree, watch, also):
+        stamps.append(one)
+        if one.number not in known:
+            found.added.append((watch, one.dn))
+        elif one.state not in before.seen:
+            found.modified.append((watch, one.dn))
+    since = max((one.stamp for one in stamps), default=before.since)
+    after = known | {one.number for one in stamps}
     return Branch(
         before.known if after == known else _joined(after), since=since, seen=_recent(stamps, since) or before.seen
     )
 
 
-def _stamped(tree: LdapTree, watch: Watch, also: str) -> Iterator[tuple[bytes, str, str]]:
-    """Number, DN and modifyTimestamp of entries, page by page."""
-    for entry in tree.search(watch.branch, watch.classes, ("entryUUID", "modifyTimestamp"), also):
-        yield _number(entry), entry.dn, _stamp(tree.source, entry)
+class _Stamped(NamedTuple):
+    """An entry with its modifyTimestamp, and what stands for its state."""
+
+    number: bytes
+    dn: str
+    stamp: str
+    state: bytes
+
+
+def _stamped(tree: LdapTree, watch: Watch, also: str) -> Iterator[_Stamped]:
+    """The entries of a branch, page by page. Raises DirectoryError."""
+    for entry in tree.search(watch.branch, watch.classes, ("entryUUID", "modifyTimestamp", "entryCSN"), also):
+        number, stamp = _number(entry), _stamp(tree.source, entry)
+        # A timestamp counts seconds, in which an entry may change twice; OpenLDAP's change sequence number counts all.
+        state = b"\0".join((number, stamp.encode(), _value(entry, "entryCSN"), entry.dn.encode()))
+        yield _Stamped(number, entry.dn, stamp, _digest(state))
 
 
 def _number(entry: Entry) -> bytes:
-    for name, values in entry.attributes.items():
-        if name.lower() == "entryuuid" and values:
-            try:
-                return _digest(UUID(values[0].decode()).bytes)
-            except ValueError:
-                break
-    return _digest(entry.dn.lower().encode())
+    try:
+        return _digest(UUID(_value(entry, "entryUUID").decode()).bytes)
+    except ValueError:
+        return _digest(entry.dn.lower().encode())
+
+
+def _value(entry: Entry, wanted: str) -> bytes:
+    """The first value of an attribute, or nothing."""
+    return next(
+        (values[0] for name, values in entry.attributes.items() if name.lower() == wanted.lower() and values), b""
+    )
 
 
 def _stamp(source: str, entry: Entry) -> str:
     """The modifyTimestamp in the one form that sorts as time does. Raises DirectoryError."""
-    values = next((values for name, values in entry.attributes.items() if name.lower() == "modifytimestamp"), ())
-    text = values[0].decode("ascii", "replace") if values else ""
+    text = _value(entry, "modifyTimestamp").decode("ascii", "replace")
     for form in _FORMS:
         try:
             return datetime.strptime(text, form).strftime(_FORMS[0])  # noqa: DTZ007 - UTC, as the Z says
@@ -318,16 +333,12 @@ def _earlier(stamp: str) -> str:
     return (datetime.strptime(stamp, _FORMS[0]) - OVERLAP).strftime(_FORMS[0])  # noqa: DTZ007 - UTC
 
 
-def _recent(stamps: Sequence[tuple[str, bytes]], since: str) -> frozenset[bytes]:
+def _recent(stamps: Sequence[_Stamped], since: str) -> frozenset[bytes]:
     """What the next look will see again."""
     if not since:
         return frozenset()
     start = _earlier(since)
-    return frozenset(_mark(stamp, number) for stamp, number in stamps if stamp >= start)
-
-
-def _mark(stamp: str, number: bytes) -> bytes:
-    return _digest(stamp.encode() + number)
+    return frozenset(one.state for one in stamps if one.stamp >= start)
 
 
 def _digest(octets: bytes) -> bytes:

@@ -82,6 +82,21 @@ def test_new_and_renamed_entries(server: Slapd) -> None:
     assert not looked(settings, found.position)
 
 
+def test_each_of_two_changes_within_a_second_is_told(server: Slapd) -> None:
+    settings = settings_for(server)
+    position = begun(settings)
+    first, *_ = pupils(server)
+    stamp = ""
+    for number in range(60):  # a slow machine may need several tries for two changes in one second
+        change(server, lambda c, name=f"Nouveau {number}": c.modify(first, replaced(sn=name)))  # type: ignore[misc]
+        before, stamp = stamp, _modified_at(server, first)
+        found = looked(settings, position)
+        assert [dn for _, dn in found.modified] == [first]
+        position = found.position
+        if stamp == before:
+            return
+
+
 def test_deleted_entries_are_told_by_synchronization_alone(server: Slapd, way: Way) -> None:
     settings = settings_for(server)
     position = begun(settings)
@@ -153,6 +168,12 @@ def test_a_referral_is_told(start: StartServer) -> None:
 def replace_cookies(position: Position, cookie: bytes) -> Position:
     branches = [ldap_changes.Branch(one.known, cookie) for one in position.branches]
     return Position(position.way, tuple(branches))
+
+
+def _modified_at(server: Slapd, dn: str) -> str:
+    with server.writing() as connection:
+        connection.search(dn, "(objectClass=*)", BASE, attributes=["modifyTimestamp"])
+        return str(connection.response[0]["raw_attributes"]["modifyTimestamp"])
 
 
 def _copy(connection: Writer, dn: str, new: str) -> None:
