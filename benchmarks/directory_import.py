@@ -29,8 +29,8 @@ from directory.opening import open_files
 from directory.settings import ImportSettings
 from directory.source import Format, Source
 from mailgate import migrations
-from mailgate.config import Shared
 from mailgate.database.batch import batch_engine
+from mailgate.directory_import import Provisioning
 from mailgate.directory_sources import SourcesReport, import_sources
 from tests.support.postgresql import PostgresqlServer
 
@@ -146,7 +146,7 @@ async def imported(url: str, path: Path) -> tuple[SourcesReport, float]:
 
     def work(connection: Connection) -> tuple[SourcesReport, float]:
         reading = open_files(Source("aaf", Format.AAF), path, SETTINGS.school_year)
-        report = import_sources(connection, [reading], SETTINGS, now, quota=0, shared=Shared())
+        report = import_sources(connection, [reading], SETTINGS, Provisioning(), now)
         if connection.dialect.name != "postgresql":
             return report, 0.0
         process = connection.scalar(text("SELECT pg_backend_pid()"))

@@ -32,9 +32,8 @@ from directory.schema import address, list_, list_member, person
 from directory.settings import ImportSettings
 from directory.source import Format, Source
 from mailgate import migrations
-from mailgate.config import Shared
 from mailgate.database.batch import batch_engine
-from mailgate.directory_import import import_and_provision
+from mailgate.directory_import import Provisioning, import_and_provision
 from tests.support.postgresql import PostgresqlServer
 
 Store = Literal["sqlite", "postgresql"]
@@ -108,9 +107,7 @@ async def checked(url: str, folder: Path, wanted: Lists) -> int:
 
 def taken_in(connection: Connection, folder: Path) -> None:
     """Import the whole set."""
-    import_and_provision(
-        connection, [(Source("aaf", Format.AAF), read_aaf(folder))], SETTINGS, quota=0, shared=Shared()
-    )
+    import_and_provision(connection, [(Source("aaf", Format.AAF), read_aaf(folder))], SETTINGS, Provisioning())
 
 
 def differing(found: Lists, wanted: Lists) -> list[str]:

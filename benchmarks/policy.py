@@ -34,11 +34,10 @@ from directory.schema import list_, list_member, person
 from directory.settings import ImportSettings
 from directory.source import Format, Source
 from mailgate import migrations
-from mailgate.config import Shared
 from mailgate.database import Database, Statement, Tx, open_database
 from mailgate.database.batch import batch_engine
 from mailgate.delivery.recipients import reached
-from mailgate.directory_import import import_and_provision
+from mailgate.directory_import import Provisioning, import_and_provision
 from mailgate.policy.matrix import list_key
 from mailgate.policy.sending import standing_of
 from mailgate.policy.stops import stop_of
@@ -108,7 +107,7 @@ async def fill(url: str) -> None:
 
     def work(connection: Connection) -> None:
         report = import_and_provision(
-            connection, [(Source("benchmark", Format.AAF), school_people())], _SETTINGS, quota=0, shared=Shared()
+            connection, [(Source("benchmark", Format.AAF), school_people())], _SETTINGS, Provisioning()
         )
         if len(report.added_ids) != PEOPLE:
             raise RuntimeError(f"{len(report.added_ids)} people instead of {PEOPLE}")

@@ -25,7 +25,7 @@ from mailgate.accounts import Accounts
 from mailgate.config import Database, Directory, Gateway, Imap, Log, Settings, Smtp, Tls
 from mailgate.database import open_database
 from mailgate.database.batch import batch_engine
-from mailgate.directory_import import import_settings
+from mailgate.directory_import import Provisioning, import_settings
 from mailgate.directory_sources import import_sources
 
 HOST: Final = "127.0.0.1"
@@ -140,10 +140,8 @@ async def _import(settings: Settings, delivery: Path, before: Academy | None, pr
             connection,
             [open_files(Source("aaf", Format.AAF), delivery, wanted.school_year)],
             wanted,
+            Provisioning.of(settings),
             now,
-            quota=settings.accounts.quota,
-            shared=settings.shared,
-            retention=settings.retention,
             progress=progress,
         )
         return people(connection), [row.address for row in connection.execute(LISTS)]

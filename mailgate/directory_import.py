@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from sqlalchemy import Connection
 
@@ -15,14 +16,27 @@ from directory.settings import ImportSettings
 from directory.source import Feed
 from directory.years import current_year, prepared_years
 from mailgate import list_archives
-from mailgate.config import Directory, Retention, Shared
-from mailgate.config.retention import USUAL
+from mailgate.config import Directory, Retention, Settings, Shared
 from mailgate.families import follow_exclusions
 from mailgate.policy import schools
 from mailgate.queue import wishes
 from mailgate.retention import leavers
 from mailgate.shared_mailboxes import follow_directory
 from mailgate.store.provisioning import create_accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioning:
+    """What the settings file says of the accounts that follow the directory. `quota` is in octets; 0: no limit."""
+
+    quota: int = 0
+    shared: Shared = field(default_factory=Shared)
+    retention: Retention = field(default_factory=Retention)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """What these settings say."""
+        return cls(settings.accounts.quota, settings.shared, settings.retention)
 
 
 def year_now(connection: Connection, directory: Directory, today: datetime.date) -> int:
@@ -60,10 +74,8 @@ def import_and_provision(
     connection: Connection,
     sources: Sequence[Feed],
     settings: ImportSettings,
+    provisioning: Provisioning,
     *,
-    quota: int,
-    shared: Shared,
-    retention: Retention = USUAL,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
@@ -76,13 +88,13 @@ def import_and_provision(
     settings = replace(settings, mail_schools=schools.that_want(connection, "outside_directory"))
     report = import_directory(connection, sources, settings, dry_run=dry_run, progress=progress)
     if not dry_run:
-        create_accounts(connection, report.added_ids, quota_limit=quota)
+        create_accounts(connection, report.added_ids, quota_limit=provisioning.quota)
         leavers.give_back(connection)
         # Of whom the mail was purged nothing is left but the address.
-        create_accounts(connection, report.returned_ids, quota_limit=quota)
-        leavers.begin(connection, retention, int(time.time()))
+        create_accounts(connection, report.returned_ids, quota_limit=provisioning.quota)
+        leavers.begin(connection, provisioning.retention, int(time.time()))
         follow_exclusions(connection)
-        follow_directory(connection, shared, quota=quota, report=report)
+        follow_directory(connection, provisioning.shared, quota=provisioning.quota, report=report)
         list_archives.follow_all(connection, report)
         wishes.follow_directory(connection)
     return report

@@ -21,9 +21,7 @@ from directory.report import EXAMPLES, ImportReport, Kind
 from directory.settings import ImportSettings
 from directory.sources import NOW, Reading, Taken, feeds, forget, take_in
 from directory.sql import lock
-from mailgate.config import Retention, Shared
-from mailgate.config.retention import USUAL
-from mailgate.directory_import import import_and_provision
+from mailgate.directory_import import Provisioning, import_and_provision
 from mailgate.policy import schools
 
 _ONLY_CHECKS: Final = ("today", "force", "max_departures", "max_list_departures")
@@ -59,15 +57,13 @@ class SourcesReport:
         return "\n".join([*lines, self.directory.to_text()])
 
 
-def import_sources(  # noqa: PLR0913 - the settings that an import depends on
+def import_sources(
     connection: Connection,
     readings: Sequence[Reading],
     settings: ImportSettings,
+    provisioning: Provisioning,
     now: datetime.datetime,
     *,
-    quota: int,
-    shared: Shared,
-    retention: Retention = USUAL,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> SourcesReport:
@@ -94,16 +90,7 @@ def import_sources(  # noqa: PLR0913 - the settings that an import depends on
         done = SourcesReport(taken, unchanged=True, directory=ImportReport(dry_run=dry_run))
         _tell(taken, done.directory)
     else:
-        done = combine(
-            connection,
-            taken,
-            settings,
-            quota=quota,
-            shared=shared,
-            retention=retention,
-            dry_run=dry_run,
-            progress=progress,
-        )
+        done = combine(connection, taken, settings, provisioning, dry_run=dry_run, progress=progress)
     if savepoint is not None:
         savepoint.rollback()
     done.seconds = time.monotonic() - started
@@ -114,10 +101,8 @@ def forget_source(
     connection: Connection,
     name: str,
     settings: ImportSettings,
+    provisioning: Provisioning,
     *,
-    quota: int,
-    shared: Shared,
-    retention: Retention = USUAL,
     held_for: int = NOW,
     dry_run: bool = False,
 ) -> SourcesReport:
@@ -133,36 +118,24 @@ def forget_source(
     if held_for:
         done = SourcesReport([], unchanged=True, directory=ImportReport(dry_run=dry_run))
     else:
-        done = combine(
-            connection,
-            [],
-            settings,
-            quota=quota,
-            shared=shared,
-            retention=retention,
-            dry_run=dry_run,
-            progress=None,
-            anew=True,
-        )
+        done = combine(connection, [], settings, provisioning, dry_run=dry_run, progress=None, anew=True)
     if savepoint is not None:
         savepoint.rollback()
     return done
 
 
-def combine(  # noqa: PLR0913 - see import_sources
+def combine(
     connection: Connection,
     taken: list[Taken],
     settings: ImportSettings,
+    provisioning: Provisioning,
     *,
-    quota: int,
-    shared: Shared,
-    retention: Retention = USUAL,
     dry_run: bool,
     progress: Progress | None,
     anew: bool = False,
 ) -> SourcesReport:
     """Bring the directory to what all sources that it is made of say together, when any changed or `anew`."""
-    wanted = _digest(connection, settings, {"quota": quota, "shared": shared})
+    wanted = _digest(connection, settings, {"quota": provisioning.quota, "shared": provisioning.shared})
     before = connection.scalar(select(combination.c.settings).where(combination.c.academy == settings.academy))
     if before == wanted and not (anew or settings.force or any(one.change for one in taken if one.year == NOW)):
         report = ImportReport(dry_run=dry_run)
@@ -171,9 +144,7 @@ def combine(  # noqa: PLR0913 - see import_sources
     every = feeds(connection, settings.academy)
     if not every:
         raise DirectoryError("the set", None, "no source is left that says who there is; import one first")
-    report = import_and_provision(
-        connection, every, settings, quota=quota, shared=shared, retention=retention, dry_run=dry_run, progress=progress
-    )
+    report = import_and_provision(connection, every, settings, provisioning, dry_run=dry_run, progress=progress)
     connection.execute(delete(combination).where(combination.c.academy == settings.academy))
     connection.execute(insert(combination).values(academy=settings.academy, settings=wanted))
     _tell(taken, report)

@@ -27,7 +27,7 @@ from mailgate.cli.directory_facts import facts, show_differences
 from mailgate.cli.directory_readings import origins, readings
 from mailgate.cli.directory_sync import sync
 from mailgate.cli.progress import bar
-from mailgate.directory_import import import_settings, year_now
+from mailgate.directory_import import Provisioning, import_settings, year_now
 from mailgate.directory_sources import SourcesReport, forget_source, import_sources
 
 app = typer.Typer(help="The school directory: pupils, relatives, staff, classes, groups.", no_args_is_help=True)
@@ -82,10 +82,8 @@ def import_(  # noqa: PLR0913 - the options of a command
                 connection,
                 readings(connection, settings.directory.academy, found, current, year),
                 import_settings(settings.directory, now.date(), force=force, school_year=current),
+                Provisioning.of(settings),
                 now,
-                quota=settings.accounts.quota,
-                shared=settings.shared,
-                retention=settings.retention,
                 dry_run=dry_run,
                 progress=progress,
             )
@@ -150,17 +148,7 @@ def forget(
         lock(connection)
         current = year_now(connection, settings.directory, today)
         directory = import_settings(settings.directory, today, force=force, school_year=current)
-        shared, retention = settings.shared, settings.retention
-        return forget_source(
-            connection,
-            name,
-            directory,
-            quota=settings.accounts.quota,
-            shared=shared,
-            retention=retention,
-            held_for=year,
-            dry_run=dry_run,
-        )
+        return forget_source(connection, name, directory, Provisioning.of(settings), held_for=year, dry_run=dry_run)
 
     _show(apply(settings, work, dry_run=dry_run), json=json)
 

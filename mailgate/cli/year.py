@@ -41,8 +41,7 @@ _MOMENTS: Final = {"planned for": "due_at", "made": "done_at", "undone": "undone
 
 
 def _means(settings: Settings) -> Means:
-    now = datetime.datetime.now().astimezone()
-    return Means(settings.directory, settings.accounts.quota, settings.shared, settings.retention, now)
+    return Means.of(settings, datetime.datetime.now().astimezone())
 
 
 @app.command(epilog="Example: mailgate year preview 2026 --school 0131001T")

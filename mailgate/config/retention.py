@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -36,7 +36,3 @@ class Retention(Section, frozen=True):
     def of(self, profile: str) -> Leavers:
         """What holds for people of this profile."""
         return {"pupil": self.pupils, "relative": self.relatives}.get(profile, self.staff)
-
-
-USUAL: Final = Retention()
-"""What holds where no settings say otherwise."""

@@ -22,7 +22,7 @@ from directory.sql import lock
 from mailgate.config import Settings
 from mailgate.database.batch import batch_engine
 from mailgate.database.open import IMMEDIATE
-from mailgate.directory_import import import_settings, year_now
+from mailgate.directory_import import Provisioning, import_settings, year_now
 from mailgate.directory_sources import SourcesReport, import_sources
 from mailgate.following import states
 from mailgate.following.states import Live, State
@@ -105,9 +105,8 @@ def _apply(
             connection,
             [Reading(live.source.origin, [found.step])],
             import_settings(settings.directory, now.date(), force=force, school_year=year),
+            Provisioning.of(settings),
             now,
-            quota=settings.accounts.quota,
-            shared=settings.shared,
             dry_run=dry_run,
         )
     done = Synced(live.source.name, found.complete, found.why, report)

@@ -77,7 +77,7 @@ async def carry_out(settings: Settings, now: datetime.datetime) -> list[str]:
 
     A switch that is refused stays undone, and says why, until it is planned anew. A crash leaves it due.
     """
-    means = Means(settings.directory, settings.accounts.quota, settings.shared, settings.retention, now)
+    means = Means.of(settings, now)
     done = []
     async with batch_engine(settings.database.url) as engine:
         beginning = engine.execution_options(**{IMMEDIATE: True})

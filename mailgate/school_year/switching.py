@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -15,9 +15,9 @@ from directory.sources import held_sources
 from directory.sql import lock
 from directory.year_schema import year_switch
 from directory.years import current_year, prepared_years, turn_holdings
-from mailgate.config import Directory, Retention, Shared
+from mailgate.config import Directory, Retention, Settings
 from mailgate.config.retention import Leavers, StaffLeavers
-from mailgate.directory_import import import_settings
+from mailgate.directory_import import Provisioning, import_settings
 from mailgate.directory_sources import combine
 from mailgate.policy.audit import operator, record
 from mailgate.school_year import past
@@ -36,10 +36,13 @@ class Means:
     """What a turn needs of the settings, and the time now."""
 
     directory: Directory
-    quota: int
-    shared: Shared
-    retention: Retention
+    provisioning: Provisioning
     now: datetime.datetime
+
+    @classmethod
+    def of(cls, settings: Settings, now: datetime.datetime) -> Self:
+        """What these settings say."""
+        return cls(settings.directory, Provisioning.of(settings), now)
 
 
 @dataclass(slots=True)
@@ -135,7 +138,8 @@ def undo(connection: Connection, means: Means) -> Turn:
         raise DirectoryError(_YEAR, None, f"nothing is held of {year_label(before)}: import its sources again instead")
     past.forget(connection, academy)
     turn_holdings(connection, academy, year, before)
-    turn = _compared(connection, replace(means, retention=_NO_GRACE), year, before, force=True)
+    back = replace(means, provisioning=replace(means.provisioning, retention=_NO_GRACE))
+    turn = _compared(connection, back, year, before, force=True)
     connection.execute(update(year_switch).where(*own).values(undone_at=int(means.now.timestamp())))
     record(connection, "year undo", year_label(year), told(turn))
     return turn
@@ -174,17 +178,7 @@ def _compared(connection: Connection, means: Means, before: int, after: int, *, 
     settings = import_settings(means.directory, means.now.date(), force=force, school_year=after)
     taught_before = taught(connection)
     with noted(connection) as state:
-        done = combine(
-            connection,
-            [],
-            settings,
-            quota=means.quota,
-            shared=means.shared,
-            retention=means.retention,
-            dry_run=False,
-            progress=None,
-            anew=True,
-        )
+        done = combine(connection, [], settings, means.provisioning, dry_run=False, progress=None, anew=True)
         changes = state.compare(done.directory)
     return Turn(
         before,

@@ -19,10 +19,9 @@ from directory.readers.aaf import read_aaf
 from directory.schema import address
 from mailgate import migrations
 from mailgate.accounts import Accounts
-from mailgate.config import Shared
 from mailgate.database import open_database
 from mailgate.database.batch import batch_engine
-from mailgate.directory_import import import_and_provision
+from mailgate.directory_import import Provisioning, import_and_provision
 from tests.directory.academy import AAF, DEMO, SETTINGS
 from tests.policy.academy import accounts, lists
 from tests.processes.serving import Serving
@@ -34,7 +33,7 @@ PARENTS = f"6eme-a.parents@{DOMAIN}"
 def _fill(connection: Connection) -> dict[str, int]:
     """Import; give the account of each address."""
     migrations.upgrade_within(connection)
-    import_and_provision(connection, [(AAF, read_aaf(DEMO))], SETTINGS, quota=0, shared=Shared())
+    import_and_provision(connection, [(AAF, read_aaf(DEMO))], SETTINGS, Provisioning())
     return {row.address: row.person_id for row in connection.execute(select(address.c.address, address.c.person_id))}
 
 

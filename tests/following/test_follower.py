@@ -15,16 +15,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from directory import following
 from directory.model import DirectoryError, Record
 from directory.opening import read_server
 from directory.source import Source
-from mailgate.config import Settings
+from mailgate.config import Retention, Settings
+from mailgate.config.retention import Leavers
 from mailgate.following import states
 from mailgate.following.follower import Follower
 from mailgate.following.states import State
 from mailgate.following.syncing import sync_source
+from mailgate.retention.leavers import DAY
+from mailgate.retention.schema import leaver
 from tests.following.conftest import Site
 
 WITHIN = 60.0
@@ -138,6 +142,17 @@ async def test_kill_9_in_the_middle_leaves_all_or_nothing(site: Site) -> None:
     assert await site.members() == before
     assert (await sync_source(site.settings, site.live)).changed
     assert await site.members() < before
+
+
+async def test_who_left_reads_on_for_as_long_as_is_set(site: Site) -> None:
+    gone = site.pupils()[0]
+    with site.server.writing() as directory:
+        directory.delete(gone)
+    retention = Retention(pupils=Leavers(reading_days=7))
+    settings = msgspec.structs.replace(site.settings, retention=retention)
+    assert (await sync_source(settings, site.live)).changed
+    graces = select(leaver.c.reads_until - leaver.c.left_at).where(leaver.c.profile == "pupil")
+    assert await site.do(lambda connection: connection.scalars(graces).all()) == [7 * DAY]
 
 
 async def _until_writing(database: str, ended: Callable[[], Awaitable[int]]) -> None:

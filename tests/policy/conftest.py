@@ -10,17 +10,16 @@ from sqlalchemy import Connection
 
 from directory.readers.aaf import read_aaf
 from mailgate import migrations
-from mailgate.config import Shared
 from mailgate.database import Database, open_database
 from mailgate.database.batch import batch_engine
-from mailgate.directory_import import import_and_provision
+from mailgate.directory_import import Provisioning, import_and_provision
 from tests.directory.academy import AAF, DEMO, SETTINGS
 from tests.support.postgresql import PostgresqlServer
 
 
 def _fill(connection: Connection) -> None:
     migrations.upgrade_within(connection)
-    import_and_provision(connection, [(AAF, read_aaf(DEMO))], SETTINGS, quota=0, shared=Shared())
+    import_and_provision(connection, [(AAF, read_aaf(DEMO))], SETTINGS, Provisioning())
 
 
 async def _make(url: str) -> None:

@@ -17,8 +17,8 @@ from directory.report import ImportReport
 from directory.schema import list_
 from directory.source import Format, Source
 from directory.sources import NOW, CompleteSet, Reading
-from mailgate.config import Directory, Retention, Shared
-from mailgate.directory_import import import_settings
+from mailgate.config import Directory
+from mailgate.directory_import import Provisioning, import_settings
 from mailgate.directory_sources import import_sources
 from mailgate.migrations.tables import METADATA
 from mailgate.school_year.switching import Means, Turn, preview, switch, undo
@@ -27,9 +27,7 @@ from tests.directory.academy import COLLEGE, everything, guardian_of, members, p
 SOURCE = Source("table", Format.CSV, COLLEGE.uai, academic=True)
 MEANS = Means(
     Directory(academy="EXEMPLE", domain="ent.example.org"),
-    0,
-    Shared(),
-    Retention(),
+    Provisioning(),
     datetime.datetime(2026, 8, 28, 6, tzinfo=datetime.UTC),
 )
 LEFT_OVER = {"address", "person", "person_source", "list", "class", "teaching_group", "school_level", "level", "mef"}
@@ -79,7 +77,7 @@ def read(connection: Connection, year: Year, school_year: int, *, held_for: int 
     """Import a year, or hold it for later."""
     reading = Reading(SOURCE, [CompleteSet("", records(year))], year=held_for)
     wanted = import_settings(MEANS.directory, MEANS.now.date(), force=True, school_year=school_year)
-    return import_sources(connection, [reading], wanted, MEANS.now, quota=0, shared=MEANS.shared).directory
+    return import_sources(connection, [reading], wanted, MEANS.provisioning, MEANS.now).directory
 
 
 def told(turn: Turn) -> dict[str, Any]:

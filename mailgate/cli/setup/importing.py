@@ -12,7 +12,7 @@ from mailgate.cli.context import CommandFailed, rehearse, run
 from mailgate.cli.directory_readings import origins, readings
 from mailgate.cli.progress import bar
 from mailgate.cli.setup.plan import Acting, Outcome, Plan, Status, known_school, the_school
-from mailgate.directory_import import import_settings, year_now
+from mailgate.directory_import import Provisioning, import_settings, year_now
 from mailgate.directory_sources import SourcesReport, import_sources
 
 
@@ -80,10 +80,8 @@ def _import(plan: Plan, connection: Connection, *, dry_run: bool = False) -> Sou
             connection,
             read,
             wanted,
+            Provisioning.of(settings),
             now,
-            quota=settings.accounts.quota,
-            shared=settings.shared,
-            retention=settings.retention,
             dry_run=dry_run,
             progress=progress,
         )
