@@ -5,7 +5,6 @@ Functions change rows, under the lock of the directory; `list_membership.follow`
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import Final, NamedTuple
 
@@ -18,6 +17,7 @@ from directory.list_graph import ListError, check
 from directory.list_membership import DERIVED, MANUAL, RULE, OneList
 from directory.list_schema import list_include, list_rule
 from directory.membership import FACTS, OF_CITE, UNIONS
+from directory.names import CONTROL
 from directory.queries import LIST_BY_ADDRESS
 from directory.reserved import HELP, LEAVE, MANAGE
 from directory.schema import cite, list_, list_member, new_id, school
@@ -102,7 +102,7 @@ def owner_of(connection: Connection, domain: str) -> int | None:
 
 def _label(text: str) -> str:
     normal = " ".join(unicodedata.normalize("NFC", text).split())
-    if not normal or len(normal) > MAX_LABEL or re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", normal):
+    if not normal or len(normal) > MAX_LABEL or CONTROL.search(normal):
         raise ListError(f"a name has 1 to {MAX_LABEL} characters, and none of control")
     return normal
 

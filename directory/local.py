@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, insert, select
 
 from directory import reserved
 from directory.addresses import check_free, givable
+from directory.names import CONTROL
 from directory.nomenclature import Profile
 from directory.schema import ACTIVE, LOCAL, address, attachment, new_id, person, school
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def add_person(
@@ -34,7 +32,7 @@ def add_person(
     """
     wanted = givable(address)
     display = f"{given} {sn}".strip()
-    if not display or _CONTROL.search(display):
+    if not display or CONTROL.search(display):
         raise ValueError("the name is empty or holds a control character")
     if profile not in list(Profile):
         raise ValueError(f"{profile!r} is not a profile; use one of {', '.join(Profile)}")

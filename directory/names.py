@@ -6,6 +6,9 @@ import re
 import unicodedata
 from collections.abc import Container
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Characters that must never reach a mail header."""
+
 _SPELT = str.maketrans(
     dict(zip("æÆßøØłŁđĐðÐþÞıœŒ", ("ae", "AE", "ss", *"oOlLdDdD", "th", "TH", "i", "oe", "OE"), strict=True))
 )

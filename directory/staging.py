@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,7 +42,7 @@ from directory.model import (
     Staff,
     Subject,
 )
-from directory.names import local_part, shown
+from directory.names import CONTROL, local_part, shown
 from directory.nomenclature import PROFILE_OF_SDET, SDET_OF_FUNCTION, VOID_FUNCTION, sdet_of_staff
 from directory.report import ImportReport, Kind
 from directory.schema import Id, new_id
@@ -51,7 +50,6 @@ from directory.source import Format, Source
 from directory.sql import lock
 
 _BATCH = 2_000
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BLANK = dict.fromkeys(("ref", "school", "mef", "level_label", "mail", "mobiles", "postal"), "")
 
 staging = MetaData()
@@ -258,7 +256,7 @@ class Stager:
             rows.clear()
 
     def _person(self, record: Pupil | Relative | Staff, kind: str, sdet: str, **more: str) -> int:
-        if _CONTROL.search(f"{record.sn}{record.given}{record.title}"):
+        if CONTROL.search(f"{record.sn}{record.given}{record.title}"):
             raise DirectoryError(
                 kind, None, f"record {record.id}: a name holds a control character; correct the source"
             )

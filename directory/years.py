@@ -17,8 +17,8 @@ from directory.model import DirectoryError
 from directory.opening import READERS
 from directory.readers.aaf import deliveries
 from directory.readers.heading import OtherYearError
-from directory.readers.values import year_of
 from directory.schema import school
+from directory.school_year import year_of
 from directory.source import Format, Source
 from directory.sources import NOW
 

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, delete, insert, select, text
 from directory.holding_schema import combination
 from directory.importer import Progress
 from directory.model import DirectoryError
-from directory.readers.values import year_label
 from directory.report import EXAMPLES, ImportReport, Kind
+from directory.school_year import year_label
 from directory.settings import ImportSettings
 from directory.sources import NOW, Reading, Taken, feeds, forget, take_in
 from directory.sql import lock

@@ -6,7 +6,8 @@ import re
 
 from directory.model import DirectoryError
 from directory.readers.elements import Element
-from directory.readers.values import is_uai, year_label
+from directory.readers.values import is_uai
+from directory.school_year import year_label
 
 _YEAR = re.compile(r"\d{4}")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from directory.model import DirectoryError, Rejected
-from directory.readers.values import CONTROL
+from directory.names import CONTROL
 
 ENTRY_LIMIT: Final = 1 << 20
 """Octets of the values of one entry."""

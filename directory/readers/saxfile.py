@@ -15,7 +15,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
 from directory.model import DirectoryError
-from directory.readers.values import CONTROL
+from directory.names import CONTROL
 
 T = TypeVar("T")
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 
 from directory.model import DirectoryError
-from directory.names import folded
-from directory.readers.values import CONTROL
+from directory.names import CONTROL, folded
 
 FILE_LIMIT: Final = 64 << 20
 """Bytes of one file, which is held whole while it is read."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from directory.opening import open_files, open_server
-from directory.readers.values import year_label
+from directory.school_year import year_label
 from directory.source import LIVE, Format, Source
 from directory.sources import NOW, Reading
 from directory.years import year_ahead

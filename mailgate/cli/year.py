@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from sqlalchemy import Connection
 
-from directory.readers.values import year_label
+from directory.school_year import year_label
 from directory.sources import NOW, held_sources
 from directory.years import current_year, held_years
 from mailgate.cli.context import (

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from directory.precedence import Group
-from directory.readers.values import year_of
+from directory.school_year import year_of
 from directory.source import LIVE, Format, Source
 from mailgate.config.values import (
     Section,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from directory.readers.values import year_label
+from directory.school_year import year_label
 from mailgate.database import Database, Tx
 from mailgate.delivery import posting, recipients
 from mailgate.delivery.lookups import Room

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Select, and_, delete, func, insert, literal, 
 
 from directory.list_definitions import find
 from directory.list_graph import ListError
-from directory.readers.values import year_label
 from directory.report import ImportReport
 from directory.schema import address, class_member, list_, list_member, person, school
+from directory.school_year import year_label
 from directory.sql import lock
 from directory.year_schema import past_list, past_member
 from mailgate import list_archives

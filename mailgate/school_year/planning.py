@@ -9,16 +9,15 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from directory.model import DirectoryError
-from directory.readers.values import year_label
+from directory.school_year import year_label
 from directory.sql import lock
 from directory.year_schema import year_switch
-from directory.years import prepared_years
 from mailgate.config import Settings
 from mailgate.database.batch import batch_engine
 from mailgate.database.open import IMMEDIATE
 from mailgate.policy.audit import operator, record
 from mailgate.school_year import past
-from mailgate.school_year.switching import Means, switch, told
+from mailgate.school_year.switching import Means, must_be_prepared, switch, told
 
 log = structlog.stdlib.get_logger("mailgate.school_year")
 
@@ -46,9 +45,7 @@ def plan(connection: Connection, means: Means, year: int, at: datetime.datetime,
     """
     lock(connection)
     academy = means.directory.academy
-    if year not in prepared_years(connection, academy):
-        text = f"nothing is held for {year_label(year)}: prepare it with `mailgate directory import PATH --year {year}`"
-        raise DirectoryError(_YEAR, None, text)
+    must_be_prepared(connection, academy, year)
     if at <= means.now:
         raise DirectoryError(_YEAR, None, f"{at:%Y-%m-%d %H:%M} is over; without --at the switch is made now")
     connection.execute(delete(year_switch).where(*_of(academy, year)))

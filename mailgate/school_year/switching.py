@@ -9,8 +9,8 @@ from typing import Any, Final, Self
 from sqlalchemy import Connection, delete, insert, select, update
 
 from directory.model import DirectoryError
-from directory.readers.values import year_label
 from directory.report import ImportReport
+from directory.school_year import year_label
 from directory.sources import held_sources
 from directory.sql import lock
 from directory.year_schema import year_switch
@@ -145,6 +145,15 @@ def undo(connection: Connection, means: Means) -> Turn:
     return turn
 
 
+def must_be_prepared(connection: Connection, academy: str, year: int) -> int:
+    """The school year that the directory is of. Raises DirectoryError when `year` is not prepared beside it."""
+    current = current_year(connection, academy)
+    if current is None or year not in prepared_years(connection, academy):
+        text = f"nothing is held for {year_label(year)}: prepare it with `mailgate directory import PATH --year {year}`"
+        raise DirectoryError(_YEAR, None, text)
+    return current
+
+
 def told(turn: Turn) -> str:
     """A turn in one line, for the log."""
     counts = {
@@ -158,10 +167,7 @@ def told(turn: Turn) -> str:
 
 def _turn(connection: Connection, means: Means, year: int, *, force: bool) -> Turn:
     academy = means.directory.academy
-    current = current_year(connection, academy)
-    if current is None or year not in prepared_years(connection, academy):
-        text = f"nothing is held for {year_label(year)}: prepare it with `mailgate directory import PATH --year {year}`"
-        raise DirectoryError(_YEAR, None, text)
+    current = must_be_prepared(connection, academy, year)
     missing = [
         f"{name} is not held for {year_label(year)}: what it alone says would be gone"
         for name in not_prepared(connection, academy, year)
