@@ -5,8 +5,11 @@ A wrong merge shows one family's messages to another; a missed one only leaves t
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Final
 
 CERTAIN: Final = 60
@@ -31,6 +34,17 @@ class Traits:
     postal: str
     children: AbstractSet[int]
 
+    def __iter__(self) -> Iterator[tuple[str, str | int]]:
+        """What another record may have in common."""
+        if self.mail:
+            yield "mail", self.mail
+        for mobile in self.mobiles:
+            yield "mobile", mobile
+        if self.postal:
+            yield "postal address", self.postal
+        for child in self.children:
+            yield "child", child
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -43,11 +57,6 @@ class Evidence:
     def certain(self) -> bool:
         """Whether the two are one person without anybody being asked."""
         return self.score >= CERTAIN
-
-    @property
-    def worth_a_look(self) -> bool:
-        """Whether somebody should decide: more than the name agrees, without certainty."""
-        return bool(self.same) and not self.certain
 
     def __str__(self) -> str:
         return ", ".join(("same name", *self.same))
@@ -67,6 +76,19 @@ def compare(one: Traits, other: Traits) -> Evidence:
     if one.title and other.title and _woman(one.title) != _woman(other.title):
         score += OTHER_TITLE
     return Evidence(tuple(same), score + sum(POINTS[what] for what in same))
+
+
+def alike(records: Sequence[Traits]) -> dict[tuple[int, int], Evidence]:
+    """What there is to say of each two records of one name, by their places, that have more than the name in common.
+
+    A name that thousands have costs no more than what they have in common.
+    """
+    having: defaultdict[tuple[str, str | int], list[int]] = defaultdict(list)
+    for place, traits in enumerate(records):
+        for one in traits:
+            having[one].append(place)
+    pairs = {pair for places in having.values() for pair in combinations(places, 2)}
+    return {(one, other): compare(records[one], records[other]) for one, other in sorted(pairs)}
 
 
 def _agree(one: str, other: str) -> bool | None:

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import combinations, groupby
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 
 from directory.addresses import batches
-from directory.duplicate_evidence import Evidence, Traits, compare
+from directory.duplicate_evidence import Evidence, Traits, alike
 from directory.family_schema import duplicate, kept_apart
 from directory.merged import current
 from directory.report import ImportReport, Kind
@@ -23,6 +23,8 @@ from directory.staging import links, people
 UNNAMED = "x"
 MERGED_BEFORE = "as before"
 _BATCH = 500
+_NAMES = 50
+"""Names of which the records are held at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ def merge_duplicates(connection: Connection, settings: ImportSettings, report: I
     pairs: list[_Pair] = []
     for _, homonyms in groupby(_homonyms(connection), key=lambda one: one.local):
         records = list(homonyms)
-        evidence = {(one.seq, other.seq): compare(one.traits, other.traits) for one, other in combinations(records, 2)}
+        found = alike([one.traits for one in records])
+        evidence = {(records[one].seq, records[other].seq): weighed for (one, other), weighed in found.items()}
         person_of = _decide(records, evidence, apart)
         moves |= {one.person_id: person_of[one.seq] for one in records if person_of[one.seq] != one.person_id}
         pairs += _pairs(records, evidence, person_of, apart)
@@ -76,15 +79,21 @@ def merge_duplicates(connection: Connection, settings: ImportSettings, report: I
 
 
 def _homonyms(connection: Connection) -> Iterator[_Record]:
-    """Related persons whose name another has too, those of a name together."""
+    """Related persons whose name another has too, those of a name together; some names are held at a time."""
     relatives = and_(people.c.kind == "relative", ~people.c.second)
     repeated = (
         select(people.c.local)
         .where(relatives, people.c.local != UNNAMED)
         .group_by(people.c.local)
         .having(func.count() > 1)
+        .order_by(people.c.local)
     )
-    of_name = and_(relatives, people.c.local.in_(repeated))
+    for names in batches(list(connection.scalars(repeated)), _NAMES):
+        yield from _named(connection, and_(relatives, people.c.local.in_(names)))
+
+
+def _named(connection: Connection, of_name: ColumnElement[bool]) -> Iterator[_Record]:
+    """Related persons of some names."""
     child = people.alias("child")
     children: dict[int, set[int]] = defaultdict(set)
     for seq, child_id in connection.execute(
@@ -168,11 +177,11 @@ def _pairs(
     person_of: Mapping[int, int],
     apart: set[frozenset[int]],
 ) -> Iterator[_Pair]:
-    for one, other in combinations(records, 2):
-        found = evidence[one.seq, other.seq]
-        both = frozenset((person_of[one.seq], person_of[other.seq]))
-        if found.same and both not in apart and (len(both) == 1 or found.certain or found.worth_a_look):
-            yield _Pair(one, other, found, len(both) == 1)
+    by_seq = {one.seq: one for one in records}
+    for (one, other), found in evidence.items():
+        both = frozenset((person_of[one], person_of[other]))
+        if both not in apart:
+            yield _Pair(by_seq[one], by_seq[other], found, len(both) == 1)
 
 
 def _tell_merged(
@@ -182,20 +191,15 @@ def _tell_merged(
     report: ImportReport,
 ) -> None:
     """One finding for each record that is another's."""
-    first: dict[int, _Record] = {}
+    same: dict[int, list[_Record]] = defaultdict(list)
     for one in sorted(records, key=lambda record: not record.known):
-        first.setdefault(person_of[one.seq], one)
+        same[person_of[one.seq]].append(one)
     for one in records:
-        keep = first[person_of[one.seq]]
+        keep, *_ = of_person = same[person_of[one.seq]]
         if one is keep:
             continue
-        shown = [
-            found
-            for other in records
-            if other is not one and person_of[other.seq] == person_of[one.seq]
-            for found in (evidence.get((other.seq, one.seq)) or evidence[one.seq, other.seq],)
-            if found.certain
-        ]
+        pairs = (pair for other in of_person for pair in ((one.seq, other.seq), (other.seq, one.seq)))
+        shown = [evidence[pair] for pair in pairs if pair in evidence and evidence[pair].certain]
         best = max(shown, key=lambda found: found.score, default=None)
         why = f"{best} (score {best.score})" if best else MERGED_BEFORE
         what = " is ".join(_numbers(one, keep))
