@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.gateway import Gateway
+from tests.policy.conftest import academy_url
 from tests.support.postgresql import PostgresqlServer
+
+__all__ = ["academy_url"]
 
 STORES = ["sqlite", "postgresql"]
 

@@ -13,16 +13,12 @@ from email.message import EmailMessage
 from email.utils import make_msgid
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import select, text
 
-from directory.readers.aaf import read_aaf
 from directory.schema import address
-from mailgate import migrations
 from mailgate.accounts import Accounts
 from mailgate.database import open_database
 from mailgate.database.batch import batch_engine
-from mailgate.directory_import import Provisioning, import_and_provision
-from tests.directory.academy import AAF, DEMO, SETTINGS
 from tests.policy.academy import accounts, lists
 from tests.processes.serving import Serving
 
@@ -30,11 +26,7 @@ DOMAIN = "clg-frederic-mistral.ent.example.org"
 PARENTS = f"6eme-a.parents@{DOMAIN}"
 
 
-def _fill(connection: Connection) -> dict[str, int]:
-    """Import; give the account of each address."""
-    migrations.upgrade_within(connection)
-    import_and_provision(connection, [(AAF, read_aaf(DEMO))], SETTINGS, Provisioning())
-    return {row.address: row.person_id for row in connection.execute(select(address.c.address, address.c.person_id))}
+_NUMBERS = select(address.c.address, address.c.person_id)
 
 
 def members(address: str) -> list[str]:
@@ -59,15 +51,15 @@ class Page:
 
 @dataclass(slots=True)
 class School:
-    """A gateway, and what its people do."""
+    """A gateway on a database with the demo academy (`tests.policy.conftest.ACADEMY`), and what its people do."""
 
     serving: Serving
     message_id: str = ""
     """Of what `write` sent last."""
 
     async def _make(self, people: list[str]) -> dict[str, str]:
-        async with batch_engine(self.serving.url, create=True) as engine, engine.begin() as connection:
-            ids = await connection.run_sync(_fill)
+        async with batch_engine(self.serving.url) as engine, engine.connect() as connection:
+            ids = {row.address: row.person_id for row in await connection.execute(_NUMBERS)}
         database = await open_database(self.serving.url)
         care = Accounts(database)
         made = await care.create_app_passwords([(ids[one], "test") for one in people])
@@ -76,7 +68,7 @@ class School:
         return dict(zip(people, made, strict=True))
 
     def prepare(self, people: Iterable[str]) -> None:
-        """The academy, and a password for each of these."""
+        """A password for each of these people."""
         self.serving.prepare(accounts=False)
         self.serving.passwords = asyncio.run(self._make(sorted(set(people))))
 

@@ -15,23 +15,18 @@ import pytest
 from tests.end_to_end.school import PARENTS, Page, School, members
 from tests.processes.serving import Serving
 from tests.support.chromium import Chromium
-from tests.support.postgresql import PostgresqlServer
 
 PAGE = "/activation"
 ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN = members(PARENTS)[:7]
 PASSWORD = "quatre mots à la suite"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def school(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgresql_server: PostgresqlServer
-) -> Iterator[School]:
+@pytest.fixture(scope="module")
+def school(academy_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     """One for the module: each test is about a person of its own."""
-    folder = tmp_path_factory.mktemp("school")
-    on_postgresql = request.param == "postgresql"
-    url = postgresql_server.create_database() if on_postgresql else f"sqlite:///{folder}/mailgate.db"
     web = {"listen": ["127.0.0.1:0"], "url": "https://mail.example.org", "help": "https://help.example.org/mail"}
-    made = School(Serving(folder, url, 2 if on_postgresql else 1, {"web": web}))
+    workers = 2 if academy_url.startswith("postgresql") else 1
+    made = School(Serving(tmp_path_factory.mktemp("school"), academy_url, workers, {"web": web}))
     made.prepare([])
     try:
         made.serving.start()

@@ -13,8 +13,9 @@ from typing import Any, cast
 import pytest
 
 from tests.end_to_end.school import DOMAIN, PARENTS, Refused, School, mail_to, members, page_of, text_of
+from tests.policy.conftest import ACADEMY
 from tests.processes.serving import Idle, Serving
-from tests.support.postgresql import PostgresqlServer
+from tests.support.templates import Templates
 
 SERVICE = "moderation@ent.example.org"
 WRITER, READER, *REST = members(PARENTS)[:6]
@@ -22,22 +23,19 @@ DIRECTION = members(f"direction@{DOMAIN}")
 TEACHER = next(one for one in members(f"6eme-a.profs@{DOMAIN}"))
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def school(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgresql_server: PostgresqlServer
-) -> Iterator[School]:
+@pytest.fixture(scope="module")
+def school(academy_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     """One for the module: each test writes under a subject of its own."""
-    yield from running(request.param, tmp_path_factory.mktemp("school"), postgresql_server)
+    yield from running(academy_url, tmp_path_factory.mktemp("school"))
 
 
-def running(store: str, folder: Path, server: PostgresqlServer, **moderation: float) -> Iterator[School]:
-    url = server.create_database() if store == "postgresql" else f"sqlite:///{folder}/mailgate.db"
+def running(url: str, folder: Path, **moderation: float) -> Iterator[School]:
     settings: dict[str, dict[str, Any]] = {
         "web": {"listen": ["127.0.0.1:0"]},
         "moderation": {"interval": 0.2, **moderation},
         "directory": {"domain": "ent.example.org"},
     }
-    made = School(Serving(folder, url, 2 if store == "postgresql" else 1, settings))
+    made = School(Serving(folder, url, 2 if url.startswith("postgresql") else 1, settings))
     made.prepare([WRITER, READER, *REST, *DIRECTION, TEACHER])
     # One writer tries more in these tests than a parent may send in an hour.
     made.sql("INSERT INTO school_limit SELECT school_id, 'relative', 'messages_per_hour', NULL FROM school")
@@ -376,8 +374,9 @@ def test_the_report_of_a_list_that_waits_tells_staff_how_many_got_it(school: Sch
     assert re.search(rf"{PARENTS} : remis dans \d+ boîtes", text_of(last))
 
 
-def test_a_held_message_survives_a_kill(tmp_path: Path, postgresql_server: PostgresqlServer) -> None:
-    for school in running("sqlite", tmp_path, postgresql_server):
+def test_a_held_message_survives_a_kill(tmp_path: Path, templates: Templates) -> None:
+    templates.sqlite(ACADEMY, tmp_path / "mailgate.db")
+    for school in running(f"sqlite:///{tmp_path / 'mailgate.db'}", tmp_path):
         school.write(WRITER, PARENTS, "Avant la panne")
         school.serving.end()
         school.serving.start()

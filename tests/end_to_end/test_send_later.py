@@ -8,18 +8,15 @@ import pytest
 
 from tests.end_to_end.school import DOMAIN, PARENTS, School, members, page_of
 from tests.end_to_end.test_moderation import running
-from tests.support.postgresql import PostgresqlServer
 
 READER = members(PARENTS)[0]
 TEACHER = members(f"6eme-a.profs@{DOMAIN}")[0]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def school(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgresql_server: PostgresqlServer
-) -> Iterator[School]:
+@pytest.fixture(scope="module")
+def school(academy_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     """One for the module: each test writes under a subject of its own."""
-    yield from running(request.param, tmp_path_factory.mktemp("school"), postgresql_server)
+    yield from running(academy_url, tmp_path_factory.mktemp("school"))
 
 
 def post(school: School, subject: str, seconds: int) -> None:

@@ -60,7 +60,8 @@ _QUEUED = Statement(
         queued_message, queued_message.c.queue_id == queued_recipient.c.queue_id
     )
 )
-_FORGET = [Statement(delete(one)) for one in (held_message, held_content, sending)]
+_FORGET = [Statement(delete(one)) for one in (held_message, held_content, sending, queued_recipient, queued_message)]
+"""Before each test: they may run in any order, on a database that they share."""
 
 
 class Later(Desk):
@@ -133,7 +134,7 @@ async def test_it_goes_when_its_time_has_come_and_once(desk: Later) -> None:
     held = await desk.post(READER, PARENTS, OUTSIDE, subject="Sortie demain")
     assert (held.state, held.target) == (State.WAITING, f"{READER}, {PARENTS}, {OUTSIDE}")
     assert [one.held_id for one in await desk.database.read(table.waiting)] == [held.held_id]
-    [confirmation] = await desk.inbox(TEACHER, "Sera envoy")
+    [confirmation] = await desk.inbox(TEACHER, "Sera envoyé : Sortie demain")
     assert b"https://mail.example.org/moderation/" in confirmation
     desk.clock.ahead = HOUR - 60
     assert await desk.moderation.look_at_the_clock() == 0

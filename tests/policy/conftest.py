@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from sqlalchemy import Connection
@@ -11,10 +10,10 @@ from sqlalchemy import Connection
 from directory.readers.aaf import read_aaf
 from mailgate import migrations
 from mailgate.database import Database, open_database
-from mailgate.database.batch import batch_engine
 from mailgate.directory_import import Provisioning, import_and_provision
 from tests.directory.academy import AAF, DEMO, SETTINGS
 from tests.support.postgresql import PostgresqlServer
+from tests.support.templates import Templates, filled_by
 
 
 def _fill(connection: Connection) -> None:
@@ -22,22 +21,25 @@ def _fill(connection: Connection) -> None:
     import_and_provision(connection, [(AAF, read_aaf(DEMO))], SETTINGS, Provisioning())
 
 
-async def _make(url: str) -> None:
-    async with batch_engine(url, create=True) as engine, engine.begin() as connection:
-        await connection.run_sync(_fill)
+ACADEMY = filled_by(_fill)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def academy_url(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgresql_server: PostgresqlServer
-) -> str:
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    postgresql_server: PostgresqlServer,
+    templates: Templates,
+) -> Iterator[str]:
     """A database that a module's tests share; they leave it as it was."""
-    if request.param == "postgresql":
-        url = postgresql_server.create_database()
-    else:
-        url = f"sqlite:///{tmp_path_factory.mktemp('academy') / 'mailgate.db'}"
-    asyncio.run(_make(url))
-    return url
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("academy") / "mailgate.db"
+        templates.sqlite(ACADEMY, path)
+        yield f"sqlite:///{path}"
+        return
+    url = templates.postgresql(ACADEMY, postgresql_server)
+    yield url
+    postgresql_server.drop_database(url)
 
 
 @pytest.fixture
