@@ -18,13 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 from sqlalchemy import Connection, text
 
+from benchmarks.stores import Store, database
 from directory.opening import open_files
 from directory.settings import ImportSettings
 from directory.source import Format, Source
@@ -32,9 +32,7 @@ from mailgate import migrations
 from mailgate.database.batch import batch_engine
 from mailgate.directory_import import Provisioning
 from mailgate.directory_sources import SourcesReport, import_sources
-from tests.support.postgresql import PostgresqlServer
 
-Store = Literal["sqlite", "postgresql"]
 SETTINGS: Final = ImportSettings(
     academy="EXEMPLE", ent_domain="ent.example.org", school_year=2025, today=datetime.date(2025, 10, 1)
 )
@@ -97,17 +95,6 @@ def write_changed(source: Path, target: Path, *, every: int) -> None:
                 differs = pattern is not None and every and count % every == 0
                 out.write(change(line, pattern, value) if differs and pattern is not None else line)
             out.write(b"<!-- written again -->\n")
-
-
-@contextmanager
-def database(store: Store) -> Iterator[str]:
-    """The URL of a new database."""
-    with tempfile.TemporaryDirectory() as folder:
-        if store == "sqlite":
-            yield f"sqlite:///{folder}/mailgate.db"
-        else:
-            with PostgresqlServer() as server:
-                yield server.create_database()
 
 
 async def prepared(url: str) -> None:

@@ -12,17 +12,16 @@ import asyncio
 import json
 import resource
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, TypeAlias, get_args
 
 from sqlalchemy import Connection, select
 
+from benchmarks.stores import Store, database
 from directory import list_adjustments, list_definitions
 from directory.list_adjustments import Person
 from directory.list_definitions import Author, find
@@ -34,9 +33,7 @@ from directory.source import Format, Source
 from mailgate import migrations
 from mailgate.database.batch import batch_engine
 from mailgate.directory_import import Provisioning, import_and_provision
-from tests.support.postgresql import PostgresqlServer
 
-Store = Literal["sqlite", "postgresql"]
 Lists: TypeAlias = Mapping[str, set[str]]
 """Record numbers by address."""
 
@@ -63,17 +60,6 @@ def main() -> None:
         with database(store) as url:
             wrong += asyncio.run(checked(url, options.folder / "aaf", wanted))
     sys.exit(bool(wrong))
-
-
-@contextmanager
-def database(store: Store) -> Iterator[str]:
-    """The URL of a new database."""
-    with tempfile.TemporaryDirectory() as folder:
-        if store == "sqlite":
-            yield f"sqlite:///{folder}/mailgate.db"
-        else:
-            with PostgresqlServer() as server:
-                yield server.create_database()
 
 
 async def checked(url: str, folder: Path, wanted: Lists) -> int:

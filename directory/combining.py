@@ -7,7 +7,7 @@ its number; the facts that a better source says instead are dropped before anyth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     Boolean,
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    case,
     delete,
     exists,
     func,
@@ -25,6 +26,8 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
+    union,
     update,
 )
 
@@ -50,8 +53,12 @@ from directory.staging import (
     temporary,
 )
 
-PUPILS, STAFF = "pupil", "staff"
-"""Kinds of people whose identity a source may cover a school for, beside the groups of `precedence`."""
+PUPILS, TEACHERS, STAFF = "pupil", "teacher", "staff"
+"""Kinds of people whose identity a source may cover a school for, beside the groups of `precedence`: a source that has
+teachers alone says nothing of who else works there.
+"""
+_SERVICES: Final = {"class services": "class", "group services": "group"}
+"""Of services a source may cover a school for classes alone: the teams of Scribe and LCS say nothing of groups."""
 
 cover = temporary(
     "stage_cover",
@@ -70,6 +77,11 @@ _contact = temporary(
     Column("value", Text, nullable=False),
 )
 """The best that is said of a relative, and who says it."""
+_kept = temporary(
+    "stage_kept",
+    *(Column(name, Text, primary_key=True) for name in ("source", "school", "kind", "name")),
+)
+"""Classes and groups of a worse source that the best one does not know, and that a fact names which was taken."""
 _dropped = temporary("stage_dropped", Column("seq", Id, primary_key=True, autoincrement=False))
 
 
@@ -88,10 +100,13 @@ def find_cover(connection: Connection) -> None:
     of_places = {Group.CLASSES: "class", Group.GROUPS: "group", Group.HEADS: "head"}
     for group, role in of_places.items():
         _cover(connection, group, places, places.c.role == role)
-    for group, table in ((Group.SERVICES, services), (Group.FUNCTIONS, functions), (Group.STRUCTURES, structures)):
+    for group, table in ((Group.FUNCTIONS, functions), (Group.STRUCTURES, structures)):
         _cover(connection, group, table)
+    for name, role in _SERVICES.items():
+        said = select(services.c.source, school_keys.c.school_id).join(school_keys, key_of(services))
+        _insert_cover(connection, name, Group.SERVICES, said.where(services.c.role == role))
     _cover(connection, Group.LINKS, people, people.c.seq.in_(select(links.c.seq)))
-    for kind in (PUPILS, STAFF):
+    for kind in (PUPILS, TEACHERS, STAFF):
         said = select(at.c.source, at.c.school_id).where(at.c.kind == kind)
         _insert_cover(connection, kind, Group.IDENTITY, said)
     analyse(connection, cover)
@@ -122,20 +137,63 @@ def combine(connection: Connection) -> None:
         (Group.CLASSES, places, places.c.role == "class"),
         (Group.GROUPS, places, places.c.role == "group"),
         (Group.HEADS, places, places.c.role == "head"),
-        (Group.SERVICES, services, None),
-        (Group.FUNCTIONS, functions, None),
-        (Group.STRUCTURES, structures, None),
-        (Group.STRUCTURES, class_mefs, None),
-        (Group.STRUCTURES, group_classes, None),
+        *((name, services, services.c.role == role) for name, role in _SERVICES.items()),
+        (Group.FUNCTIONS, functions, true()),
     ):
-        rest = delete(table).where(says_less(table, group))
-        connection.execute(rest if where is None else rest.where(where))
+        connection.execute(delete(table).where(says_less(table, group), where))
+    _combine_structures(connection)
     lost = select(people.c.seq).where(says_less(people, Group.LINKS))
     connection.execute(delete(links).where(links.c.seq.in_(lost)))
     _choose_records_of_relatives(connection)
     for name in ("mail", "mobiles", "postal"):
         _choose_contact(connection, people.c[name])
     analyse(connection, people, *OF_PERSON)
+
+
+def _combine_structures(connection: Connection) -> None:
+    """Leave what the best source says of classes and groups, and what another says of those that it alone has: who
+    teaches a group is in the teams of the group's classes, whichever source names the group.
+    """
+    best = (
+        select(school_keys.c.school_id, structures.c.kind, structures.c.name)
+        .join(school_keys, key_of(structures))
+        .join(cover, and_(cover.c.source == structures.c.source, cover.c.school_id == school_keys.c.school_id))
+        .where(cover.c.grp == Group.STRUCTURES, cover.c.best)
+        .distinct()
+        .subquery("best")
+    )
+    of_places = case((places.c.role == "group", "group"), else_="class")
+    named = union(
+        select(services.c.source, services.c.school, services.c.role.label("kind"), services.c.name),
+        select(places.c.source, places.c.school, of_places, places.c.name),
+    ).subquery("named")
+    same = and_(*(named.c[name] == structures.c[name] for name in ("source", "school", "kind", "name")))
+    known = and_(
+        best.c.school_id == school_keys.c.school_id,
+        best.c.kind == structures.c.kind,
+        best.c.name == structures.c.name,
+    )
+    rows = (
+        select(structures.c.source, structures.c.school, structures.c.kind, structures.c.name)
+        .join(school_keys, key_of(structures))
+        .join(named, same)
+        .outerjoin(best, known)
+        .where(best.c.name.is_(None))
+        .distinct()
+    )
+    connection.execute(insert(_kept).from_select(list(_kept.c.keys()), rows))
+    for table, kind in (
+        (structures, structures.c.kind),
+        (class_mefs, literal("class", Text)),
+        (group_classes, literal("group", Text)),
+    ):
+        kept = exists().where(
+            _kept.c.source == table.c.source,
+            _kept.c.school == table.c.school,
+            _kept.c.kind == kind,
+            _kept.c.name == table.c.name,
+        )
+        connection.execute(delete(table).where(says_less(table, Group.STRUCTURES), ~kept.correlate(table)))
 
 
 def says_less(table: Table, group: str) -> ColumnElement[bool]:
@@ -168,7 +226,7 @@ def _pupils_elsewhere() -> Select[Any]:
 
 def _staff_of_nobody() -> Select[Any]:
     """Records of staff whom the best source has at none of their schools."""
-    says_so = and_(cover.c.source == at.c.source, cover.c.school_id == at.c.school_id, cover.c.grp == STAFF)
+    says_so = and_(cover.c.source == at.c.source, cover.c.school_id == at.c.school_id, cover.c.grp == at.c.kind)
     theirs = people.alias("theirs")
     exist = (
         select(theirs.c.person_id)

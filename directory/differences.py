@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Column, Connection, Select, Text, and_, delete, exists, func, insert, literal, or_, select, union
 
-from directory.combining import PUPILS, STAFF, cover
+from directory.combining import PUPILS, TEACHERS, cover
 from directory.matching import at
 from directory.names import slug
 from directory.precedence import Group
@@ -199,7 +199,7 @@ def _missing(settings: ImportSettings, kind: str) -> Select[Any]:
     there = _present.alias("there")
     covering = select(_present.c.source, _present.c.school_id).where(_present.c.kind == kind).distinct().subquery()
     best = and_(
-        cover.c.grp == (PUPILS if kind == PUPIL else STAFF), cover.c.best, cover.c.school_id == covering.c.school_id
+        cover.c.grp == (PUPILS if kind == PUPIL else TEACHERS), cover.c.best, cover.c.school_id == covering.c.school_id
     )
     has = exists().where(
         there.c.kind == kind,

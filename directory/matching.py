@@ -55,6 +55,8 @@ from directory.staging import (
 
 _KINDS: Final = ("ine", "eleve", "born", "name")
 """Kinds of key, the surest first."""
+_NAME: Final = _KINDS.index("name")
+_TEACHERS: Final = ("ENS", "DOC")
 _TITLE: Final = -1
 _CONTACT: Final = len(_KINDS)
 _CHILD: Final = _CONTACT + 1
@@ -69,7 +71,7 @@ at = temporary(
     Column("source", Text, nullable=False),
     Column("kind", Text, nullable=False),
 )
-"""The schools of the records of pupils and staff."""
+"""The schools of the records of pupils (`kind` pupil), teachers (teacher) and other staff (staff)."""
 _marks = temporary(
     "stage_mark",
     Column("person_id", Id, nullable=False, index=True),
@@ -101,7 +103,9 @@ _moves = temporary(
 
 def stage_schools_of_records(connection: Connection) -> None:
     """Fill `at`."""
-    of_person = select(people.c.seq, school_keys.c.school_id, people.c.source, people.c.kind)
+    teaches = and_(people.c.kind == "staff", people.c.sdet.in_(_TEACHERS))
+    kind = case((teaches, "teacher"), else_=people.c.kind)
+    of_person = select(people.c.seq, school_keys.c.school_id, people.c.source, kind)
     said = [of_person.join(school_keys, key_of(people)).where(people.c.kind != "relative")]
     said += [
         of_person.join(table, table.c.seq == people.c.seq).join(school_keys, key_of(table))
@@ -194,6 +198,9 @@ def _match(connection: Connection, rank: int) -> set[str]:
     while True:
         _share(connection, rank)
         unclear |= _drop_unclear(connection, rank)
+        if rank == _NAME:
+            _bridge(connection)
+            _drop_unclear(connection, rank)
         _lead(connection, alone=rank < _CONTACT)
         if not connection.execute(select(_moves.c.old_id).limit(1)).first():
             return unclear
@@ -220,6 +227,26 @@ def _share(connection: Connection, rank: int) -> None:
     grouped = rows.where(_marks.c.value.in_(several)).group_by(_marks.c.value, _marks.c.person_id)
     connection.execute(insert(_shared).from_select(list(_shared.c.keys()), grouped))
     analyse(connection, _shared)
+
+
+def _bridge(connection: Connection) -> None:
+    """Whom one person clearly shares names with, at two schools or in two sources, are one person too: they share a
+    value of their own, so that what tells them apart is looked at.
+    """
+    one, other = _shared.alias("one"), _shared.alias("other")
+    pairs = (
+        select(
+            one.c.person_id.label("bridge"), other.c.person_id, other.c.known, func.min(other.c.place).label("place")
+        )
+        .join(other, and_(other.c.value == one.c.value, other.c.person_id != one.c.person_id))
+        .where(~one.c.known)
+        .group_by(one.c.person_id, other.c.person_id, other.c.known)
+        .subquery("pair")
+    )
+    several = select(pairs.c.bridge).group_by(pairs.c.bridge).having(func.count() > 1)
+    value = literal("bridge/", Text) + cast(pairs.c.bridge, Text)
+    rows = select(value, pairs.c.person_id, pairs.c.known, pairs.c.place).where(pairs.c.bridge.in_(several))
+    connection.execute(insert(_shared).from_select(list(_shared.c.keys()), rows))
 
 
 def _drop_unclear(connection: Connection, rank: int) -> set[str]:

@@ -39,6 +39,8 @@ _AAF, _SDET, _SIECLE, _STS = Format.AAF, Format.SDET, Format.SIECLE, Format.STS
 _LOCAL: Final = (Format.SCRIBE, Format.GEPI, Format.CSV, Format.LCS)
 _OF_PEOPLE: Final = (_AAF, _SDET, _SIECLE, _STS, *_LOCAL)
 _OF_TEACHERS: Final = (_STS, _AAF, _SDET, *_LOCAL, _SIECLE)
+_OF_FUNCTIONS: Final = (_AAF, _SDET, _STS, Format.CSV, Format.SCRIBE, Format.LCS, Format.GEPI, _SIECLE)
+"""Of the others, plain tables tell functions; Scribe and LCS tell teachers from staff, GEPI has teachers alone."""
 
 DEFAULT: Final[Mapping[str, Sequence[str]]] = {
     Group.IDENTITY: _OF_PEOPLE,
@@ -49,7 +51,7 @@ DEFAULT: Final[Mapping[str, Sequence[str]]] = {
     Group.LINKS: _OF_PEOPLE,
     Group.SERVICES: _OF_TEACHERS,
     Group.HEADS: _OF_TEACHERS,
-    Group.FUNCTIONS: (_AAF, _SDET, _STS, *_LOCAL, _SIECLE),
+    Group.FUNCTIONS: _OF_FUNCTIONS,
     Group.STRUCTURES: _OF_PEOPLE,
     Group.NOMENCLATURE: _OF_PEOPLE,
 }

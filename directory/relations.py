@@ -16,6 +16,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     union,
     update,
@@ -92,7 +93,10 @@ _WANTED = {table.name: _wanted(table) for table in (*_OF_PEOPLE, *_OF_FAMILIES, 
 
 def sync_relations(connection: Connection, settings: ImportSettings) -> None:
     """Bring every relation up to date; the people touched are noted."""
-    _fill(connection, enrolment, _attached(best=True), _attached(best=False), _enrolled_by_class())
+    told = or_(people.c.mef != "", people.c.level_label != "")
+    attached = [_attached(best=True), _attached(best=False)]
+    # A programme that another source tells is better than none.
+    _fill(connection, enrolment, *(one.where(told) for one in attached), *attached, _enrolled_by_class())
     _fill(connection, class_member, _placed("class", class_))
     _fill(connection, group_member, _placed("group", teaching_group))
     _fill(connection, head_teacher, _placed("head", class_))

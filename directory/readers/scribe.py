@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ from directory.model import (
     Place,
     Pupil,
     Record,
+    Rejected,
     Relative,
     School,
     Service,
@@ -127,7 +128,9 @@ class _Scribe:
             yield ClassRecord(self._uai, name, "", tuple(mefs))
         for name, classes in learnt.classes.items():
             yield GroupRecord(self._uai, name, "", tuple(classes))
-        yield from self._staff(people, self._teams(groups, learnt.mefs))
+        teams, unclear = self._teams(groups, learnt.mefs)
+        yield from unclear
+        yield from self._staff(people, teams)
 
     def _texts(self, branch: str, classes: tuple[str, ...], attributes: tuple[str, ...]) -> Iterator[Texts]:
         spelling = spellings(*attributes)
@@ -207,22 +210,32 @@ class _Scribe:
             )
             yield from texts.reports(self._tree.source, number)
 
-    def _teams(self, branch: str, known: Mapping[str, object]) -> dict[str, list[str]]:
-        """The classes of each teacher by login; names of teams are squeezed, so classes are found by their slug."""
-        by_slug = {slug(name): name for name in known}
+    def _teams(self, branch: str, known: Iterable[str]) -> tuple[dict[str, list[str]], list[Rejected]]:
+        """The classes of each teacher by login, and the teams of which it is not clear whose they are: their names are
+        squeezed, so classes are found by their slug, which two may have.
+        """
+        by_slug: dict[str, list[str]] = defaultdict(list)
+        for name in known:
+            by_slug[slug(name)].append(name)
         teams: dict[str, list[str]] = defaultdict(list)
+        unclear = []
         members = 0
         for texts in self._texts(branch, ("posixGroup",), _GROUP):
             name = texts.one("cn")
             if texts.one("type").lower() != "equipe" or not name.lower().startswith(_TEAM):
                 continue
             of_class = name[len(_TEAM) :]
+            classes = by_slug.get(slug(of_class), [of_class])
+            if len(classes) > 1:
+                why = f"the team of {' or '.join(classes)}: left out"
+                unclear.append(Rejected(self._tree.source, None, name[:ID_LIMIT], "cn", name[:100], why))
+                continue
             for login in texts.all("memberUid"):
-                teams[login.lower()].append(by_slug.get(slug(of_class), of_class))
+                teams[login.lower()] += classes
                 members += 1
                 if members > LINKS_LIMIT:
                     raise DirectoryError(self._tree.source, None, f"more than {LINKS_LIMIT} members of teams")
-        return teams
+        return teams, unclear
 
     def _places(self, texts: Texts, attribute: str) -> tuple[Place, ...]:
         """Classes or groups of the school; those of another are left out."""

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from directory.readers.aaf import read_aaf
 from directory.report import ImportReport
 from directory.schema import metadata
-from tests.directory.academy import DEMO, empty_directory, take
+from tests.directory.academy import DEMO, empty_directory, expected, take
+from tests.directory.demo_feeds import DemoFiles
 from tests.support.templates import Fill, tables_of
 
 T = TypeVar("T")
@@ -69,3 +70,9 @@ def demo() -> Iterator[tuple[Connection, ImportReport]]:
         metadata.create_all(connection)
         yield connection, take(connection, read_aaf(DEMO))
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def demo_files(tmp_path_factory: pytest.TempPathFactory) -> DemoFiles:
+    """The demo academy in files of every format."""
+    return DemoFiles.write(tmp_path_factory.mktemp("demo"), expected())

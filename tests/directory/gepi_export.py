@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from directory.model import Pupil, Record, Service, Staff, Subject
 from directory.names import folded
+from tests.directory.civil import Civil
 
 ELENOET = 10_000_000 - 5_000
 """What is taken from the number of a pupil to have the school's own."""
@@ -18,11 +20,13 @@ def login_of(given: str, sn: str) -> str:
     return (folded(sn).replace("-", "")[:7] + folded(given)[:1]).upper()
 
 
-def write_export(folder: Path, truth: dict[str, Any], records: list[Record], school: str) -> None:
+def write_export(
+    folder: Path, truth: dict[str, Any], records: list[Record], school: str, civil: Mapping[int, Civil]
+) -> None:
     """The seven files; `records` are those of STSWEB, which has the services, and of the spreadsheet tables."""
     pupils = [one for one in records if isinstance(one, Pupil) and one.school == school]
     people = {one["id"]: one for one in truth["accounts"]}
-    staff = [one for one in records if isinstance(one, Staff) and one.id.startswith("epp-")]
+    staff = [one for one in records if isinstance(one, Staff) and one.id.startswith("epp-") and one.before_pupils]
     tables: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     taken: dict[str, list[str]] = defaultdict(list)
     for member in staff:
@@ -33,7 +37,8 @@ def write_export(folder: Path, truth: dict[str, Any], records: list[Record], sch
         number = str(int(one.id) - ELENOET)
         account = people[int(one.id)]
         title = "F" if account["title"] == "Mme" else "M"
-        tables["g_eleves.csv"].append((one.sn, one.given, "01/02/2012", number, "", "0131003V", "NON", "EXTERN", title))
+        ine, born = civil[int(one.id)]
+        tables["g_eleves.csv"].append((one.sn, one.given, born, number, ine, "0131003V", "NON", "EXTERN", title))
         tables["g_eleves_classes.csv"] += [(number, place.name) for place in one.classes]
         subjects = dict.fromkeys(subject for place in one.groups for subject in taken[place.name])
         if subjects:

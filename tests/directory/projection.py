@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from directory.model import GroupRecord, Link, Pupil, Record, Staff
+from directory.model import ClassRecord, GroupRecord, Link, Pupil, Record, Relative, Staff
 from directory.names import folded
 from directory.nomenclature import LEGAL_GUARDIAN, SELF_LINK
 from directory.readers.delivery import files
@@ -82,9 +82,25 @@ def guardian_facts(
     }
 
 
-def relatives_of(truth: dict[str, Any], schools: Collection[str] = SCHOOLS) -> set[int]:
-    """The numbers of all true relatives with an account in the schools, people entered twice once."""
-    return {one["id"] for one in truth["accounts"] if one["profile"] == "TUT" and set(one["schools"]) & set(schools)}
+def relatives_of(truth: dict[str, Any], spelt: Callable[[str], str] = folded) -> dict[int, tuple[str, str, str, str]]:
+    """Names as `spelt`, title and mail of all true relatives with an account, by number; people entered twice once."""
+    return {
+        one["id"]: (spelt(one["given"]), spelt(one["sn"]), one["title"], one["mail"].lower())
+        for one in truth["accounts"]
+        if one["profile"] == "TUT"
+    }
+
+
+def relative_facts(
+    records: Iterable[Record], truth: dict[str, Any], spelt: Callable[[str], str] = folded
+) -> dict[int, tuple[str, str, str, str]]:
+    """The same of the relatives among records, without those who have no account or are others entered twice."""
+    others = {one["id"] for one in truth["not_accounts"]} | {int(number) for number in truth["aliases"]}
+    return {
+        int(one.id): (spelt(one.given), spelt(one.sn), one.title, one.mail.lower())
+        for one in records
+        if isinstance(one, Relative) and int(one.id) not in others
+    }
 
 
 def structures_of(truth: dict[str, Any], schools: Collection[str] = SCHOOLS) -> dict[str, dict[str, Any]]:
@@ -97,6 +113,18 @@ def structures_of(truth: dict[str, Any], schools: Collection[str] = SCHOOLS) -> 
         for school in truth["schools"]
         if school["uai"] in schools
     }
+
+
+def structure_facts(records: Iterable[Record]) -> dict[str, dict[str, Any]]:
+    """The same of the structures among records."""
+    found: dict[str, dict[str, Any]] = defaultdict(lambda: {"classes": {}, "groups": {}})
+    for one in records:
+        match one:
+            case ClassRecord():
+                found[one.school]["classes"][one.name] = sorted(one.mefs)
+            case GroupRecord():
+                found[one.school]["groups"][one.name] = sorted(one.classes)
+    return dict(found)
 
 
 def team_facts(records: Iterable[Record]) -> dict[tuple[str, str], set[str]]:

@@ -28,11 +28,11 @@ from directory.model import (
 )
 from directory.names import folded
 from directory.readers.gepi import read_gepi
-from directory.readers.plain_csv import read_csv
-from directory.readers.sts import read_sts
-from tests.directory.academy import DATA, expected
-from tests.directory.gepi_export import ELENOET, login_of, write_export
-from tests.directory.projection import LYCEE, SCHOOLS, unpacked
+from tests.directory.academy import expected
+from tests.directory.demo_feeds import DemoFiles
+from tests.directory.gepi_export import ELENOET, login_of
+from tests.directory.projection import LYCEE
+from tests.directory.refusals import mistakes
 
 SMALL = {
     "g_eleves.csv": "Martin;Zoé;18/11/2012;5000;010000001HB;;NON;EXTERN;F;\n"
@@ -58,28 +58,15 @@ def read(tmp_path: Path, **changed: str) -> list[Record]:
     return list(read_gepi(folder(tmp_path, **changed), LYCEE))
 
 
-def mistakes(path: Path, school: str = LYCEE) -> list[str]:
-    with pytest.raises(DirectoryError) as refused:
-        list(read_gepi(path, school))
-    return [line.strip() for line in refused.value.text.splitlines()[1:]]
-
-
 @pytest.fixture(scope="module")
 def truth() -> dict[str, Any]:
     return expected()
 
 
 @pytest.fixture(scope="module")
-def schools(tmp_path_factory: pytest.TempPathFactory, truth: dict[str, Any]) -> dict[str, list[Record]]:
+def schools(demo_files: DemoFiles) -> dict[str, list[Record]]:
     """The records of each school of the demo."""
-    sts = unpacked(DATA / "sts.tar.xz", tmp_path_factory.mktemp("sts"))
-    tables = list(read_csv(DATA / "csv.tar.xz"))
-    found: dict[str, list[Record]] = {}
-    for school in SCHOOLS:
-        target = tmp_path_factory.mktemp(school)
-        write_export(target, truth, [*tables, *read_sts(sts / f"sts_emp_{school}_2025.xml", 2025)], school)
-        found[school] = list(read_gepi(target, school))
-    return found
+    return {source.school: list(records) for source, records in demo_files.feeds("gepi")}
 
 
 def test_pupils_and_their_classes_are_those_of_the_truth(
@@ -228,7 +215,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         g_responsables="",
         g_prof_disc_classes=";MATHS;6A;CG;\n",
     )
-    assert mistakes(path, "0131002") == [
+    assert mistakes(read_gepi(path, "0131002")) == [
         "g_eleves.csv, line 2, column n° identifiant interne: 'A5001' is not a number",
         "g_eleves.csv, line 2, column Nom: empty",
         "g_eleves.csv, line 3: 2 cells instead of 9; look for a missing or unquoted separator",

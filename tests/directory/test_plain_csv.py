@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 
 from directory import keys
 from directory.model import (
-    ClassRecord,
     DirectoryError,
     Function,
-    GroupRecord,
     Link,
     Place,
     Pupil,
@@ -43,11 +41,14 @@ from tests.directory.projection import (
     heads_of,
     pupil_facts,
     pupils_of,
+    relative_facts,
     relatives_of,
+    structure_facts,
     structures_of,
     team_facts,
     teams_of,
 )
+from tests.directory.refusals import mistakes
 
 PUPILS = "UAI;Id;Nom;Prénom;Naissance;Classe\n0131001T;1;Martin;Zoé;18/11/2012;6A\n"
 RELATIVES = "Id;Nom;Prénom;Enfants\n3;Martin;Paul;1:20:1\n"
@@ -59,12 +60,6 @@ def folder(tmp_path: Path, pupils: str = PUPILS, relatives: str = RELATIVES, sta
         if text:
             (tmp_path / name).write_text(text, encoding="utf-8")
     return tmp_path
-
-
-def mistakes(path: Path, school: str = "") -> list[str]:
-    with pytest.raises(DirectoryError) as refused:
-        list(read_csv(path, school))
-    return [line.strip() for line in refused.value.text.splitlines()[1:]]
 
 
 @pytest.fixture(scope="module")
@@ -83,23 +78,11 @@ def test_pupils_and_guardians_are_those_of_the_truth(records: list[Record], trut
 
 
 def test_relatives_have_the_names_of_the_truth(records: list[Record], truth: dict[str, Any]) -> None:
-    found = {int(one.id): one for one in records if isinstance(one, Relative)}
-    others = {one["id"] for one in truth["not_accounts"]} | {int(number) for number in truth["aliases"]}
-    assert found.keys() - others == relatives_of(truth)
-    for one in truth["accounts"]:
-        if one["profile"] == "TUT":
-            relative = found[one["id"]]
-            assert (relative.given, relative.sn) == (one["given"], one["sn"])
-            assert (relative.title, relative.mail.lower()) == (one["title"], one["mail"].lower())
+    assert relative_facts(records, truth, str) == relatives_of(truth, str)
 
 
 def test_classes_and_groups_are_those_of_the_truth(records: list[Record], truth: dict[str, Any]) -> None:
-    for uai, wanted in structures_of(truth).items():
-        classes = {one.name: sorted(one.mefs) for one in records if isinstance(one, ClassRecord) and one.school == uai}
-        groups = {
-            one.name: sorted(one.classes) for one in records if isinstance(one, GroupRecord) and one.school == uai
-        }
-        assert {"classes": classes, "groups": groups} == wanted
+    assert structure_facts(records) == structures_of(truth)
 
 
 def test_staff_and_their_teams_are_those_of_the_truth(records: list[Record], truth: dict[str, Any]) -> None:
@@ -173,9 +156,9 @@ def test_english_columns_commas_and_quotation_marks(tmp_path: Path) -> None:
 def test_the_school_of_the_source_is_that_of_tables_without_a_column(tmp_path: Path) -> None:
     path = folder(tmp_path, PUPILS.replace("UAI;", "").replace("0131001T;", ""))
     assert next(one for one in read_csv(path, COLLEGE) if isinstance(one, Pupil)).school == COLLEGE
-    assert mistakes(path) == ["eleves.csv, line 1: no column UAI"]
+    assert mistakes(read_csv(path)) == ["eleves.csv, line 1: no column UAI"]
     folder(tmp_path, PUPILS.replace(COLLEGE, LYCEE))
-    assert mistakes(path, COLLEGE) == [
+    assert mistakes(read_csv(path, COLLEGE)) == [
         "eleves.csv, line 2, column UAI: 0131002U is another school than 0131001T, which this source is of"
     ]
 
@@ -185,7 +168,7 @@ def test_who_works_in_two_schools_has_two_lines(tmp_path: Path) -> None:
     assert [one.functions for one in found if isinstance(one, Staff)] == [
         (Function(COLLEGE, "ENS"), Function(LYCEE, "DOC"))
     ]
-    assert mistakes(folder(tmp_path, staff=STAFF + "0131002U;5;Durant;Léa;DOC\n")) == [
+    assert mistakes(read_csv(folder(tmp_path, staff=STAFF + "0131002U;5;Durant;Léa;DOC\n"))) == [
         "personnels.csv, line 3, column Id: '5' is Léa Durand on an earlier line; who is in two schools has one name"
     ]
 
@@ -208,7 +191,7 @@ def test_every_mistake_of_all_files_is_told_at_once(tmp_path: Path) -> None:
     relatives = "Id;Civilité;Nom;Prénom;Enfants\n3;Dr;Martin;Paul;1:20:1|9:20:1|1-20-1|1:20:4\n3;M.;Martin;Jean;\n"
     staff = "UAI;Id;Nom;Prénom;Fonction\n0131001T;5;Durand;Léa;Prof\n"
     functions = "ENS, FIJ, DOC, DIR, EDU, AED, SUR, ADF, LAB, MDS, ORI, CTR, CFC, ADA, OUV, TEC, INS"
-    assert mistakes(folder(tmp_path, pupils, relatives, staff)) == [
+    assert mistakes(read_csv(folder(tmp_path, pupils, relatives, staff))) == [
         "eleves.csv, line 2, column UAI: '0131001A' is not the code of a school: seven digits and their letter",
         "eleves.csv, line 2, column Naissance: '31/02/2012' is not a date; write it as 31/12/2012",
         "eleves.csv, line 4, column Nom: a name is wanted",
@@ -225,7 +208,7 @@ def test_every_mistake_of_all_files_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_very_many_mistakes_are_counted(tmp_path: Path) -> None:
-    told = mistakes(folder(tmp_path, PUPILS + "0131001T;2;;Zoé;;6A\n" * 150))
+    told = mistakes(read_csv(folder(tmp_path, PUPILS + "0131001T;2;;Zoé;;6A\n" * 150)))
     assert (len(told), told[-1]) == (101, "and 199 more")
 
 
@@ -253,13 +236,13 @@ def test_very_many_mistakes_are_counted(tmp_path: Path) -> None:
 def test_what_is_refused(tmp_path: Path, file: str, content: bytes, told: str) -> None:
     path = folder(tmp_path)
     (path / file).write_bytes(content)
-    assert re.search(told, "\n".join(mistakes(path)))
+    assert re.search(told, "\n".join(mistakes(read_csv(path))))
 
 
 def test_a_missing_table_is_told_and_an_empty_one_is_nobody(tmp_path: Path) -> None:
-    assert len(mistakes(tmp_path)) == 3
+    assert len(mistakes(read_csv(tmp_path))) == 3
     path = folder(tmp_path, relatives="", staff="UAI;Id;Nom;Prénom;Fonction\n")
-    assert mistakes(path) == [
+    assert mistakes(read_csv(path)) == [
         f"{tmp_path.name}: no table of relatives (column Enfants); if there are none, give one with its header only"
     ]
     folder(tmp_path, relatives="Id;Nom;Prénom;Enfants\n", staff="UAI;Id;Nom;Prénom;Fonction\n")

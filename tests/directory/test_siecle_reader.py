@@ -10,9 +10,7 @@ import pytest
 
 from directory import keys
 from directory.model import (
-    ClassRecord,
     DirectoryError,
-    GroupRecord,
     Link,
     Mef,
     Place,
@@ -24,7 +22,6 @@ from directory.model import (
     Staff,
     Subject,
 )
-from directory.names import folded
 from directory.nomenclature import level_of_stat
 from directory.readers.siecle import read_siecle
 from tests.directory.academy import DATA, expected
@@ -37,7 +34,9 @@ from tests.directory.projection import (
     guardians_of,
     pupil_facts,
     pupils_of,
+    relative_facts,
     relatives_of,
+    structure_facts,
     structures_of,
     unpacked,
 )
@@ -110,23 +109,11 @@ def test_guardians_are_those_of_the_truth(
 
 
 def test_relatives_have_the_names_titles_and_mails_of_the_truth(records: list[Record], truth: dict[str, Any]) -> None:
-    found = {int(one.id): one for one in records if isinstance(one, Relative)}
-    others = {one["id"] for one in truth["not_accounts"]} | {int(number) for number in truth["aliases"]}
-    assert found.keys() - others == relatives_of(truth)
-    for one in truth["accounts"]:
-        if one["profile"] == "TUT":
-            relative = found[one["id"]]
-            assert (folded(relative.given), folded(relative.sn)) == (folded(one["given"]), folded(one["sn"]))
-            assert (relative.title, relative.mail.lower()) == (one["title"], one["mail"].lower())
+    assert relative_facts(records, truth) == relatives_of(truth)
 
 
 def test_classes_and_groups_are_those_of_the_truth(records: list[Record], truth: dict[str, Any]) -> None:
-    for uai, wanted in structures_of(truth).items():
-        classes = {one.name: sorted(one.mefs) for one in records if isinstance(one, ClassRecord) and one.school == uai}
-        groups = {
-            one.name: sorted(one.classes) for one in records if isinstance(one, GroupRecord) and one.school == uai
-        }
-        assert {"classes": classes, "groups": groups} == wanted
+    assert structure_facts(records) == structures_of(truth)
 
 
 def test_there_is_no_staff_and_the_school_has_no_name(records: list[Record]) -> None:

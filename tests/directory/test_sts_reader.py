@@ -10,10 +10,8 @@ import pytest
 
 from directory import keys
 from directory.model import (
-    ClassRecord,
     DirectoryError,
     Function,
-    GroupRecord,
     Place,
     Record,
     Rejected,
@@ -31,6 +29,7 @@ from tests.directory.projection import (
     SCHOOLS,
     head_facts,
     heads_of,
+    structure_facts,
     structures_of,
     team_facts,
     teams_of,
@@ -128,12 +127,7 @@ def test_staff_have_the_names_titles_and_functions_of_the_truth(records: list[Re
 
 
 def test_classes_and_groups_are_those_of_the_truth(records: list[Record], truth: dict[str, Any]) -> None:
-    for uai, wanted in structures_of(truth).items():
-        classes = {one.name: sorted(one.mefs) for one in records if isinstance(one, ClassRecord) and one.school == uai}
-        groups = {
-            one.name: sorted(one.classes) for one in records if isinstance(one, GroupRecord) and one.school == uai
-        }
-        assert {"classes": classes, "groups": groups} == wanted
+    assert structure_facts(records) == structures_of(truth)
 
 
 def test_schools_have_kind_and_name(records: list[Record]) -> None:

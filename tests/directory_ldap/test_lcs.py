@@ -23,11 +23,11 @@ from directory.model import (
 )
 from directory.readers.lcs import LcsSettings, read_lcs, read_lcs_ldif
 from tests.directory.academy import DATA, expected
-from tests.directory.projection import COLLEGE, LYCEE, SCHOOLS, pupils_of, team_facts, teams_of, unpacked
+from tests.directory.demo_feeds import LCS_FILES
+from tests.directory.projection import COLLEGE, SCHOOLS, pupils_of, team_facts, teams_of, unpacked
 from tests.support.slapd import PASSWORD, Slapd
 
 NIS = Path("/etc/ldap/schema/nis.schema")
-FILES = {COLLEGE: "clg-frederic-mistral.ldif", LYCEE: "lyc-frederic-mistral.ldif"}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def records(folder: Path) -> list[Record]:
-    return [one for school, name in FILES.items() for one in read_lcs_ldif(folder / name, school)]
+    return [one for school, name in LCS_FILES.items() for one in read_lcs_ldif(folder / name, school)]
 
 
 def test_pupils_are_those_of_the_truth(records: list[Record], truth: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ def test_there_is_nothing_else(records: list[Record]) -> None:
 
 
 def test_a_live_tree_gives_what_the_file_gives(folder: Path, tmp_path: Path) -> None:
-    path = folder / FILES[COLLEGE]
+    path = folder / LCS_FILES[COLLEGE]
     with Slapd(tmp_path, path.read_text(encoding="utf-8"), NIS, unpaged=100) as server:
         settings = LcsSettings(
             url=server.ldap,

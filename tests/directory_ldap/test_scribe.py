@@ -23,7 +23,8 @@ from directory.model import (
     Staff,
 )
 from directory.readers.scribe import ScribeSettings, read_scribe, read_scribe_ldif
-from tests.directory.academy import expected
+from tests.directory.academy import DATA, expected
+from tests.directory.civil import SIECLE_PUPIL, Civil, civil_of_pupils
 from tests.directory.projection import (
     COLLEGE,
     guardians_of,
@@ -33,8 +34,10 @@ from tests.directory.projection import (
     pupils_of,
     team_facts,
     teams_of,
+    unpacked,
 )
-from tests.directory_ldap.scribe_tree import base, ldif, schema
+from tests.directory.scribe_tree import base, ldif
+from tests.directory_ldap.scribe_schema import scribe_schema
 from tests.support.slapd import PASSWORD, Slapd
 
 
@@ -44,10 +47,15 @@ def truth() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory, truth: dict[str, Any]) -> list[Record]:
+def civil(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Civil]:
+    return civil_of_pupils(unpacked(DATA / "csv.tar.xz", tmp_path_factory.mktemp("csv")))
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory, truth: dict[str, Any], civil: dict[int, Civil]) -> list[Record]:
     """What a server gives in pages."""
     folder = tmp_path_factory.mktemp("scribe")
-    with Slapd(folder, ldif(truth, COLLEGE), schema(folder), unpaged=100) as server:
+    with Slapd(folder, ldif(truth, COLLEGE, civil), scribe_schema(folder), unpaged=100) as server:
         settings = ScribeSettings(
             url=server.ldaps,
             base=base(COLLEGE),
@@ -66,10 +74,11 @@ def read(tmp_path: Path, text: str, school: str = COLLEGE) -> list[Record]:
 
 
 def test_pupils_and_families_are_those_of_the_truth(live: list[Record], truth: dict[str, Any]) -> None:
-    assert pupil_facts(live) == pupils_of(truth, [COLLEGE])
+    pupils = {one.id: int(one.id) + SIECLE_PUPIL for one in live if isinstance(one, Pupil)}
+    assert pupil_facts(live, pupils) == pupils_of(truth, [COLLEGE])
     numbers = {one.ref: int(one.id) for one in live if isinstance(one, Relative)}
     found = {
-        int(one.id): {numbers[link.relative] for link in one.links if link.legal == 1}
+        pupils[one.id]: {numbers[link.relative] for link in one.links if link.legal == 1}
         for one in live
         if isinstance(one, Pupil)
     }
@@ -96,8 +105,10 @@ def test_classes_and_groups_are_those_of_the_pupils(live: list[Record], truth: d
     assert [one for one in live if isinstance(one, School | Rejected)] == [School(COLLEGE, COLLEGE, "", "", "")]
 
 
-def test_a_file_gives_what_the_server_gives(live: list[Record], truth: dict[str, Any], tmp_path: Path) -> None:
-    assert sorted(map(repr, read(tmp_path, ldif(truth, COLLEGE)))) == sorted(map(repr, live))
+def test_a_file_gives_what_the_server_gives(
+    live: list[Record], truth: dict[str, Any], civil: dict[int, Civil], tmp_path: Path
+) -> None:
+    assert sorted(map(repr, read(tmp_path, ldif(truth, COLLEGE, civil)))) == sorted(map(repr, live))
 
 
 TREE = (

@@ -1,43 +1,24 @@
-"""The tree that Scribe would have of one school of the demo academy, made of its ground truth, and its schema."""
+"""The tree that Scribe would have of one school of the demo academy, made of its ground truth."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from directory.names import plain, slug
-from tests.directory_ldap.conftest import DATA
+from tests.directory.civil import SIECLE_PUPIL, Civil
 
 SUFFIX = "o=gouv,c=fr"
-_EXTRA = """
-include /etc/ldap/schema/nis.schema
-include {sdet}
-objectidentifier scribeRoot 1.3.6.1.4.1.4203.666.11.98
-attributetype ( scribeRoot:1 NAME 'Ine' SUP name )
-attributetype ( scribeRoot:2 NAME 'intid' SUP name )
-attributetype ( scribeRoot:3 NAME 'typeadmin' SUP name )
-attributetype ( scribeRoot:4 NAME 'divcod' SUP name )
-attributetype ( scribeRoot:5 NAME 'type' SUP name )
-objectclass ( scribeRoot:11 NAME 'eoleLocal' SUP top AUXILIARY MAY ( Ine $ intid $ typeadmin $ divcod $ type ) )
-"""
-
-
-def schema(folder: Path) -> Path:
-    """What the tree needs beyond inetOrgPerson."""
-    path = folder / "scribe.schema"
-    path.write_text(_EXTRA.format(sdet=DATA / "sdet.schema"))
-    return path
 
 
 def base(school: str) -> str:
     return f"ou={school},ou=ac-exemple,ou=education,{SUFFIX}"
 
 
-def ldif(truth: dict[str, Any], school: str) -> str:
+def ldif(truth: dict[str, Any], school: str, civil: Mapping[int, Civil]) -> str:
     """The entries, in the order in which a server gives them out."""
-    return "\n".join(_entry(dn, values) for dn, values in _entries(truth, school))
+    return "\n".join(_entry(dn, values) for dn, values in _entries(truth, school, civil))
 
 
 def _entry(dn: str, values: Iterable[tuple[str, str]]) -> str:
@@ -50,7 +31,9 @@ def _entry(dn: str, values: Iterable[tuple[str, str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _entries(truth: dict[str, Any], school: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _entries(
+    truth: dict[str, Any], school: str, civil: Mapping[int, Civil]
+) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     top = base(school)
     yield SUFFIX, [("objectClass", "organization"), ("o", "gouv")]
     branches = ["ou=education", "ou=ac-exemple,ou=education", f"ou={school},ou=ac-exemple,ou=education"]
@@ -62,7 +45,7 @@ def _entries(truth: dict[str, Any], school: str) -> Iterator[tuple[str, list[tup
         yield f"{branch},{SUFFIX}", [("objectClass", "organizationalUnit"), ("ou", ou)]
     here = [one for one in truth["accounts"] if school in one["schools"]]
     for one in here:
-        yield _dn(one, top), list(_person(one, top, truth, school))
+        yield _dn(one, top), list(_person(one, top, truth, school, civil))
     for each in next(one for one in truth["schools"] if one["uai"] == school)["classes"]:
         squeezed = slug(each["name"])
         team = [("memberUid", str(number)) for number in each["teachers"]]
@@ -80,27 +63,34 @@ def _dn(one: dict[str, Any], top: str) -> str:
     return f"uid={one['id']},ou=local,ou={kind},ou=utilisateurs,{top}"
 
 
-def _person(one: dict[str, Any], top: str, truth: dict[str, Any], school: str) -> Iterator[tuple[str, str]]:
+def _person(
+    one: dict[str, Any], top: str, truth: dict[str, Any], school: str, civil: Mapping[int, Civil]
+) -> Iterator[tuple[str, str]]:
     profile = one["profile"]
     own = {"ELV": "ENTEleve", "TUT": "ENTAuxPersRelEleve", "ENS": "ENTAuxEnseignant", "DOC": "ENTAuxEnseignant"}
     for name in ("inetOrgPerson", "ENTPerson", own.get(profile, "ENTAuxNonEnsEtab"), "eoleLocal"):
         yield "objectClass", name
     yield from (("uid", str(one["id"])), ("cn", plain(f"{one['given']} {one['sn']}")), ("sn", one["sn"]))
     yield from (("givenName", one["given"]), ("personalTitle", one["title"]), ("ENTPersonLogin", str(one["id"])))
-    yield from (("ENTPersonJointure", str(one["id"])), ("intid", str(one["id"])))
+    yield "ENTPersonJointure", str(one["id"])
     if profile == "ELV":
-        yield from (("ENTPersonProfils", "eleve"), ("Ine", f"{one['id']}XX"), ("ENTPersonDateNaissance", "20120131"))
+        own_civil = civil[one["id"]]
+        day, month, year = own_civil.born.split("/")
+        yield from (("ENTPersonProfils", "eleve"), ("Ine", own_civil.ine), ("intid", str(one["id"] - SIECLE_PUPIL)))
+        yield "ENTPersonDateNaissance", f"{year}{month}{day}"
         if one["class"]:
             yield "ENTEleveClasses", f"{top}${one['class']}"
         for name in one["groups"]:
             yield "ENTEleveGroupes", f"{top}${name}"
     elif profile == "TUT":
-        yield from (("ENTPersonProfils", "responsable"), ("mail", one["mail"]), ("mobile", "06 39 98 00 01"))
+        yield "intid", str(one["id"])
+        yield from (("ENTPersonProfils", "responsable"), ("mail", one["mail"]), ("mobile", f"06{one['id'] % 10**8}"))
         pupils = {each["id"]: each for each in truth["accounts"] if each["profile"] == "ELV"}
         for child in one["children"]:
             if school in pupils[child]["schools"] and one["id"] in pupils[child]["guardians"]:
                 yield "ENTAuxPersRelEleveEleve", _dn(pupils[child], top)
     else:
+        yield "intid", str(one["id"])
         yield "ENTPersonProfils", "enseignant" if profile in ("ENS", "DOC") else "administratif"
         heads = [name for uai, name in one["head_teacher_of"] if uai == school]
         if heads:
