@@ -8,20 +8,28 @@ from __future__ import annotations
 
 import pickle
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
-from directory.held_forms import PEOPLE, Item, record_item
+from directory.held_forms import kind_of
 from directory.holding import Key, batches
-from directory.model import Record
+from directory.model import ClassRecord, GroupRecord, Record, School
 from directory.opening import read_server, server_settings
-from directory.readers.ldap_changes import Look, Position, PositionLostError, Watch, begin, look
-from directory.readers.ldap_entry import Entry
+from directory.readers.ldap_changes import begin, look
+from directory.readers.ldap_position import Look, Position, PositionLostError, Touched, Watch
 from directory.readers.ldap_server import LdapTree, opened
 from directory.readers.ldap_tree import LdapSettings
-from directory.readers.sdet_entries import PERSON_ATTRIBUTES, STRUCTURE_ATTRIBUTES, SdetTree
+from directory.readers.sdet_entries import (
+    PERSON_ATTRIBUTES,
+    PERSON_IDENTITY,
+    RECORDS,
+    STRUCTURE_ATTRIBUTES,
+    STRUCTURE_IDENTITY,
+    SdetTree,
+)
 from directory.readers.sdet_ldap import SdetSettings
 from directory.source import Source
 from directory.sources import Changes, CompleteSet, Step
@@ -29,9 +37,7 @@ from directory.sources import Changes, CompleteSet, Step
 FEW: Final = 500
 """Entries that are read one by one; more are read with all the others."""
 _BATCH: Final = 500
-
-Held = Callable[[Sequence[Key]], frozenset[Key]]
-"""Tells which of these records are held already."""
+_OF_STRUCTURES: Final = frozenset(map(kind_of, (School, ClassRecord, GroupRecord)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ def glance(source: Source, server: Mapping[str, Any], kept: bytes) -> Position |
 
 
 @contextmanager
-def follow(source: Source, server: Mapping[str, Any], kept: bytes | None, held: Held) -> Iterator[Followed]:
+def follow(source: Source, server: Mapping[str, Any], kept: bytes | None) -> Iterator[Followed]:
     """What to take in of a source since the position that was `kept`; everything when there is none.
 
     All of it has come from the server when this is entered; it is there until the end of the block.
@@ -73,14 +79,14 @@ def follow(source: Source, server: Mapping[str, Any], kept: bytes | None, held: 
     why = "a complete comparison"
     if kept is not None:
         try:
-            found = _since(settings, watches, Position.decode(kept), held)
+            found = _since(settings, watches, Position.decode(kept))
         except PositionLostError as error:
             why = str(error)
         else:
             if found is not None:
                 yield found
                 return
-            why = "what changed concerns other entries too, or entries are gone"
+            why = "what changed concerns other entries too"
     with opened(settings) as tree:
         position = begin(tree, watches)
     with tempfile.TemporaryFile() as spool:
@@ -88,58 +94,68 @@ def follow(source: Source, server: Mapping[str, Any], kept: bytes | None, held: 
         yield Followed(position, whole, complete=True, why=why)
 
 
-def _since(settings: LdapSettings, watches: Sequence[Watch], position: Position, held: Held) -> Followed | None:
+def _since(settings: LdapSettings, watches: Sequence[Watch], position: Position) -> Followed | None:
     """What changed, or None when everything is to be read. Raises PositionLostError, DirectoryError."""
     with opened(settings) as tree:
         found = look(tree, watches, position)
         if not found:
             return Followed(found.position, None)
-        records = _some(tree, settings, found, held) if isinstance(settings, SdetSettings) else None
-        return None if records is None else Followed(found.position, Changes(records))
+        changes = _some(tree, settings, found) if isinstance(settings, SdetSettings) else None
+        return None if changes is None else Followed(found.position, changes)
 
 
 def _watched(source: Source, server: Mapping[str, Any]) -> tuple[LdapSettings, tuple[Watch, ...]]:
     """Where the server is, and the branches to look at: for SDET structures first, since people name them."""
     settings = server_settings(source, server)
     if isinstance(settings, SdetSettings):
-        return settings, (Watch(settings.structures, ("ENTStructure",)), Watch(settings.people, ("ENTPerson",)))
+        reader = SdetTree(settings.url)
+        structures = Watch(settings.structures, ("ENTStructure",), STRUCTURE_IDENTITY, reader.structure_identity)
+        return settings, (structures, Watch(settings.people, ("ENTPerson",), PERSON_IDENTITY, reader.person_identity))
     branches = (settings.groups, settings.people)
     return settings, tuple(Watch(branch, ("*",)) for branch in branches)
 
 
-def _some(tree: LdapTree, settings: SdetSettings, found: Look, held: Held) -> list[Record] | None:
-    """The records of the entries that changed, or None when they alone do not tell what reading all would."""
-    changed = [*found.added, *found.modified]
-    if found.gone or len(changed) > FEW or any(watch.branch == settings.structures for watch, _ in changed):
+def _some(tree: LdapTree, settings: SdetSettings, found: Look) -> Changes | None:
+    """What the entries that changed say now, or None when that is not all that reading everything would change."""
+    structures, people = found.touched
+    there = [one.dn for one in people if one.now is not None]
+    if (
+        len(there) > FEW
+        or any(one.before != one.now for one in structures)
+        or _concerns_others(people, found.position.branches[-1].notes())
+    ):
         return None
-    records = SdetTree(settings.url)
-    for _ in records.structures(tree.search(settings.structures, ("ENTStructure",), STRUCTURE_ATTRIBUTES)):
-        pass
-    added = _records(tree, records, (dn for _, dn in found.added))
-    modified = _records(tree, records, (dn for _, dn in found.modified))
-    if added is None or modified is None:
-        return None
-    new, old = _people(added), _people(modified)
-    there = held([*new, *old])
-    # A number that two entries have, or that an entry had not before, concerns another record as well.
-    if len(set(new)) != len(new) or there & set(new) or not there.issuperset(old):
-        return None
-    return [*added, *modified]
-
-
-def _records(tree: LdapTree, reader: SdetTree, names: Iterable[str]) -> list[Record] | None:
-    made: list[Record] = []
-    for dn in names:
-        entry: Entry | None = tree.one(dn, PERSON_ATTRIBUTES)
+    reader = SdetTree(settings.url)
+    of_structures = list(reader.structures(tree.search(settings.structures, ("ENTStructure",), STRUCTURE_ATTRIBUTES)))
+    records = of_structures if structures else []
+    for dn in there:
+        entry = tree.one(dn, PERSON_ATTRIBUTES)
         if entry is None:
             return None
-        made += reader.person(entry)
-    return made
+        records += reader.person(entry)
+    before = (_key(one.before) for one in people if one.before)
+    names = (note.partition(" ") for one in (*structures, *people) for note in (one.before, one.now) if note)
+    return Changes(
+        records,
+        gone=frozenset(key for key in before if key is not None),
+        whole=_OF_STRUCTURES if structures else frozenset(),
+        told=frozenset(part for first, _, last in names for part in (first, last)),
+    )
 
 
-def _people(records: Iterable[Record]) -> list[Key]:
-    items: Iterator[Item] = map(record_item, records)
-    return [(item.kind, item.id) for item in items if item.kind in PEOPLE]
+def _concerns_others(people: Iterable[Touched], notes: Mapping[bytes, str]) -> bool:
+    """Whether an entry has, or had, the number of another one."""
+    touched = list(people)
+    concerned = {note for one in touched for note in (one.before, one.now) if note}
+    now = Counter(one.now for one in touched)
+    everywhere = Counter(note for note in notes.values() if note in concerned)
+    return any(everywhere[note] > 1 or everywhere[note] != now[note] for note in concerned)
+
+
+def _key(identity: str) -> Key | None:
+    """The record of a person by the identity of the entry, if it has one."""
+    category, _, identifier = identity.partition(" ")
+    return (kind_of(RECORDS[category]), identifier) if category else None
 
 
 def _spooled(spool: IO[bytes], records: Iterable[Record]) -> Iterator[Record]:

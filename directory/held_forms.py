@@ -71,6 +71,8 @@ _MODELS: Final[dict[type, int]] = {
 }
 PEOPLE: Final = frozenset({4, 5, 6, 16, 17, 18})
 """Kinds that are people."""
+REJECTED: Final = _MODELS[Rejected]
+"""The kind of what could not be used."""
 KINDS: Final = tuple(sorted([*CATEGORIES.values(), *_MODELS.values()]))
 _CATEGORY_OF: Final = {number: name for name, number in CATEGORIES.items()}
 
@@ -233,6 +235,11 @@ def record_item(record: Record) -> Item:
         record = replace(record, mobiles=mobiles, postal=keys.postal(record.postal))
     body = _ENCODER.encode(msgspec.convert(record, FORMS[type(record)], from_attributes=True))
     return Item(_MODELS[type(record)], _identifier(record, body), body)
+
+
+def kind_of(model: type[Record]) -> int:
+    """The kind of records of a model."""
+    return _MODELS[model]
 
 
 def _identifier(record: Record, body: bytes) -> str:

@@ -89,10 +89,15 @@ class Holding:
         rows = self._looked_up("body", wanted)
         return {key: Item(*key, body) for key, body in rows}
 
-    def items(self) -> Iterator[Item]:
-        """Every record, kind by kind; the connection is free between two."""
-        for kind, row in self._pages(held_record.c.id, held_record.c.body):
+    def items(self, kinds: Iterable[int] = KINDS) -> Iterator[Item]:
+        """Every record of these kinds, kind by kind; the connection is free between two."""
+        for kind, row in self._pages(kinds, held_record.c.id, held_record.c.body):
             yield Item(kind, row.id, row.body)
+
+    def keys(self, kinds: Iterable[int] = KINDS) -> Iterator[Key]:
+        """The same without what they say."""
+        for kind, row in self._pages(kinds, held_record.c.id):
+            yield kind, row.id
 
     def count(self) -> int:
         """How many records there are."""
@@ -136,17 +141,13 @@ class Holding:
             return place < len(seen) and seen[place] == number
 
         removed = 0
-        for batch in batches(self._keys(), BATCH):
+        for batch in batches(self.keys(), BATCH):
             removed += self.remove([key for key in batch if not kept(key)])
         return removed
 
-    def _keys(self) -> Iterator[Key]:
-        for kind, row in self._pages(held_record.c.id):
-            yield kind, row.id
-
-    def _pages(self, *columns: Column[Any]) -> Iterator[tuple[int, Row[Any]]]:
+    def _pages(self, kinds: Iterable[int], *columns: Column[Any]) -> Iterator[tuple[int, Row[Any]]]:
         """Rows with their kind, the id first, in the order of kinds and ids, a batch at a time."""
-        for kind in KINDS:
+        for kind in kinds:
             page = (
                 select(*columns)
                 .where(self._of_source, held_record.c.kind == kind, held_record.c.id > bindparam("after"))

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from directory import holding_schema as schema
 from directory.aaf_delta import apply_delta, complete_items
-from directory.held_forms import VERSION, Item, record_item, records_of
+from directory.held_forms import REJECTED, VERSION, Item, record_item, records_of
 from directory.holding import Change, Holding, Key
-from directory.model import DirectoryError, Record
+from directory.model import DirectoryError, Record, Rejected
 from directory.readers.aaf_requests import Request
 from directory.schema import new_id
 from directory.source import Feed, Format, Source
@@ -45,9 +45,14 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Records that a source has now, beside all the others that are held of it."""
+    """Records that a source has now, beside others that are held of it. Those that are `gone` it has no longer, unless
+    they are among `records`, nor others of the kinds that are `whole`, nor others that were rejected of who was `told`.
+    """
 
-    records: Iterable[Record]
+    records: Sequence[Record]
+    gone: frozenset[Key] = frozenset()
+    whole: frozenset[int] = frozenset()
+    told: frozenset[str] = frozenset()
 
 
 Step: TypeAlias = CompleteSet | Delta | Changes
@@ -112,12 +117,6 @@ def feeds(connection: Connection, academy: str) -> list[Feed]:
     return [(_source(row), _records(Holding(connection, row.source_id), row.name)) for row in rows]
 
 
-def are_held(connection: Connection, academy: str, name: str, wanted: Sequence[Key]) -> frozenset[Key]:
-    """Those of some records that are held of a source that the directory is made of."""
-    row = _find(connection, academy, name, NOW)
-    return frozenset() if row is None else frozenset(Holding(connection, row.source_id).bodies(wanted))
-
-
 def forget(connection: Connection, academy: str, name: str, year: int = NOW) -> int:
     """Hold nothing of a source any more; how many records were held.
 
@@ -174,7 +173,7 @@ def _follow(holding: Holding, reading: Reading, taken: Taken, *, since: str, beg
     for step in reading.steps:
         if isinstance(step, Changes):
             how = CHANGES
-            taken.add(holding.put(map(record_item, step.records)))
+            taken.add(_apply(holding, step))
             taken.read.append(how)
             continue
         if step.day and step.day < since:
@@ -198,6 +197,20 @@ def _follow(holding: Holding, reading: Reading, taken: Taken, *, since: str, beg
         text = f"what is held is of {since}, newer than what is given ({passed}); give the newest delivery"
         raise DirectoryError(reading.source.name, None, text)
     return since, how
+
+
+def _apply(holding: Holding, step: Changes) -> Change:
+    items = list(map(record_item, step.records))
+    rejected = (
+        (item.kind, item.id)
+        for item in holding.items((REJECTED,))
+        for record in records_of(item, "")
+        if isinstance(record, Rejected) and record.id in step.told
+    )
+    gone = {*step.gone, *holding.keys(step.whole), *rejected} - {(item.kind, item.id) for item in items}
+    change = holding.put(items)
+    change.removed += holding.remove(gone)
+    return change
 
 
 def _items(step: CompleteSet) -> Iterator[Item]:

@@ -1,16 +1,16 @@
 """What changed on an LDAP server since the last look: content synchronization where the server offers it (RFC 4533,
 refreshOnly), else by modifyTimestamp (RFC 4512 section 3.4).
 
-A look names entries only; nothing is read of them, so that every look asks exactly the same. An entry is known by its
-entryUUID (RFC 4530), or its DN on servers without. A look gives all that it found with the position from which the next
-begins, or an error: whoever keeps the position only with what was made of the look misses nothing.
+A look names entries and reads the little that is noted of them, so that every look asks exactly the same. An entry is
+known by its entryUUID (RFC 4530), or its DN on servers without. A look gives all that it found with the position from
+which the next begins, or an error: whoever keeps the position only with what was made of the look misses nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -20,6 +20,16 @@ import msgspec
 
 from directory.model import DirectoryError
 from directory.readers.ldap_entry import Entry
+from directory.readers.ldap_position import (
+    Branch,
+    Look,
+    Position,
+    PositionLostError,
+    Touched,
+    Watch,
+    encoded,
+    follow_notes,
+)
 from directory.readers.ldap_server import LdapTree
 from directory.readers.ldap_sync_controls import (
     ADD,
@@ -56,61 +66,6 @@ _NO_ATTRIBUTES: Final = ("1.1",)
 _FORMS: Final = ("%Y%m%d%H%M%SZ", "%Y%m%d%H%M%S.%fZ")
 
 
-class PositionLostError(Exception):
-    """What changed since the last look cannot be told: everything is to be compared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """A branch that is looked at, and the object classes of its entries."""
-
-    branch: str
-    classes: tuple[str, ...]
-
-
-class Branch(msgspec.Struct, frozen=True):
-    """How far a branch was looked at. `known` are the numbers of its entries, sorted, end to end."""
-
-    known: bytes
-    cookie: bytes = b""
-    since: str = ""
-    """The latest modifyTimestamp."""
-    seen: frozenset[bytes] = frozenset()
-    """The states of entries that changed in the last few minutes."""
-
-
-class Position(msgspec.Struct, frozen=True):
-    """How far a server was looked at, and by which way."""
-
-    way: str
-    branches: tuple[Branch, ...]
-
-    def encode(self) -> bytes:
-        """As it is kept."""
-        return msgspec.msgpack.encode(self)
-
-    @classmethod
-    def decode(cls, kept: bytes) -> Position:
-        """What was kept. Raises PositionLostError."""
-        try:
-            return msgspec.msgpack.decode(kept, type=cls)
-        except msgspec.DecodeError as error:
-            raise PositionLostError("what was kept of the last look cannot be read") from error
-
-
-@dataclass(slots=True)
-class Look:
-    """What changed: DNs by watch. `gone` says that entries are no longer there."""
-
-    position: Position
-    added: list[tuple[Watch, str]] = field(default_factory=list)
-    modified: list[tuple[Watch, str]] = field(default_factory=list)
-    gone: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.modified or self.gone)
-
-
 def begin(tree: LdapTree, watches: Sequence[Watch]) -> Position:
     """The position of now, of every entry, from which looks begin: what is read after it is not older.
 
@@ -138,11 +93,11 @@ def look(tree: LdapTree, watches: Sequence[Watch], position: Position) -> Look:
         raise PositionLostError("other branches are looked at than before")
     found = Look(position)
     after = []
+    look_at = _look_sync if position.way == SYNCREPL else _look_timestamps
     for watch, before in zip(watches, position.branches, strict=True):
-        if position.way == SYNCREPL:
-            after.append(_look_sync(tree, watch, before, found))
-        else:
-            after.append(_look_timestamps(tree, watch, before, found))
+        branch, touched = look_at(tree, watch, before)
+        after.append(branch)
+        found.touched.append(touched)
     found.position = Position(position.way, tuple(after))
     return found
 
@@ -155,8 +110,8 @@ class _NoSyncError(Exception):
 class _Refresh:
     """The answer to one sync request."""
 
-    named: dict[bytes, str] = field(default_factory=dict)
-    """DNs of entries that are new or changed, by number."""
+    named: dict[bytes, Entry] = field(default_factory=dict)
+    """Entries that are new or changed, by number."""
     present: set[bytes] = field(default_factory=set)
     deleted: set[bytes] = field(default_factory=set)
     cookie: bytes = b""
@@ -176,26 +131,26 @@ def _begin_sync(tree: LdapTree, watch: Watch) -> Branch:
     refresh = _refresh(tree, watch, b"")
     if not refresh.cookie:
         raise _NoSyncError
-    return Branch(_joined(refresh.named), refresh.cookie)
+    return Branch(encoded({number: watch.note(entry) for number, entry in refresh.named.items()}), refresh.cookie)
 
 
-def _look_sync(tree: LdapTree, watch: Watch, before: Branch, found: Look) -> Branch:
+def _look_sync(tree: LdapTree, watch: Watch, before: Branch) -> tuple[Branch, list[Touched]]:
     try:
         refresh = _refresh(tree, watch, before.cookie)
+        cookie = refresh.cookie or before.cookie
+        if not (refresh.named or refresh.deleted or refresh.complete):
+            return msgspec.structs.replace(before, cookie=cookie), []
+        notes = before.notes()
+        gone = notes.keys() & refresh.deleted
+        if refresh.complete:
+            gone |= notes.keys() - refresh.present
+        elif len(refresh.named) >= len(notes) / 2:
+            # OpenLDAP answers a cookie that it cannot read as if there were none: it does not name what is gone.
+            gone |= notes.keys() - _refresh(tree, watch, b"").named.keys()
     except (LDAPSizeLimitExceededResult, _NoSyncError) as error:
         raise PositionLostError("the server does not tell what changed since the last look") from error
-    known = _apart(before.known)
-    if refresh.named and not refresh.complete and len(refresh.named) >= len(known) / 2:
-        # OpenLDAP answers a cookie that it cannot read as if there were none: it does not name what is gone.
-        raise PositionLostError("the server names most entries anew")
-    for number, dn in refresh.named.items():
-        (found.modified if number in known else found.added).append((watch, dn))
-    gone = known & refresh.deleted
-    if refresh.complete:
-        gone |= known - refresh.present - refresh.named.keys()
-    found.gone = found.gone or bool(gone)
-    after = (known - gone) | refresh.named.keys()
-    return Branch(before.known if after == known else _joined(after), refresh.cookie or before.cookie)
+    touched = follow_notes(watch, notes, refresh.named, gone - refresh.named.keys())
+    return Branch(encoded(notes), cookie), touched
 
 
 def _refresh(tree: LdapTree, watch: Watch, cookie: bytes) -> _Refresh:
@@ -207,7 +162,7 @@ def _refresh(tree: LdapTree, watch: Watch, cookie: bytes) -> _Refresh:
             tree.query(watch.classes),
             ldap3.SUBTREE,
             ldap3.DEREF_NEVER,  # OpenLDAP accepts no other
-            attributes=_NO_ATTRIBUTES,
+            attributes=watch.attributes or _NO_ATTRIBUTES,
             controls=[sync_request(cookie)],
         )
     except LDAPOperationResult as error:
@@ -241,7 +196,7 @@ def _read(source: str, response: Sequence[dict[str, Any]], result: dict[str, Any
         state = state_of(_control(one, SYNC_STATE) or b"")
         number = _digest(state.uuid)
         if state.state in (ADD, MODIFY):
-            refresh.named[number] = one["dn"]
+            refresh.named[number] = Entry(one["dn"], one["raw_attributes"])
         else:
             (refresh.deleted if state.state == DELETE else refresh.present).add(number)
     done = _control(result, SYNC_DONE)
@@ -260,48 +215,49 @@ def _control(answer: dict[str, Any], name: str) -> bytes | None:
 
 
 def _begin_timestamps(tree: LdapTree, watch: Watch) -> Branch:
-    known = set()
-    stamps = []
+    notes = {}
+    states = []
     for one in _stamped(tree, watch, ""):
-        known.add(one.number)
-        stamps.append(one)
-    since = max((one.stamp for one in stamps), default="")
-    return Branch(_joined(known), since=since, seen=_recent(stamps, since))
+        notes[one.number] = watch.note(one.entry)
+        states.append((one.stamp, one.state))
+    since = max((stamp for stamp, _ in states), default="")
+    return Branch(encoded(notes), since=since, seen=_recent(states, since))
 
 
-def _look_timestamps(tree: LdapTree, watch: Watch, before: Branch, found: Look) -> Branch:
+def _look_timestamps(tree: LdapTree, watch: Watch, before: Branch) -> tuple[Branch, list[Touched]]:
     also = f"(modifyTimestamp>={_earlier(before.since)})" if before.since else ""
-    known = _apart(before.known)
-    stamps = []
+    named = {}
+    states = []
     for one in _stamped(tree, watch, also):
-        stamps.append(one)
-        if one.number not in known:
-            found.added.append((watch, one.dn))
-        elif one.state not in before.seen:
-            found.modified.append((watch, one.dn))
-    since = max((one.stamp for one in stamps), default=before.since)
-    after = known | {one.number for one in stamps}
-    return Branch(
-        before.known if after == known else _joined(after), since=since, seen=_recent(stamps, since) or before.seen
-    )
+        states.append((one.stamp, one.state))
+        if one.state not in before.seen:
+            named[one.number] = one.entry
+    since = max((stamp for stamp, _ in states), default=before.since)
+    seen = _recent(states, since) or before.seen
+    if not named:
+        return msgspec.structs.replace(before, since=since, seen=seen), []
+    notes = before.notes()
+    touched = follow_notes(watch, notes, named, set())
+    return Branch(encoded(notes), since=since, seen=seen), touched
 
 
 class _Stamped(NamedTuple):
     """An entry with its modifyTimestamp, and what stands for its state."""
 
     number: bytes
-    dn: str
+    entry: Entry
     stamp: str
     state: bytes
 
 
 def _stamped(tree: LdapTree, watch: Watch, also: str) -> Iterator[_Stamped]:
     """The entries of a branch, page by page. Raises DirectoryError."""
-    for entry in tree.search(watch.branch, watch.classes, ("entryUUID", "modifyTimestamp", "entryCSN"), also):
+    asked = ("entryUUID", "modifyTimestamp", "entryCSN", *watch.attributes)
+    for entry in tree.search(watch.branch, watch.classes, asked, also):
         number, stamp = _number(entry), _stamp(tree.source, entry)
         # A timestamp counts seconds, in which an entry may change twice; OpenLDAP's change sequence number counts all.
         state = b"\0".join((number, stamp.encode(), _value(entry, "entryCSN"), entry.dn.encode()))
-        yield _Stamped(number, entry.dn, stamp, _digest(state))
+        yield _Stamped(number, entry, stamp, _digest(state))
 
 
 def _number(entry: Entry) -> bytes:
@@ -333,21 +289,13 @@ def _earlier(stamp: str) -> str:
     return (datetime.strptime(stamp, _FORMS[0]) - OVERLAP).strftime(_FORMS[0])  # noqa: DTZ007 - UTC
 
 
-def _recent(stamps: Sequence[_Stamped], since: str) -> frozenset[bytes]:
-    """What the next look will see again."""
+def _recent(states: Sequence[tuple[str, bytes]], since: str) -> frozenset[bytes]:
+    """What the next look will see again, of timestamps and states."""
     if not since:
         return frozenset()
     start = _earlier(since)
-    return frozenset(one.state for one in stamps if one.stamp >= start)
+    return frozenset(state for stamp, state in states if stamp >= start)
 
 
 def _digest(octets: bytes) -> bytes:
     return hashlib.blake2b(octets, digest_size=_NUMBER).digest()
-
-
-def _joined(numbers: Iterable[bytes]) -> bytes:
-    return b"".join(sorted(numbers))
-
-
-def _apart(known: bytes) -> set[bytes]:
-    return {known[start : start + _NUMBER] for start in range(0, len(known), _NUMBER)}

@@ -7,6 +7,7 @@ from having everything (a lost connection, a limit, a referral to another server
 
 from __future__ import annotations
 
+import re
 import ssl
 import warnings
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,8 @@ with warnings.catch_warnings():
 MAX_ENTRIES: Final = 3_000_000
 """Two and a half times the largest academy."""
 
+_REFUSED: Final = re.compile(r"certificate verify failed: (.*?)\.? \(_ssl")
+_HANDSHAKE: Final = "ssl wrapping error"
 _PAGED_RESULTS: Final = "1.2.840.113556.1.4.319"
 _PORTS: Final = {"ldaps": 636, "ldap": 389}
 
@@ -130,7 +133,7 @@ def _connected(settings: LdapSettings) -> Iterator[ldap3.Connection]:
     try:
         connection.open(read_server_info=False)
         if not secure:
-            connection.start_tls(read_server_info=False)
+            _start_tls(connection, settings)
         with closing(connection.socket):
             connection.bind(read_server_info=False)
             yield connection
@@ -138,6 +141,14 @@ def _connected(settings: LdapSettings) -> Iterator[ldap3.Connection]:
         # ldap3 closes neither a socket that found nobody nor one whose server went away.
         with closing(connection.socket) if connection.socket is not None else nullcontext(), _silenced():
             connection.unbind()
+
+
+def _start_tls(connection: ldap3.Connection, settings: LdapSettings) -> None:
+    try:
+        connection.start_tls(read_server_info=False)
+    except LDAPOperationResult as error:
+        text = f"the server offers no StartTLS: give it a certificate, or write ldaps:// ({error.message})"
+        raise DirectoryError(settings.url, None, text) from error
 
 
 def _address(url: str) -> tuple[bool, str, int]:
@@ -214,10 +225,16 @@ def _explained(settings: LdapSettings) -> Iterator[None]:
 
 
 def _why_no_connection(text: str, settings: LdapSettings) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        trusted = "the system's authorities" if settings.ca is None else str(settings.ca)
-        return f"the server's certificate is not trusted, or not for this host name (trusted: {trusted}): {text}"
-    return f"no connection: {text}"
+    refused = _REFUSED.search(text)
+    if refused is None:
+        if _HANDSHAKE in text:
+            return f"the server does not speak TLS on this port, is it one for ldap:// and StartTLS? ({text})"
+        return f"no connection: {text}"
+    why = refused[1].replace("\\", "")
+    if "mismatch" in why:
+        return f"the server's certificate is not for the host name {urlsplit(settings.url).hostname}: {why}"
+    trusted = "the system's authorities" if settings.ca is None else f"the authorities in {settings.ca}"
+    return f"the server's certificate is not trusted, none of {trusted} stands for it: {why}"
 
 
 @contextmanager

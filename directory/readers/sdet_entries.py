@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from directory.model import DirectoryError, Record, Rejected, Relative
+from directory.model import DirectoryError, Pupil, Record, Rejected, Relative, Staff
 from directory.readers.aaf_records import ATTRIBUTES, CONVERTERS, Attributes, held
 from directory.readers.ldap_entry import Entry, Texts, spellings, texts_of
 from directory.readers.sdet_dn import fold_dn
@@ -58,6 +58,12 @@ STRUCTURE_ATTRIBUTES: Final = ("objectClass", "ou", *sorted(ATTRIBUTES["EtabEduc
 PERSON_ATTRIBUTES: Final = ("objectClass", "ENTPersonJointure", "ENTPersonProfils", *sorted(_OF_PEOPLE))
 """All that is asked for: the rest is not needed for mail, so it never leaves the server."""
 
+STRUCTURE_IDENTITY: Final = ("ENTStructureUAI", "ENTEtablissementUAI")
+PERSON_IDENTITY: Final = ("objectClass", "ENTPersonJointure")
+"""Attributes of which the identities are made."""
+RECORDS: Final[dict[str, type[Record]]] = {"Eleve": Pupil, "PersEducNat": Staff, "PersRelEleve": Relative}
+"""What a person of each category becomes."""
+
 _SPELLING: Final = spellings(*STRUCTURE_ATTRIBUTES, *PERSON_ATTRIBUTES)
 _ACADEMY: Final = re.compile(r"-ac-", re.IGNORECASE)
 _KIND_IN_WORDS: Final = re.compile(
@@ -77,7 +83,7 @@ class SdetTree:
         """The records of all structures, which are held at once, since they name one another. Raises DirectoryError."""
         read = [self._values(entry) for entry in entries]
         for values in read:
-            uai = (values.one("ENTStructureUAI") or values.one("ENTEtablissementUAI")).upper()
+            uai = _uai(values)
             if uai:
                 self._uai_of[self._own_dn(values.entry)] = uai
                 self._uai_of[uai.lower()] = uai
@@ -92,19 +98,32 @@ class SdetTree:
     def person(self, entry: Entry) -> Iterator[Record]:
         """The records of one person. Raises DirectoryError."""
         values = self._values(entry)
-        classes = {name.lower() for name in values.kept.get("objectClass", ())}
-        category = next((name for name, wanted in _CATEGORIES.items() if wanted & classes), None)
-        if category is None:
+        classes = _classes(values)
+        category, identifier = _category(classes), values.one("ENTPersonJointure")
+        if not category:
             return
-        identifier = values.one("ENTPersonJointure")
-        if not 0 < len(identifier) <= _ID_LIMIT:
+        if not _usable(identifier):
             why = "without a usable ENTPersonJointure nobody can be recognised the next time: left out"
-            yield Rejected(self._source, None, entry.dn[:100], "ENTPersonJointure", identifier[:100], why)
+            yield Rejected(self._source, None, _rejected_as(entry), "ENTPersonJointure", identifier[:100], why)
             return
         if category == "PersEducNat" and _teaches(classes, values.kept.get("ENTPersonProfils", ())):
             values.kept[_BEFORE_PUPILS] = ["O"]
         for record in self._convert(category, identifier, values):
             yield replace(record, ref=self._own_dn(entry)) if isinstance(record, Relative) else record
+
+    def structure_identity(self, entry: Entry) -> str:
+        """UAI and folded DN, by which others name a structure. Raises DirectoryError."""
+        return f"{_uai(self._values(entry))} {self._own_dn(entry)}"
+
+    def person_identity(self, entry: Entry) -> str:
+        """Category and identifier of the record of a person; without a category the name under which the entry is
+        rejected, or nothing when nothing is said of it. Raises DirectoryError.
+        """
+        values = self._values(entry)
+        category, identifier = _category(_classes(values)), values.one("ENTPersonJointure")
+        if category and not _usable(identifier):
+            return f" {_rejected_as(entry)}"
+        return f"{category} {identifier}" if category else ""
 
     def _convert(self, category: str, identifier: str, values: Texts) -> Iterator[Record]:
         kept: Attributes = {}
@@ -147,6 +166,26 @@ class SdetTree:
 
     def _values(self, entry: Entry) -> Texts:
         return texts_of(entry, self._source, _SPELLING)
+
+
+def _uai(values: Texts) -> str:
+    return values.one("ENTStructureUAI", "ENTEtablissementUAI").upper()
+
+
+def _classes(values: Texts) -> set[str]:
+    return {name.lower() for name in values.kept.get("objectClass", ())}
+
+
+def _category(classes: set[str]) -> str:
+    return next((name for name, wanted in _CATEGORIES.items() if wanted & classes), "")
+
+
+def _usable(identifier: str) -> bool:
+    return 0 < len(identifier) <= _ID_LIMIT
+
+
+def _rejected_as(entry: Entry) -> str:
+    return entry.dn[:100]
 
 
 def _teaches(classes: set[str], profiles: Iterable[str]) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pickle
 import sys
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -62,7 +63,8 @@ def main() -> None:
     else:
         seconds = done.report.seconds if done.report else 0.0
         said = Outcome("", done.complete, done.why, done.changed, round(seconds, 2))
-    os.write(answer, msgspec.json.encode(said))
+    with suppress(BrokenPipeError):  # the gateway was killed meanwhile
+        os.write(answer, msgspec.json.encode(said))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from mailgate.following.child import in_child
 from mailgate.following.states import Live, State
 
 if TYPE_CHECKING:
-    from directory.readers.ldap_changes import Position
+    from directory.readers.ldap_position import Position
 
 T = TypeVar("T")
 log = structlog.stdlib.get_logger("mailgate.following")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +15,8 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from directory.following import Followed, follow
-from directory.holding import Key
 from directory.model import DirectoryError
-from directory.sources import Reading, are_held
+from directory.sources import Reading
 from directory.sql import lock
 from mailgate.config import Settings
 from mailgate.database.batch import batch_engine
@@ -70,7 +69,8 @@ async def sync_source(
         absent = True
         try:
             with ExitStack() as stack:
-                found = await _follow(engine, stack, live, academy, kept)
+                following = follow(live.source.origin, live.server.to_dict(), kept)
+                found = await asyncio.to_thread(stack.enter_context, following)
                 absent = False
                 return await _in(engine, lambda connection: work(connection, found), writes=True)
         except DirectoryError as error:
@@ -78,18 +78,6 @@ async def sync_source(
                 left = states.failed(state, int(time.time()), live.server.every, str(error), absent=absent)
                 await _in(engine, lambda connection: _note(connection, state, left), writes=True)
             raise
-
-
-async def _follow(engine: AsyncEngine, stack: ExitStack, live: Live, academy: str, kept: bytes | None) -> Followed:
-    """What the server says, read in a thread."""
-    loop = asyncio.get_running_loop()
-    origin = live.source.origin
-
-    def held(wanted: Sequence[Key]) -> frozenset[Key]:
-        reading = _in(engine, lambda connection: are_held(connection, academy, origin.name, wanted))
-        return asyncio.run_coroutine_threadsafe(reading, loop).result()
-
-    return await asyncio.to_thread(stack.enter_context, follow(origin, live.server.to_dict(), kept, held))
 
 
 def _apply(

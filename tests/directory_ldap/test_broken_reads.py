@@ -76,7 +76,7 @@ def test_a_certificate_of_another_authority(settings: SdetSettings, server: Slap
 
 
 def test_a_certificate_for_another_host(settings: SdetSettings) -> None:
-    assert "not for this host name" in error_of(replace(settings, url=settings.url.replace("127.0.0.1", "127.1")))
+    assert "not for the host name 127.1" in error_of(replace(settings, url=settings.url.replace("127.0.0.1", "127.1")))
 
 
 def test_nobody_there(settings: SdetSettings) -> None:

@@ -9,13 +9,19 @@ import pytest
 
 from directory.model import DirectoryError
 from directory.readers import ldap_changes
-from directory.readers.ldap_changes import Look, Position, PositionLostError, Watch, begin, look
+from directory.readers.ldap_changes import begin, look
+from directory.readers.ldap_position import Branch, Look, Position, PositionLostError, Watch
 from directory.readers.ldap_server import opened
+from directory.readers.sdet_entries import PERSON_IDENTITY, SdetTree
 from directory.readers.sdet_ldap import SdetSettings
-from tests.directory_ldap.conftest import StartServer, settings_for, tree
+from tests.directory_ldap.conftest import StartServer, settings_for
+from tests.directory_ldap.small_tree import small_tree
 from tests.support.slapd import BASE, Slapd, Writer, replaced
 
-WATCHES = (Watch("ou=structures", ("ENTStructure",)), Watch("ou=people", ("ENTPerson",)))
+WATCHES = (
+    Watch("ou=structures", ("ENTStructure",)),
+    Watch("ou=people", ("ENTPerson",), PERSON_IDENTITY, SdetTree("").person_identity),
+)
 SN = replaced(sn="Nouveau")
 Way = str
 
@@ -27,7 +33,7 @@ def way(request: pytest.FixtureRequest) -> Way:
 
 @pytest.fixture
 def server(start: StartServer, way: Way) -> Slapd:
-    return start(sync=way == ldap_changes.SYNCREPL)
+    return start(ldif=small_tree(), sync=way == ldap_changes.SYNCREPL)
 
 
 def begun(settings: SdetSettings) -> Position:
@@ -38,6 +44,19 @@ def begun(settings: SdetSettings) -> Position:
 def looked(settings: SdetSettings, position: Position) -> Look:
     with opened(settings) as found:
         return look(found, WATCHES, Position.decode(position.encode()))
+
+
+def modified(found: Look) -> list[str]:
+    return [one.dn for branch in found.touched for one in branch if None not in (one.before, one.now)]
+
+
+def added(found: Look) -> list[str]:
+    return [one.dn for branch in found.touched for one in branch if one.before is None]
+
+
+def gone(found: Look) -> list[str | None]:
+    """What was noted of entries that are gone."""
+    return [one.before for branch in found.touched for one in branch if one.now is None]
 
 
 def pupils(server: Slapd) -> list[str]:
@@ -60,12 +79,12 @@ def test_a_look_tells_each_change_once(server: Slapd, way: Way) -> None:
     first, second, third = pupils(server)[:3]
     change(server, lambda c: (c.modify(first, SN), c.modify(second, SN)))
     found = looked(settings, quiet.position)
-    assert {dn for _, dn in found.modified} == {first, second}
-    assert (found.added, found.gone) == ([], False)
+    assert set(modified(found)) == {first, second}
+    assert (added(found), gone(found)) == ([], [])
     again = looked(settings, found.position)
     assert not again
     change(server, lambda c: c.modify(third, SN))
-    assert [dn for _, dn in looked(settings, again.position).modified] == [third]
+    assert modified(looked(settings, again.position)) == [third]
 
 
 def test_new_and_renamed_entries(server: Slapd) -> None:
@@ -76,9 +95,9 @@ def test_new_and_renamed_entries(server: Slapd) -> None:
     change(server, lambda c: _copy(c, second, new))
     change(server, lambda c: c.modify_dn(first, "uid=renamed"))
     found = looked(settings, position)
-    assert [dn for _, dn in found.added] == [new]
-    assert [dn for _, dn in found.modified] == [f"uid=renamed,{first.partition(',')[2]}"]
-    assert not found.gone
+    assert added(found) == [new]
+    assert modified(found) == [f"uid=renamed,{first.partition(',')[2]}"]
+    assert not gone(found)
     assert not looked(settings, found.position)
 
 
@@ -91,7 +110,7 @@ def test_each_of_two_changes_within_a_second_is_told(server: Slapd) -> None:
         change(server, lambda c, name=f"Nouveau {number}": c.modify(first, replaced(sn=name)))  # type: ignore[misc]
         before, stamp = stamp, _modified_at(server, first)
         found = looked(settings, position)
-        assert [dn for _, dn in found.modified] == [first]
+        assert modified(found) == [first]
         position = found.position
         if stamp == before:
             return
@@ -103,18 +122,18 @@ def test_deleted_entries_are_told_by_synchronization_alone(server: Slapd, way: W
     first, second = pupils(server)[:2]
     change(server, lambda c: (c.delete(first), c.modify(second, SN)))
     found = looked(settings, position)
-    assert found.gone is (way == ldap_changes.SYNCREPL)
-    assert [dn for _, dn in found.modified] == [second]
+    assert gone(found) == (["Eleve 10000001"] if way == ldap_changes.SYNCREPL else [])
+    assert modified(found) == [second]
     assert not looked(settings, found.position)
 
 
 def test_a_server_that_gives_a_part_without_pages_is_followed_by_timestamps(start: StartServer) -> None:
-    server = start(sync=True, limits="")
+    server = start(ldif=small_tree(), unpaged=50, sync=True, limits="")
     assert begun(settings_for(server)).way == ldap_changes.TIMESTAMPS
 
 
 def test_a_server_that_gives_a_part_in_pages_too_is_an_error(start: StartServer) -> None:
-    server = start(unpaged=100, paged="100")
+    server = start(ldif=small_tree(), unpaged=50, paged="50")
     with pytest.raises(DirectoryError, match="size limit of the reader"):
         begun(settings_for(server))
 
@@ -123,17 +142,17 @@ def test_a_server_that_gives_a_part_in_pages_too_is_an_error(start: StartServer)
     "cookie", [b"nonsense", *(b"rid=000,csn=%d0101000000.000000Z#000000#000#000000" % year for year in (2001, 2999))]
 )
 def test_a_position_that_the_server_does_not_know_loses_nothing(start: StartServer, cookie: bytes) -> None:
-    server = start(sync=True)
+    server = start(ldif=small_tree(), sync=True)
     settings = settings_for(server)
     position = begun(settings)
-    gone, *_ = pupils(server)
-    change(server, lambda c: c.delete(gone))
+    first, *_ = pupils(server)
+    change(server, lambda c: c.delete(first))
     lost = replace_cookies(position, cookie)
     try:
         found = looked(settings, lost)
     except PositionLostError:
         return
-    assert found.gone
+    assert gone(found) == ["Eleve 10000001"]
 
 
 def test_what_was_kept_and_cannot_be_read() -> None:
@@ -142,7 +161,7 @@ def test_what_was_kept_and_cannot_be_read() -> None:
 
 
 def test_a_server_that_went_away_is_an_error_and_its_return_goes_on(start: StartServer) -> None:
-    server = start(sync=True)
+    server = start(ldif=small_tree(), sync=True)
     settings = settings_for(server)
     position = begun(settings)
     first, *_ = pupils(server)
@@ -152,7 +171,7 @@ def test_a_server_that_went_away_is_an_error_and_its_return_goes_on(start: Start
     with server:
         assert not looked(settings, position)
         change(server, lambda c: c.modify(first, SN))
-        assert [dn for _, dn in looked(settings, position).modified] == [first]
+        assert modified(looked(settings, position)) == [first]
 
 
 def test_a_referral_is_told(start: StartServer) -> None:
@@ -162,11 +181,11 @@ def test_a_referral_is_told(start: StartServer) -> None:
     )
     for sync in (True, False):
         with pytest.raises(DirectoryError, match="another server"):
-            begun(settings_for(start(ldif=tree("sdet.ldif"), extra=elsewhere, sync=sync)))
+            begun(settings_for(start(ldif=small_tree(), extra=elsewhere, sync=sync)))
 
 
 def replace_cookies(position: Position, cookie: bytes) -> Position:
-    branches = [ldap_changes.Branch(one.known, cookie) for one in position.branches]
+    branches = [Branch(one.entries, cookie) for one in position.branches]
     return Position(position.way, tuple(branches))
 
 

@@ -39,8 +39,7 @@ argsfile {folder}/slapd.args
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload syncprov
-TLSCertificateFile {tls.certificate}
-TLSCertificateKeyFile {tls.key}
+{certificate}
 sizelimit size.soft={unpaged} size.hard={unpaged} size.prtotal={paged}
 database mdb
 suffix "{suffix}"
@@ -53,6 +52,11 @@ rootpw "{password}"
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="{reader}" read by * none
 {overlay}
+"""
+
+_CERTIFICATE = """\
+TLSCertificateFile {tls.certificate}
+TLSCertificateKeyFile {tls.key}
 """
 
 _READER = """\
@@ -70,13 +74,18 @@ def replaced(**attributes: str) -> dict[str, Any]:
     return {name: [(ldap3.MODIFY_REPLACE, [value])] for name, value in attributes.items()}
 
 
+def added(**attributes: str) -> dict[str, Any]:
+    """What modifies an entry: one more value of each attribute."""
+    return {name: [(ldap3.MODIFY_ADD, [value])] for name, value in attributes.items()}
+
+
 class Slapd:
     """A server on loopback: LDAP with StartTLS, and LDAPS. A search without pages gives `unpaged` entries.
 
-    With `sync` it offers content synchronization, and the reader has no limits.
+    With `sync` it offers content synchronization, and the reader has no limits; without `secure` it has no TLS.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what servers differ in
         self,
         folder: Path,
         ldif: str,
@@ -87,6 +96,7 @@ class Slapd:
         extra: str = "",
         sync: bool = False,
         limits: str = "unlimited",
+        secure: bool = True,
     ) -> None:
         if shutil.which("slapd", path=_PATH) is None:
             raise FileNotFoundError("slapd was not found: apt-get install slapd ldap-utils")
@@ -96,12 +106,15 @@ class Slapd:
         self.writer = f"cn=writer,{self.suffix}"
         self.tls: CertificateFiles = ensure_demo(folder / "tls", [])
         self._folder = folder
-        self._ldap, self._ldaps = _free_ports(2)
+        # Kept, so that nobody else is given the ports before slapd takes them, nor while it is away.
+        self._reserved = [_reserved() for _ in range(2)]
+        self._ldap, self._ldaps = (one.getsockname()[1] for one in self._reserved)
+        self._secure = secure
         self._process: subprocess.Popen[bytes] | None = None
         configuration = _CONFIGURATION.format(
             schema=schema,
             folder=folder,
-            tls=self.tls,
+            certificate=_CERTIFICATE.format(tls=self.tls) if secure else "",
             suffix=self.suffix,
             reader=self.reader,
             unpaged=unpaged,
@@ -128,7 +141,7 @@ class Slapd:
         return f"ldaps://127.0.0.1:{self._ldaps}"
 
     def __enter__(self) -> Self:
-        urls = f"ldap://127.0.0.1:{self._ldap} ldaps://127.0.0.1:{self._ldaps}"
+        urls = f"{self.ldap} {self.ldaps}" if self._secure else self.ldap
         with (self._folder / "slapd.log").open("wb") as log:
             self._process = subprocess.Popen(
                 ["slapd", "-f", str(self._folder / "slapd.conf"), "-h", urls, "-d", "0"],
@@ -145,6 +158,8 @@ class Slapd:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(30)
+        for one in self._reserved:
+            one.close()
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
@@ -183,7 +198,7 @@ class Slapd:
     def _await(self) -> None:
         assert self._process is not None
         deadline = time.monotonic() + 30
-        for port in (self._ldap, self._ldaps):
+        for port in (self._ldap, self._ldaps) if self._secure else (self._ldap,):
             while True:
                 try:
                     socket.create_connection(("127.0.0.1", port), 5).close()
@@ -195,12 +210,9 @@ class Slapd:
                     time.sleep(0.02)
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+def _reserved() -> socket.socket:
+    """A socket on a free port, on which slapd may listen beside it."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.bind(("127.0.0.1", 0))
+    return one
