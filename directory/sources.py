@@ -251,5 +251,7 @@ def _check_same(row: Row[Any], source: Source) -> None:
     """A source keeps its format and school: what is held of it would be taken for something else."""
     if (row.format, row.school) != (source.format, source.school):
         before = f"{row.format}{f' of {row.school}' if row.school else ''}"
-        text = f"a source of this name was {before} until now; give another name, or forget that one first"
+        text = (
+            f"a source of this name was {before} until now; give this one another name, and forget that one afterwards"
+        )
         raise DirectoryError(source.name, None, text)

@@ -110,7 +110,7 @@ def forget_source(
     school year changes nothing today.
 
     Raises:
-        DirectoryError: nothing is held of it, or the directory would lose too many people.
+        DirectoryError: nothing is held of it, or people whom it alone names would leave.
     """
     lock(connection)
     savepoint = connection.begin_nested() if dry_run else None
@@ -118,10 +118,27 @@ def forget_source(
     if held_for:
         done = SourcesReport([], unchanged=True, directory=ImportReport(dry_run=dry_run))
     else:
+        if not settings.force:
+            _require_others(connection, name, settings, provisioning)
         done = combine(connection, [], settings, provisioning, dry_run=dry_run, progress=None, anew=True)
     if savepoint is not None:
         savepoint.rollback()
     return done
+
+
+def _require_others(connection: Connection, name: str, settings: ImportSettings, provisioning: Provisioning) -> None:
+    """Refuse to forget a source while people are in no other: who has left is recognised by the numbers of this source
+    alone, and would be somebody else, with another address, in the source that takes its place.
+    """
+    looked = combine(
+        connection, [], replace(settings, force=True), provisioning, dry_run=True, progress=None, anew=True
+    )
+    if leavers := looked.directory.left.total():
+        text = (
+            f"{leavers} people are in no other source, and would leave; a source that comes later would not know them "
+            "again. Import the one that takes its place first, then forget this one; --force if they are to leave"
+        )
+        raise DirectoryError(name, None, text)
 
 
 def combine(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +125,32 @@ def test_what_is_held_of_a_source_can_be_forgotten(academy: Command) -> None:
     assert line == "siecle: nothing is held of a source of this name"
     assert "no source is left" in academy.refused(4, "directory", "forget", "aaf")
     assert len(held(academy)) == 1
+
+
+def test_a_school_that_changes_systems_keeps_everybody(mailgate: Command) -> None:
+    """Two teachers of one name in one school are told apart by no date of birth: they alone are others than before."""
+    mailgate.good("directory", "import", DATA / "csv.tar.xz", "--format", "csv", "--force")
+    college = ("--format", "siecle", "--school", "0131001T")
+    mailgate.good("directory", "import", DATA / "siecle-0131001T.tar.xz", *college)
+    before = accounts(mailgate), lists(mailgate), held(mailgate)
+    line = mailgate.refused(4, "directory", "forget", "csv")
+    assert re.match(r"csv: \d+ people are in no other source, and would leave; .* Import the one that takes its", line)
+    assert (accounts(mailgate), lists(mailgate), held(mailgate)) == before
+    report = mailgate.good("directory", "import", DEMO, "--json").json
+    assert (report["added"], report["left"]) == ({"teacher": 2}, {"teacher": 2})
+    assert {name for name, _ in accounts(mailgate) - before[0]} == {
+        "veronique.bertrand3@ent.example.org",
+        "veronique.bertrand4@ent.example.org",
+    }
+    assert mailgate.good("directory", "forget", "csv", "--json").json["left"] == NOTHING
+    assert [one["name"] for one in held(mailgate)] == ["aaf", "siecle-0131001T"]
+
+
+def accounts(command: Command) -> set[tuple[str, int]]:
+    """The main address and the number of everybody."""
+    with contextlib.closing(sqlite3.connect(command.folder / "mailgate.db")) as database:
+        rows = "SELECT address, person_id FROM address JOIN person USING (person_id) WHERE is_primary"
+        return set(database.execute(rows))
 
 
 @pytest.mark.parametrize(
