@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, and_, delete, func, insert, or_, select, update
 
+from directory import former
 from directory.addresses import taken
 from directory.exclusions import FamilyError, Parent
 from directory.family_schema import family_link, kept_apart, merged_address, merged_record, person_merge
@@ -151,6 +152,8 @@ def _bring_back(connection: Connection, owner: int, author: Author, today: date)
     active = _is_guardian(connection, owner)
     left_at = None if active else edge.left_at or today
     values = {"state": ACTIVE if active else LEFT, "left_at": left_at}
+    if active:
+        former.forget(connection, select(person.c.person_id).where(person.c.person_id == owner))
     connection.execute(update(person).where(person.c.person_id == owner).values(values))
     _keep_apart(connection, edge.root_id, owner, author)
     opens = active and (edge.suspended or edge.left_at is not None)

@@ -277,6 +277,16 @@ attachment = Table(
 )
 """Schools of people who are in no academy file. It makes them members of no list."""
 
+former_school = Table(
+    "former_school",
+    metadata,
+    _part("person_id", "person.person_id"),
+    _part("school_id", "school.school_id"),
+)
+"""Schools that somebody who has left was of. What is written to the person is judged by them; it makes a member of
+nothing.
+"""
+
 list_ = Table(
     "list",
     metadata,

@@ -34,6 +34,7 @@ from directory.schema import (
     class_member,
     class_service,
     enrolment,
+    former_school,
     group_class,
     group_member,
     group_service,
@@ -78,7 +79,17 @@ def _children(person: Person) -> Select[tuple[int]]:
 
 def schools_of(person: Person) -> CompoundSelect[Any]:
     """The schools of a person: a pupil's, a legal guardian's children's, a member of staff's by function or service."""
-    return union_all(
+    return union_all(*_schools_of(person))
+
+
+def schools_concerned(person: Person) -> CompoundSelect[Any]:
+    """The schools that have a say in what is written to a person: his or hers, or those of before leaving."""
+    former = select(former_school.c.school_id).where(former_school.c.person_id == person)
+    return union_all(*_schools_of(person), former)
+
+
+def _schools_of(person: Person) -> list[Select[Any]]:
+    return [
         select(enrolment.c.school_id.label("school_id")).where(enrolment.c.person_id == person),
         select(enrolment.c.school_id).where(enrolment.c.person_id.in_(_children(person))),
         select(staff_function.c.school_id).where(staff_function.c.person_id == person),
@@ -89,7 +100,7 @@ def schools_of(person: Person) -> CompoundSelect[Any]:
         .join(group_service, group_service.c.group_id == teaching_group.c.group_id)
         .where(group_service.c.person_id == person),
         select(attachment.c.school_id).where(attachment.c.person_id == person),
-    )
+    ]
 
 
 def schools_of_people(among: Callable[[ColumnElement[int]], ColumnElement[bool]]) -> CompoundSelect[Any]:
@@ -112,7 +123,7 @@ def schools_of_people(among: Callable[[ColumnElement[int]], ColumnElement[bool]]
 
 
 def people_of(school_id: ColumnElement[int]) -> CompoundSelect[Any]:
-    """The people of a school: the inverse of `schools_of`."""
+    """The people of a school: the inverse of `schools_of`, without who has left."""
     pupils = select(enrolment.c.person_id).where(enrolment.c.school_id == school_id)
     return union_all(
         select(enrolment.c.person_id.label("person_id")).where(enrolment.c.school_id == school_id),
@@ -129,7 +140,9 @@ def people_of(school_id: ColumnElement[int]) -> CompoundSelect[Any]:
 
 
 def facts(*people: Person) -> Subquery:
-    """Rows of `Fact` about these people, whose places are 0, 1, …; some more than once."""
+    """Rows of `Fact` about these people, whose places are 0, 1, …; some more than once. The first one writes: schools
+    that a person was of before leaving count for the others alone.
+    """
     who = _people_and_children(people)
     themselves = who.c.own == 1
     pupil_of = case((themselves, _text(SCHOOL)), else_=_text(CHILD))
@@ -150,6 +163,7 @@ def facts(*people: Person) -> Subquery:
         _in_group(who, group_service, SERVED_GROUP).where(themselves),
         _in_school(who, staff_function).where(themselves),
         _in_school(who, attachment).where(themselves),
+        _in_school(who, former_school).where(themselves, who.c.place > 0),
     ).subquery("found")
     return select(found, school.c.cite_id).outerjoin(school, school.c.school_id == found.c.school_id).subquery("fact")
 

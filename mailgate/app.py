@@ -241,7 +241,7 @@ class Gateway:
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, moderation.forget)),
             asyncio.create_task(repeat(CLOCK_INTERVAL, sign_ins.flush)),
             asyncio.create_task(repeat(STATISTICS_INTERVAL, upkeep_of(database, settings).run)),
-            asyncio.create_task(repeat(keeping.INTERVAL, keeping.Keeping(settings, store).look)),
+            asyncio.create_task(repeat(keeping.INTERVAL, keeping.Keeping(settings, database, store).look)),
             asyncio.create_task(repeat(settings.moderation.interval, moderation.look_at_the_clock)),
             asyncio.create_task(repeat(settings.moderation.interval, welcoming.send_due)),
             asyncio.create_task(repeat(clock.INTERVAL, clock.SwitchClock(database, settings).look)),

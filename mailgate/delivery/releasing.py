@@ -11,16 +11,19 @@ from io import BytesIO
 from typing import IO, Final, Protocol
 
 import structlog
+from sqlalchemy import bindparam, select
 
-from mailgate.database import Database, Tx
+from mailgate.database import Database, Statement, Tx
 from mailgate.database.contract import Work
 from mailgate.delivery.postponing import begun_again, postponed_of, prepared_of
 from mailgate.delivery.reports import Reported, Reporter, printable, report
-from mailgate.i18n import translator
+from mailgate.i18n import ascii_only, translator
 from mailgate.moderation import held as table
 from mailgate.moderation.held import HeldMessage, State
 from mailgate.policy.audit import record_in
 from mailgate.store import MailStore, Parcel
+from mailgate.store.provisioning import SIGNS_IN
+from mailgate.store.schema import account
 from smtp.handler import Envelope, Recipient, SmtpError
 from smtp.message import Prepared, fields
 
@@ -30,6 +33,11 @@ PAUSE: Final = 600
 """Seconds until it is tried again to let a message go whose writer may not send for the moment."""
 PATIENCE: Final = 86_400
 """Seconds after its time for which that is done."""
+_READS: Final = Statement(
+    select(account.c.account_id).where(
+        account.c.account_id == bindparam("account_id"), account.c.state.in_(sorted(SIGNS_IN))
+    )
+)
 _PERMANENT: Final = 500
 _OF_THE_SENDER: Final = "4.7.1"
 """The status of refusals that pass and are not about one recipient: enough was sent for this hour."""
@@ -90,8 +98,11 @@ class Releasing:
         message = prepared_of(held, content)
         refused: list[Refused] = []
         if not await self.is_open(held.sender_id):
-            await self.database.write(self._settled(held, State.EXPIRED))
+            await self._end(held, message, envelope, [(one, _left(held)) for one in recipients])
             return True
+        if self.clock() < postponed_of(held).release_at:  # its writer had left, and is back
+            await self.database.write(partial(table.put_off, held=held, until=postponed_of(held).release_at))
+            return False
         try:
             await self.submitting.mail_from(envelope)
             for one in recipients:
@@ -106,10 +117,15 @@ class Releasing:
                 await self.database.write(partial(table.put_off, held=held, until=int(self.clock()) + PAUSE))
                 return False
             refused = [(one, error) for one in recipients]
-        reports = self._reports(held, message, envelope, refused)
+        await self._end(held, message, envelope, refused)
+        return True
+
+    async def _end(self, held: HeldMessage, message: Prepared, envelope: Envelope, refused: Sequence[Refused]) -> None:
+        """Let nobody have it, and tell a writer who still reads: one who has left does, for a while."""
+        reads = await self.database.read(lambda tx: tx.one(_READS, account_id=held.sender_id)) is not None
+        reports = self._reports(held, message, envelope, refused) if reads else []
         await self.store.deliver_all(reports, first=self._settled(held, State.EXPIRED))
         log.info("postponed message not released", held_id=f"{held.held_id:x}", refused=len(refused))
-        return True
 
     async def _named(self, envelope: Envelope, recipient: Recipient, refused: list[Refused]) -> None:
         """Name a recipient to the policy once more. Raises SmtpError for what all of the message has to wait for."""
@@ -155,6 +171,11 @@ class Releasing:
             "\n".join([*lines, ""]), [_fields(to, error) for to, error in told],
         )  # fmt: skip
         return [Parcel(BytesIO(content), frozenset({held.sender_id}), list_id=None)]
+
+
+def _left(held: HeldMessage) -> SmtpError:
+    text = translator(held.language)(_("You have left: what you wanted to be sent later is not sent."))
+    return SmtpError(550, "5.7.1", ascii_only(text))
 
 
 def _fields(to: Recipient, error: SmtpError) -> dict[str, str]:

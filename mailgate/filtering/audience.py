@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import select, union_all
 
-from directory.schema import school
+from directory.schema import former_school, school
 from directory.ties import schools_of_people
 from mailgate.database import Database, Row, Statement, Tx
 from mailgate.database.statement import member
@@ -21,7 +21,13 @@ from mailgate.policy.schools import SchoolSettings, settings_of_all
 from mailgate.policy.targets import OUTSIDE_WRITER, ListTarget
 from smtp.handler import Recipient
 
-_SCHOOLS: Final = Statement(schools_of_people(lambda person: member(person, "people")))
+_former = former_school.c
+_SCHOOLS: Final = Statement(
+    union_all(
+        *schools_of_people(lambda person: member(person, "people")).selects,
+        select(_former.person_id, _former.school_id).where(member(_former.person_id, "people")),
+    )
+)
 _OF_CITES: Final = Statement(select(school.c.cite_id, school.c.school_id).where(member(school.c.cite_id, "cites")))
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, and_, bindparam, or_, 
 from directory.list_schema import list_delegate
 from directory.merged import current
 from directory.schema import address, list_, list_member, person
-from directory.ties import schools_of
+from directory.ties import schools_concerned
 from mailgate.database import Row, Statement, Tx
 from mailgate.policy.targets import ListTarget, PersonTarget
 from mailgate.store.access import LIST, PERSON
@@ -71,7 +71,7 @@ _STAFF_OF_PERSON: Final = _people(
     _staff(
         or_(
             list_.c.school_id == _school,
-            and_(_school.is_(None), list_.c.school_id.in_(schools_of(bindparam("person", type_=BigInteger)))),
+            and_(_school.is_(None), list_.c.school_id.in_(schools_concerned(bindparam("person", type_=BigInteger)))),
         ),
         or_(list_.c.audience == _DIRECTION, list_.c.audience == _SCHOOL_LIFE),
     )

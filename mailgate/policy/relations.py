@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, Text, and_, bindparam,
 from directory.list_schema import list_setting
 from directory.list_settings import Posting
 from directory.schema import person, school
-from directory.ties import CHILD, CITE, CLASS, GROUP, SCHOOL, Fact, Tie, facts, schools_of, ties
+from directory.ties import CHILD, CITE, CLASS, GROUP, SCHOOL, Fact, Tie, facts, schools_concerned, ties
 from mailgate.database import Row, Statement, Tx
 from mailgate.policy.matrix import OUTSIDE, Relation, Scope, Verdict
 from mailgate.policy.schema import policy_cell
@@ -69,7 +69,7 @@ def common_facts(*others: ColumnElement[int], of_list: bool = False, to: ColumnE
 
 def inward_facts(recipient: ColumnElement[int], to: ColumnElement[str]) -> Select[Any]:
     """The schools of a recipient, each with the cell that it set for writers outside."""
-    its = schools_of(recipient).subquery("its_school")
+    its = schools_concerned(recipient).subquery("its_school")
     cell = and_(_from_outside(to), policy_cell.c.school_id == its.c.school_id)
     return select(its.c.school_id, policy_cell.c.verdict).select_from(its.outerjoin(policy_cell, cell))
 

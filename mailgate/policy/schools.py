@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select
 
 from directory.schema import school
-from directory.ties import schools_of
+from directory.ties import schools_concerned
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
 from mailgate.i18n import Language
@@ -64,7 +64,7 @@ _SETTINGS_OF_ALL: Final = Statement(
     )
 )
 
-_own = schools_of(bindparam("person", type_=BigInteger)).subquery("own_school")
+_own = schools_concerned(bindparam("person", type_=BigInteger)).subquery("own_school")
 _SETTINGS_OF_PERSON: Final = Statement(
     select(_own.c.school_id, school_setting.c.name, school_setting.c.value).outerjoin(
         school_setting, school_setting.c.school_id == _own.c.school_id

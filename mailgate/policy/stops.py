@@ -30,7 +30,7 @@ from sqlalchemy import (
 from directory.list_schema import list_alias
 from directory.nomenclature import Profile
 from directory.schema import address, list_, new_id, person, school
-from directory.ties import schools_of
+from directory.ties import schools_concerned, schools_of
 from mailgate.database import Row, Statement, Tx
 from mailgate.database.statement import member
 from mailgate.i18n import Language
@@ -73,7 +73,7 @@ HOLDING_TO_PERSON: Final = _holding.where(*_of_sender, stop.c.list_id.is_(None),
 
 def holding_inward(recipient: ColumnElement[int]) -> Select[Any]:
     """Those that concern a message from outside to a person, with ``now``."""
-    its = stop.c.school_id.in_(select(schools_of(recipient).subquery().c.school_id))
+    its = stop.c.school_id.in_(select(schools_concerned(recipient).subquery().c.school_id))
     return _holding.where(
         stop.c.account_id.is_(None),
         stop.c.profile.is_(None),
@@ -84,7 +84,7 @@ def holding_inward(recipient: ColumnElement[int]) -> Select[Any]:
 
 _HOLDING: Final = Statement(HOLDING)
 _HOLDING_UNTIL_COMMIT: Final = Statement(HOLDING_UNTIL_COMMIT)
-_SCHOOLS: Final = Statement(select(schools_of(bindparam("person", type_=BigInteger)).subquery().c.school_id))
+_SCHOOLS: Final = Statement(select(schools_concerned(bindparam("person", type_=BigInteger)).subquery().c.school_id))
 _SHARE: Final = Statement(select(stop.c.stop_id).where(false()).with_for_update(read=True, key_share=True))
 _BEGIN: Final = "LOCK TABLE stop IN EXCLUSIVE MODE"
 

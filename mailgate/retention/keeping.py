@@ -12,10 +12,13 @@ from typing import Final
 import structlog
 
 from mailgate.config import Settings
+from mailgate.database import Database
 from mailgate.database.batch import batch_transaction
 from mailgate.retention.lease import LeaseLostError
 from mailgate.retention.leavers import end_graces
+from mailgate.retention.managers_left import ManagersLeft
 from mailgate.retention.running import Runner
+from mailgate.retention.telling import LeaverNotices
 from mailgate.store import MailStore
 
 log = structlog.stdlib.get_logger("mailgate.retention")
@@ -26,14 +29,19 @@ _NIGHT: Final = range(1, 5)
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """Ends graces when they are over; at night, archives and purges whose time is over."""
+    """Tells leavers, and schools of lists that they managed; ends graces when they are over; at night, archives and
+    purges whose time is over.
+    """
 
     settings: Settings
+    database: Database
     store: MailStore
     clock: Callable[[], float] = time.time
 
     async def look(self) -> None:
-        """Close the accounts of those whose time to read is over."""
+        """Tell who is to be told, and close the accounts of those whose time to read is over."""
+        await LeaverNotices(self.database, self.store, self.settings, self.clock).look()
+        await ManagersLeft(self.database, self.store, self.settings, self.clock).look()
         async with batch_transaction(self.settings.database.url) as connection:
             over = await connection.run_sync(end_graces, int(self.clock()))
         if over:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    func,
     literal,
     or_,
     select,
@@ -28,7 +29,10 @@ from directory.family_schema import person_merge
 from directory.schema import ACTIVE, LEFT, person
 from mailgate.config import Retention
 from mailgate.database.statement import insert
+from mailgate.moderation.held import POSTPONED, State
+from mailgate.moderation.schema import held_message
 from mailgate.policy.profiles import STAFF
+from mailgate.queue.wishes import outside_wish
 from mailgate.retention.schema import leaver
 from mailgate.store.access import PERSON
 from mailgate.store.provisioning import SIGNS_IN
@@ -41,15 +45,22 @@ _KINDS: Final = frozenset({"pupil", "relative", "other", *STAFF})
 
 
 def begin(connection: Connection, settings: Retention, now: int) -> int:
-    """Note who has left since the last time, and let them read on; give their number."""
+    """Note who has left since the last time, and let them read on; give their number.
+
+    What they wanted to be sent later comes up at once: it ends with a report, while they can read that.
+    """
     by_profile = {profile: settings.of(profile) for profile in _KINDS}
     days = case({name: one.reading_days for name, one in by_profile.items()}, value=person.c.profile)
     dropped = exists().where(person_merge.c.dropped_id == person.c.person_id)
     known = exists().where(leaver.c.account_id == account.c.account_id)
+    wish = outside_wish.c
+    usable = and_(wish.person_id == account.c.account_id, wish.suspended_at == 0)
     gone = (
         select(account.c.account_id, person.c.profile, account.c.state)
         .add_columns(literal(now, BigInteger), literal(now, BigInteger) + days * DAY, literal("", Text))
+        .add_columns(func.coalesce(wish.address, ""), literal(0, BigInteger), literal(0, BigInteger))
         .join(person, person.c.person_id == account.c.account_id)
+        .outerjoin(outside_wish, usable)
         .where(person.c.state == LEFT, person.c.profile.in_(sorted(_KINDS)), ~known, ~dropped)
     )
     begun = connection.execute(insert(leaver).from_select([column.name for column in leaver.columns], gone)).rowcount
@@ -57,6 +68,10 @@ def begin(connection: Connection, settings: Retention, now: int) -> int:
     for state, their in (("leaving", leaver.c.profile.in_(receiving)), ("reading", leaver.c.profile.not_in(receiving))):
         new = select(leaver.c.account_id).where(leaver.c.left_at == now, leaver.c.reads_until > now, their)
         _set_state(connection, state, account.c.state == "active", account.c.account_id.in_(new))
+    held = held_message.c
+    waits = (held.kind == POSTPONED, held.state == State.WAITING.value, held.expires_at > now)
+    fresh = select(leaver.c.account_id).where(leaver.c.left_at == now)
+    connection.execute(update(held_message).where(*waits, held.sender_id.in_(fresh)).values(expires_at=now))
     end_graces(connection, now)
     return begun
 
@@ -97,7 +112,7 @@ def end_graces(connection: Connection, now: int) -> list[int]:
         connection.execute(delete(acl).where(theirs))
         for one, rows in ended.items():
             kept = msgspec.json.encode(rows).decode()
-            connection.execute(update(leaver).where(leaver.c.account_id == one).values(rights=kept))
+            connection.execute(update(leaver).where(leaver.c.account_id == one).values(rights=kept, outside=""))
     return over
 
 

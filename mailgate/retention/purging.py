@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, ins
 
 from directory.list_schema import list_delegate, list_welcome
 from directory.queries import ADDRESSES_OF_PERSON
-from directory.schema import LEFT, new_id, person
+from directory.schema import LEFT, former_school, new_id, person
 from mailgate.accounts.schema import activation_code, app_password, chosen_password
 from mailgate.moderation.schema import held_moderator
 from mailgate.policy.audit import record
@@ -48,7 +48,7 @@ def _rows_of(account_id: int) -> list[tuple[Table, ColumnElement[bool]]]:
         account_month,
     )  # fmt: skip
     read = (store.annotation, store.seen_by, store.reader)
-    of_person = (outside_failure, list_welcome)
+    of_person = (outside_failure, list_welcome, former_school)
     acl, delegate, wish = store.acl.c, list_delegate.c, outside_wish.c
     return [
         *((table, table.c.account_id == account_id) for table in own),

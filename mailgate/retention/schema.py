@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text, text
 
 metadata: Final = MetaData()
 
@@ -19,8 +19,13 @@ leaver: Final = Table(
     Column("left_at", BigInteger, nullable=False),
     Column("reads_until", BigInteger, nullable=False),
     Column("rights", Text, nullable=False),
+    Column("outside", Text, nullable=False, server_default=text("''")),
+    Column("told", BigInteger, nullable=False, server_default="0"),
+    Column("schools_told", BigInteger, nullable=False, server_default="0"),
     comment="Somebody whom the directory has no more; was: the state of the account before; reads_until: the end of "
-    "the grace, as it was when they left; rights: what ended with it (JSON), to be given back to who returns",
+    "the grace, as it was when they left; rights: what ended with it (JSON), to be given back to who returns; outside: "
+    "where their notices go, too, until the last; told: the notices that they had (mailgate.retention.telling); "
+    "schools_told: 1 when their schools know which lists they managed or moderated",
     **_CLUSTERED,
 )
 

@@ -30,7 +30,10 @@ MEANS = Means(
     Provisioning(),
     datetime.datetime(2026, 8, 28, 6, tzinfo=datetime.UTC),
 )
-LEFT_OVER = {"address", "person", "person_source", "list", "class", "teaching_group", "school_level", "level", "mef"}
+LEFT_OVER = {
+    *("address", "person", "person_source", "former_school", "list"),
+    *("class", "teaching_group", "school_level", "level", "mef"),
+}
 """Tables in which what a switch added stays after an undo: nothing there is in use."""
 CLASSES = ("", "6A", "6B", "5A", "5B")
 
