@@ -11,8 +11,9 @@ import time
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from functools import partial
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Select, select
 
 from directory.schema import former_school, list_, school
 from mailgate.config import load
@@ -108,8 +109,12 @@ def schools_of(command: Command, address: str) -> list[str]:
     return on(command, lambda connection: list(connection.scalars(of.where(former_school.c.person_id == account))))
 
 
+def counted(connection: Connection, statement: Select[tuple[int]]) -> int:
+    return len(connection.scalars(statement).all())
+
+
 def total(command: Command) -> int:
-    return on(command, lambda connection: len(connection.scalars(select(leaver.c.account_id)).all()))
+    return on(command, partial(counted, statement=select(leaver.c.account_id)))
 
 
 def test_three_notices_each_once_however_many_nodes_look(either: Command) -> None:
@@ -166,7 +171,7 @@ def test_a_gateway_that_is_killed_tells_nobody_twice(either: Command) -> None:
         done = subprocess.run(words, cwd=ROOT, env=environment, check=False, timeout=120)
         assert done.returncode == -signal.SIGKILL
         untold = select(leaver.c.account_id).where(leaver.c.told == 0)
-        assert on(either, lambda connection, untold=untold: len(connection.scalars(untold).all())) == left
+        assert on(either, partial(counted, statement=untold)) == left
     assert tell(either)[0] == 0
     assert [len(inbox(either, one)) for one in leavers().values()] == [1, 1, 1]
 

@@ -7,15 +7,16 @@ import email
 import email.policy
 import io
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
+from directory.schema import person
 from mailgate.accounts import Accounts
-from mailgate.config import Queue, Smtp
+from mailgate.config import Queue, Retention, Smtp
 from mailgate.database import Database, Statement, open_database
 from mailgate.database.batch import batch_engine
 from mailgate.delivery.releasing import PATIENCE, PAUSE
@@ -35,6 +36,7 @@ from mailgate.policy.schema import sending
 from mailgate.policy.schools import school_id_of
 from mailgate.policy.stops import Wanted, add, lift
 from mailgate.queue.schema import queued_message, queued_recipient
+from mailgate.retention import leavers
 from mailgate.store import MailStore, dispatches
 from mailgate.store.messages import joined, read_chunks
 from mailgate.store.schema import entry, number
@@ -292,3 +294,35 @@ async def test_a_commit_that_fails_loses_nothing(desk: Later, monkeypatch: pytes
     assert await desk.state(held) is State.SENT  # its time is over, for who asks
     assert await desk.moderation.look_at_the_clock() == 1
     assert len(await desk.inbox(READER, "Panne")) == 1
+
+
+@pytest.mark.parametrize("returns", [False, True])
+async def test_who_leaves_is_told_that_it_is_not_sent_and_who_is_back_sends_it_in_time(
+    desk: Later, academy_url: str, *, returns: bool
+) -> None:
+    held = await desk.post(READER, subject=f"Depart {returns}")
+    number = desk.people[TEACHER]
+
+    def turn(state: str) -> Callable[[Connection], object]:
+        changed = update(person).where(person.c.person_id == number).values(state=state)
+        then = (
+            leavers.give_back
+            if state == "active"
+            else partial(leavers.begin, settings=Retention(), now=int(time.time()))
+        )
+        return lambda connection: (connection.execute(changed), then(connection))
+
+    await desk.batch(academy_url, turn("left"))
+    try:
+        if returns:
+            await desk.batch(academy_url, turn("active"))
+        desk.clock.ahead = 1
+        assert await desk.moderation.look_at_the_clock() == (0 if returns else 1)
+        assert await desk.state(held) is (State.WAITING if returns else State.EXPIRED)
+        reports = await desk.inbox(TEACHER, f"Non distribué : Depart {returns}")
+        assert [b"Status: 5.7.1" in one for one in reports] == ([] if returns else [True])
+        desk.clock.ahead = HOUR + 5
+        assert await desk.moderation.look_at_the_clock() == (1 if returns else 0)
+        assert len(await desk.inbox(READER, f"Depart {returns}")) == int(returns)
+    finally:
+        await desk.batch(academy_url, turn("active"))
