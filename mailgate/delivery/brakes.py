@@ -26,6 +26,7 @@ from mailgate.policy.allowance import Window, opens_at, used, with_message
 from mailgate.policy.limits import MB
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.sending import (
+    TURN,
     Standing,
     counting,
     counting_parameters,
@@ -166,7 +167,7 @@ class Brakes:
             return Gate(HOLDING_UNTIL_COMMIT, parameters)
         if opens_at(standing.window, standing.limits.hourly, at, recipients=mailboxes) != at:
             return None
-        return Gate(HOLDING_UNTIL_COMMIT, parameters | counting_parameters(standing, at, mailboxes), counting)
+        return Gate(HOLDING_UNTIL_COMMIT, parameters | counting_parameters(standing, at, mailboxes), counting, TURN)
 
     async def _stop_now(self, tx: Tx, envelope: Envelope) -> Stop | None:
         """What refuses the message, or would have it approved for a recipient who is to get it at once."""

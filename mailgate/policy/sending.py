@@ -6,7 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, delete, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.sql.dml import ReturningInsert
 
 from directory.schema import person
@@ -46,12 +59,26 @@ STANDING: Final = (
 """What `standing_from` takes, with ``sender``."""
 _STANDING: Final = Statement(STANDING)
 _NONE_YET: Final = allowance.encode({})
-_HOLD: Final = Statement(
-    insert(sending)
-    .values(account_id=_sender, sent=_NONE_YET, last_at=bindparam("now", type_=BigInteger))
-    .on_conflict_do_update(index_elements=["account_id"], set_={"last_at": bindparam("now", type_=BigInteger)})
-    .returning(sending.c.sent)
-)
+_now = bindparam("now", type_=BigInteger)
+TURN: Final = select(func.pg_advisory_xact_lock(_sender).label("taken"))
+"""On PostgreSQL nobody else counts for ``sender`` from here to the end of the transaction.
+
+It is taken before any mailbox is locked: a delivery in one statement comes to the row that counts after its mailboxes,
+and an account that has sent nothing of late has no row.
+"""
+
+
+def _holding(*first: FromClause) -> Statement:
+    """Lock what was sent and give it."""
+    new = insert(sending).from_select(
+        ["account_id", "sent", "last_at"], select(_sender, literal(_NONE_YET, Text), _now).select_from(*first)
+    )
+    return Statement(
+        new.on_conflict_do_update(index_elements=["account_id"], set_={"last_at": _now}).returning(sending.c.sent)
+    )
+
+
+_HOLD: Final = {"sqlite": _holding(), "postgresql": _holding(TURN.cte("turn"))}
 _KEEP: Final = Statement(
     update(sending).where(sending.c.account_id == _sender).values(sent=bindparam("window", type_=Text))
 )
@@ -93,7 +120,7 @@ def standing_from(rows: Sequence[Row], sender: int) -> Standing:
 
 def counting(condition: ColumnElement[bool]) -> ReturningInsert[Any]:
     """Keep a window, if `condition` holds and what is kept is still what was read; then it gives a row."""
-    row = select(_sender, bindparam("counted", type_=Text), bindparam("now", type_=BigInteger)).where(condition)
+    row = select(_sender, bindparam("counted", type_=Text), _now).where(condition)
     new = insert(sending).from_select(["account_id", "sent", "last_at"], row)
     return new.on_conflict_do_update(
         index_elements=["account_id"],
@@ -110,7 +137,7 @@ def counting_parameters(standing: Standing, now: int, recipients: int) -> dict[s
 
 async def held_window(tx: Tx, sender: int, now: int) -> Window:
     """What the sender sent, held until the transaction ends: nobody else counts for this sender meanwhile."""
-    [row] = await tx.all(_HOLD, sender=sender, now=now)
+    [row] = await tx.all(_HOLD[tx.engine], sender=sender, now=now)
     return allowance.decode(row[0])
 
 

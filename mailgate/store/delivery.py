@@ -38,18 +38,20 @@ class Place(NamedTuple):
 
 PLACES: Final = rows("places", account_id=BigInteger, mailbox_id=BigInteger, flags=BigInteger)
 IS_PLACE: Final = and_(mailbox.c.account_id == PLACES.c.account_id, mailbox.c.mailbox_id == PLACES.c.mailbox_id)
-COUNTERS: Final = {
-    "uidnext": mailbox.c.uidnext + 1,
-    "highestmodseq": mailbox.c.highestmodseq + 1,
-    "messages": mailbox.c.messages + 1,
-    "size": mailbox.c.size + bindparam("size", type_=BigInteger),
-}
-"""Of a mailbox that gets one message more, but for those that are unseen."""
-_count = (
-    update(mailbox)
-    .where(IS_PLACE)
-    .values({**COUNTERS, "unseen": mailbox.c.unseen + case((PLACES.c.flags == 0, 1), else_=0)})
-)
+
+
+def counters(flags: ColumnElement[int]) -> dict[str, ColumnElement[int]]:
+    """Those of a mailbox that gets one message more, which has these flags."""
+    return {
+        "uidnext": mailbox.c.uidnext + 1,
+        "highestmodseq": mailbox.c.highestmodseq + 1,
+        "messages": mailbox.c.messages + 1,
+        "size": mailbox.c.size + bindparam("size", type_=BigInteger),
+        "unseen": mailbox.c.unseen + case((flags == 0, 1), else_=0),
+    }
+
+
+_count = update(mailbox).where(IS_PLACE).values(counters(PLACES.c.flags))
 _numbered = (mailbox.c.account_id, mailbox.c.mailbox_id, mailbox.c.highestmodseq, (mailbox.c.uidnext - 1).label("uid"))
 """What `Numbered` takes."""
 _of_content: tuple[ColumnElement[Any], ...] = (

@@ -2,8 +2,8 @@
 
 One content of one chunk for INBOXes, and maybe its sender's Sent. A statement sees what was committed before it began,
 and the last state of what it locks: so where the two differ in what matters, nothing is written, and the delivery goes
-the long way (`mailgate.store.delivery`). Other than there the mailboxes are locked before the content: of two that wait
-for one another, PostgreSQL has one begin anew.
+the long way (`mailgate.store.delivery`). What both lock of a sender, they lock before mailboxes. Other than there these
+are locked before the content: of two deliveries of one content that wait for one another, PostgreSQL begins one anew.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Select, and_, bindparam, case, exists, func, literal, select, update
+from sqlalchemy import BigInteger, Select, and_, bindparam, exists, func, literal, select, update
 
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import insert
 from mailgate.store import dispatches
-from mailgate.store.delivery import COUNTERS, IS_PLACE, PLACES, places_of
+from mailgate.store.delivery import IS_PLACE, PLACES, counters, places_of
 from mailgate.store.dispatches import Dispatch
 from mailgate.store.feed import announce
 from mailgate.store.messages import first_row, storing
@@ -44,7 +44,7 @@ async def deliver(
     if asked is None:
         return None
     counted = await tx.all(
-        _statement(gate.look, gate.counting),
+        _statement(gate.look, gate.counting, gate.turn),
         **gate.parameters,
         **first_row(content),
         **dispatches.row_of(sent),
@@ -58,11 +58,13 @@ async def deliver(
 
 
 @lru_cache(_STATEMENTS)
-def _statement(look: Select[Any], counting: Counting | None) -> Statement:
+def _statement(look: Select[Any], counting: Counting | None, turn: Select[Any] | None) -> Statement:
     found = look.cte("found")
+    # Of a condition that is the same for all rows PostgreSQL knows before it looks at, and locks, any.
+    in_turn = () if turn is None else (exists(select(turn.cte("turn"))),)
     locked = (
         select(mailbox.c.account_id, mailbox.c.mailbox_id, mailbox.c.uidnext, PLACES.c.flags)
-        .where(IS_PLACE)
+        .where(IS_PLACE, *in_turn)
         .order_by(mailbox.c.account_id, mailbox.c.mailbox_id)
         .with_for_update(of=mailbox)
         .cte("locked")
@@ -84,7 +86,7 @@ def _statement(look: Select[Any], counting: Counting | None) -> Statement:
     counted = (
         update(mailbox)
         .where(mailbox.c.account_id == locked.c.account_id, mailbox.c.mailbox_id == locked.c.mailbox_id, is_ready)
-        .values({**COUNTERS, "unseen": mailbox.c.unseen + case((locked.c.flags == 0, 1), else_=0)})
+        .values(counters(locked.c.flags))
         .returning(
             *(mailbox.c.account_id, mailbox.c.mailbox_id, mailbox.c.uidnext, mailbox.c.highestmodseq, locked.c.flags)
         )

@@ -76,3 +76,5 @@ class Gate:
     """Of `look` and of `counting`."""
     counting: Counting | None = None
     """Writes something, if that condition holds, and gives a row if it has; without one, nothing is delivered."""
+    turn: Select[Any] | None = None
+    """What locks before any mailbox what that work locks: it gives a row."""
