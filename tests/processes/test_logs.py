@@ -21,6 +21,7 @@ for log in (structlog.stdlib.get_logger("one"), logging.getLogger("two")):
         log.exception("failed")
 logging.getLogger("three").info("counted %d", 7, extra={{"account_id": 8}})
 logging.getLogger("three").debug("never")
+structlog.stdlib.get_logger("one").debug("never")
 logging.getLogger("mail.log").info("MAIL FROM:<lea.pupil@ent.example.org>")
 warnings.warn("old")
 """
