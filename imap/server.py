@@ -7,7 +7,7 @@ import asyncio.sslproto
 import contextlib
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
 from imap.backend import Backend
@@ -152,6 +152,25 @@ class ImapServer:
 
     def _connection(self) -> Connection:
         return Connection(self._context)
+
+    def accounts(self) -> frozenset[int]:
+        """The accounts that clients are signed in to."""
+        sessions = (connection.session for connection in self._context.connections)
+        return frozenset(session.account.account_id for session in sessions if session.signed_in)
+
+    def sign_out(self, accounts: Collection[int]) -> int:
+        """Say BYE to all that are signed in to these accounts, which are closed by now; give their number.
+
+        A command that runs is finished first.
+        """
+        found = [
+            connection
+            for connection in self._context.connections
+            if connection.session.signed_in and connection.session.account.account_id in accounts
+        ]
+        for connection in found:
+            connection.end("Your account is closed")
+        return len(found)
 
     @property
     def addresses(self) -> Sequence[tuple[str, int]]:

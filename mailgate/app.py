@@ -20,6 +20,7 @@ from imap.features import Features
 from imap.server import ImapServer
 from mailgate.accounts import Accounts
 from mailgate.accounts.activation import Activations
+from mailgate.accounts.closed_sessions import ClosedSessions
 from mailgate.accounts.imap_sign_in import ImapSignIn
 from mailgate.config import ConfigError, Settings
 from mailgate.database import Database, open_database
@@ -240,6 +241,7 @@ class Gateway:
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, incoming.maintain)),
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, moderation.forget)),
             asyncio.create_task(repeat(CLOCK_INTERVAL, sign_ins.flush)),
+            asyncio.create_task(repeat(CLOCK_INTERVAL, ClosedSessions(database, imap_server).look)),
             asyncio.create_task(repeat(STATISTICS_INTERVAL, upkeep_of(database, settings).run)),
             asyncio.create_task(repeat(keeping.INTERVAL, keeping.Keeping(settings, database, store).look)),
             asyncio.create_task(repeat(settings.moderation.interval, moderation.look_at_the_clock)),
