@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    tuple_,
     update,
 )
 
@@ -62,6 +63,7 @@ def identify(connection: Connection, settings: ImportSettings, report: ImportRep
         )
         .values(person_id=person_source.c.person_id, known=True)
     )
+    _same_reference(connection)
     if several:
         _same_number(connection)
         stage_schools_of_records(connection)
@@ -94,6 +96,37 @@ def _same_number(connection: Connection) -> None:
         .where(people.c.space == same.c.space, people.c.source_id == same.c.source_id)
         .values(person_id=same.c.person_id)
     )
+
+
+def _same_reference(connection: Connection) -> None:
+    """Related persons of one source whom its links call by one name are one, who is the one that is known; of two who
+    are known each stays.
+    """
+    of_several = and_(people.c.kind == "relative", people.c.ref != "")
+    called = people.alias("called")
+    other = select(called.c.source, called.c.ref).where(called.c.kind == "relative", called.c.ref != called.c.source_id)
+    alike = tuple_(people.c.source, people.c.ref).in_(other)
+    known = func.min(case((people.c.known, people.c.person_id)))
+    same = (
+        select(people.c.source, people.c.ref, func.coalesce(known, func.min(people.c.person_id)).label("person_id"))
+        .where(of_several, alike)
+        .group_by(people.c.source, people.c.ref)
+        .having(func.count() > 1)
+        .subquery()
+    )
+    of_same = and_(people.c.source == same.c.source, people.c.ref == same.c.ref)
+    connection.execute(update(people).where(of_several, of_same, ~people.c.known).values(person_id=same.c.person_id))
+    first = (
+        select(people.c.source, people.c.ref, people.c.person_id, func.min(people.c.seq).label("seq"))
+        .where(of_several, alike)
+        .group_by(people.c.source, people.c.ref, people.c.person_id)
+        .having(func.count() > 1)
+        .subquery()
+    )
+    of_first = and_(
+        people.c.source == first.c.source, people.c.ref == first.c.ref, people.c.person_id == first.c.person_id
+    )
+    connection.execute(update(people).where(of_several, of_first, people.c.seq > first.c.seq).values(second=True))
 
 
 def _choose_relatives(connection: Connection) -> None:

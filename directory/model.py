@@ -129,6 +129,7 @@ class Pupil:
 @dataclass(frozen=True, slots=True)
 class Relative:
     """A related person of pupils. `ref` is how links name this person: the id (AAF) or another handle (SDET: the DN).
+    Records of one source with one `ref` are one person, known by each of their numbers.
 
     Mail, mobile numbers and postal address serve to recognise one person entered twice; mail alone is kept, for schools
     that want it (`ImportSettings.mail_schools`). The others may be digests already (`keys.mobile`, `keys.postal`).

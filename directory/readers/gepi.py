@@ -193,7 +193,9 @@ class _Tables:
             )
 
     def _relatives(self) -> tuple[list[Relative], dict[str, list[Link]]]:
-        """The relatives, each known by the pupil who came first and the names, and their links by pupil."""
+        """The relatives and their links by pupil. There is a record for each pupil of a relative, numbered by the pupil
+        and the names, so that who has several children is known by each of them and stays when the eldest leaves.
+        """
         found: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
         for row in self._rows["g_responsables.csv"]:
             postal = keys.postal(" ".join(filter(None, (row["line1"], row["line2"]))), row["zip"], row["town"])
@@ -202,12 +204,13 @@ class _Tables:
         links: dict[str, list[Link]] = defaultdict(list)
         for (given, sn, postal), rows in found.items():
             first = min(rows, key=lambda row: int(row["number"]))
-            number = f"{first['number']}/{given}/{sn}"
+            ref = f"{first['number']}/{given}/{sn}"
             address = postal if postal != first["number"] else ""
             title = title_of(first["title"])
-            relatives.append(Relative(number, number, first["sn"], first["given"], title, postal=address))
-            for row in rows:
-                links[row["number"]].append(Link(number, _OTHER_LINK, LEGAL_GUARDIAN))
+            for pupil in sorted({row["number"] for row in rows}, key=int):
+                number = f"{pupil}/{given}/{sn}"
+                relatives.append(Relative(number, ref, first["sn"], first["given"], title, postal=address))
+                links[pupil].append(Link(ref, _OTHER_LINK, LEGAL_GUARDIAN))
         return relatives, links
 
     def _staff(self) -> Iterator[Record]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Connection, select
 
 from directory import keys
+from directory.importer import import_directory
 from directory.model import (
     ClassRecord,
     DirectoryError,
@@ -28,7 +31,10 @@ from directory.model import (
 )
 from directory.names import folded
 from directory.readers.gepi import read_gepi
-from tests.directory.academy import expected
+from directory.report import ImportReport, Kind
+from directory.schema import address, guardian
+from directory.source import Format, Source
+from tests.directory.academy import SETTINGS, expected
 from tests.directory.demo_feeds import DemoFiles
 from tests.directory.gepi_export import ELENOET, login_of
 from tests.directory.projection import LYCEE
@@ -91,7 +97,7 @@ def test_guardians_are_those_of_the_truth_and_each_is_there_once(
     names = {one["id"]: (folded(one["given"]), folded(one["sn"])) for one in truth["accounts"]}
     pupils = {one["id"]: one for one in truth["accounts"] if one["profile"] == "ELV"}
     for school, records in schools.items():
-        relatives = {one.id: (folded(one.given), folded(one.sn)) for one in records if isinstance(one, Relative)}
+        relatives = {one.ref: (folded(one.given), folded(one.sn)) for one in records if isinstance(one, Relative)}
         for one in records:
             if isinstance(one, Pupil):
                 wanted = sorted(names[number] for number in pupils[int(one.id) + ELENOET]["guardians"])
@@ -144,13 +150,14 @@ def test_keys_and_one_relative_of_two_children(tmp_path: Path) -> None:
     pupils = [one for one in records if isinstance(one, Pupil)]
     day = keys.day_of("18/11/2012")
     assert pupils[0].keys == (*keys.ine("010000001HB"), *keys.born("Zoé", day, "Martin"), "name:zoe/martin")
-    assert [one.id for one in records if isinstance(one, Relative)] == ["5000/paul/martin"]
+    relatives = [(one.id, one.ref) for one in records if isinstance(one, Relative)]
+    assert relatives == [("5000/paul/martin", "5000/paul/martin"), ("5001/paul/martin", "5000/paul/martin")]
     assert {one.links for one in pupils} == {(Link("5000/paul/martin", 90, 1),)}
 
 
 def test_one_name_at_two_addresses_or_without_is_two_relatives(tmp_path: Path) -> None:
     moved = SMALL["g_responsables.csv"].replace("1, rue X", "2 rue Y")
-    assert len([one for one in read(tmp_path, g_responsables=moved) if isinstance(one, Relative)]) == 2
+    assert len({one.ref for one in read(tmp_path, g_responsables=moved) if isinstance(one, Relative)}) == 2
     bare = "5000;Martin;Paul;M.;;;;\n5001;Martin;Paul;M.;;;;\n"
     relatives = [one for one in read(tmp_path, g_responsables=bare) if isinstance(one, Relative)]
     assert [(one.id, one.postal) for one in relatives] == [("5000/paul/martin", ""), ("5001/paul/martin", "")]
@@ -242,3 +249,32 @@ def test_a_whole_surname_goes_before_the_beginning_of_another(tmp_path: Path) ->
         ("Martinez", ["5A"]),
         ("Martin", ["6A"]),
     ]
+
+
+def test_a_relative_stays_whichever_child_leaves_or_comes(tmp_path: Path, connection: Connection) -> None:
+    def line(*pupils: int) -> str:
+        return "".join(f"{number};Martin;Paul;M.;1 rue X;;13000;Arles;\n" for number in pupils)
+
+    def child(*pupils: int) -> dict[str, str]:
+        day = "18/11/2012"
+        return {
+            "g_eleves": "".join(f"Martin;Enfant{number};{day};{number};;;NON;EXTERN;F;\n" for number in pupils),
+            "g_eleves_classes": "".join(f"{number};6A;\n" for number in pupils),
+            "g_responsables": line(*pupils),
+            "g_eleves_options": "",
+        }
+
+    def taken(*pupils: int) -> tuple[ImportReport, list[int]]:
+        feed = Source("gepi", Format.GEPI, LYCEE), read(tmp_path, **child(*pupils))
+        report = import_directory(connection, [feed], replace(SETTINGS, force=True))
+        of_pupils = select(guardian.c.person_id).distinct()
+        return report, list(connection.scalars(of_pupils))
+
+    _, (parent,) = taken(5000, 5001)
+    for pupils in ((5001,), (4000, 5001), (4000, 6000)):
+        report, found = taken(*pupils)
+        assert found == [parent]
+        assert not {"relative"} & {*report.added, *report.left}
+        assert not report.suspicious[Kind.MERGED_DUPLICATE]
+    (name,) = connection.scalars(select(address.c.address).where(address.c.person_id == parent))
+    assert name == "paul.martin@ent.example.org"
