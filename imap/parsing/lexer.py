@@ -43,8 +43,6 @@ class Cursor:
         self._index = 0
         self._passed = 0
         self.utf8 = utf8
-        self.text = b""
-        self.pos = 0
         self._enter_text()
 
     def _enter_text(self) -> None:
@@ -84,8 +82,9 @@ class Cursor:
 
     def space(self) -> None:
         """Step over the single space that must be here."""
-        if not self.skip(b" "):
+        if not self.text.startswith(b" ", self.pos):
             raise self.expected("a space")
+        self.pos += 1
 
     def match(self, pattern: re.Pattern[bytes]) -> bytes | None:
         """Step over what the pattern matches here; None when it does not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -42,24 +43,30 @@ def parse_command(command: CommandInput, *, utf8: bool = False) -> tuple[str, Co
     allow and CommandRefused for what it allows and nobody can do; `peek_command` then tells the tag to answer with.
     """
     cursor = Cursor(command, utf8=utf8)
-    if (tag := cursor.match(TAG)) is None:
-        raise cursor.expected("a tag")
-    cursor.space()
-    verb = cursor.word(ATOM, "a command")
-    if verb == b"UID":
-        cursor.space()
-        verb = b"UID " + cursor.word(ATOM, "a command after UID")
-    if (parser := _PARSERS.get(verb)) is None:
-        raise BadCommand("Unknown command")
+    if (head := _HEAD.match(cursor.text)) is None or (parser := _PARSERS.get(head[2].upper())) is None:
+        raise _not_a_command(cursor)
+    cursor.pos = head.end()
     value = parser(cursor)
     cursor.end()
-    return tag.decode(), value
+    return head[1].decode(), value
+
+
+def _not_a_command(cursor: Cursor) -> BadCommand:
+    if cursor.match(TAG) is None:
+        return cursor.expected("a tag")
+    cursor.space()
+    if cursor.word(ATOM, "a command") == b"UID":
+        cursor.space()
+        cursor.word(ATOM, "a command after UID")
+    return BadCommand("Unknown command")
 
 
 def _without_arguments(command: Callable[[], Command]) -> Callable[[Cursor], Command]:
     value = command()
     return lambda _: value
 
+
+_HEAD: Final = re.compile(rb"(%b) ((?:UID )?%b)" % (TAG.pattern, ATOM.pattern), re.IGNORECASE)
 
 # command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF
 _PARSERS: Final[dict[bytes, Callable[[Cursor], Command]]] = {

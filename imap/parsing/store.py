@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Final
 
 from imap.backend import FlagAction
 from imap.errors import BadCommand
 from imap.parsing.commands import Command
 from imap.parsing.lexer import ATOM, Cursor
+from imap.parsing.literals import CommandInput
 from imap.parsing.sequence import SequenceSet
 from imap.parsing.values import FlagList, bare_flags, flag_list, mailbox, sequence_set
 
@@ -56,6 +58,8 @@ class Expunge(Command):
 
 
 _FLAGS: Final = re.compile(rb"[+-]?FLAGS(?:\.SILENT)?(?= )", re.IGNORECASE)
+_REPEATED: Final = 200
+"""Octets of a change of flags that is remembered."""
 
 
 # store = "STORE" SP sequence-set [store-modifiers] SP store-att-flags
@@ -64,14 +68,34 @@ def store(cursor: Cursor, *, uid: bool) -> Store:
     cursor.space()
     messages = sequence_set(cursor)
     cursor.space()
+    rest = cursor.rest(_REPEATED)
+    if rest is not None and (change := _change_alone(rest)) is not None:
+        cursor.pos += len(rest)
+        return Store(uid, messages, *change)
     unchanged_since = None
     if cursor.skip(b"("):
         unchanged_since = _modifiers(cursor)
         cursor.space()
+    return Store(uid, messages, *_change(cursor), unchanged_since)
+
+
+@lru_cache(maxsize=256)
+def _change_alone(text: bytes) -> tuple[FlagAction, bool, FlagList] | None:
+    """The change of flags that is all of the text, or None: a client asks for the same few again and again."""
+    cursor = Cursor(CommandInput((text,)), utf8=False)
+    try:
+        change = _change(cursor)
+        cursor.end()
+    except BadCommand:
+        return None
+    return change
+
+
+def _change(cursor: Cursor) -> tuple[FlagAction, bool, FlagList]:
     action, _, silent = cursor.word(_FLAGS, "FLAGS, +FLAGS or -FLAGS").decode().partition(".")
     cursor.space()
     flags = flag_list(cursor) if cursor.ahead() == b"(" else bare_flags(cursor)
-    return Store(uid, messages, FlagAction(action), bool(silent), flags, unchanged_since)
+    return FlagAction(action), bool(silent), flags
 
 
 # store-modifiers = SP "(" store-modifier *(SP store-modifier) ")"

@@ -103,8 +103,11 @@ class PostgresqlDatabase:
             ),
         )
         try:
-            async with database._pool.connection() as connection:
+            connection = await database._pool.take()
+            try:
                 await check_server(connection, database._where)
+            finally:
+                database._pool.give_back(connection)
         except Exception as error:
             await database.close()
             raise translated(error, database._where) from error
@@ -150,8 +153,11 @@ class PostgresqlDatabase:
         attempt = 0
         while True:
             try:
-                async with pool.connection() as connection:
+                connection = await pool.take()
+                try:
                     return await run(connection, work)
+                finally:
+                    pool.give_back(connection)
             except _CONFLICTS as error:
                 attempt += 1
                 if attempt == _ATTEMPTS:

@@ -97,7 +97,7 @@ class PostgresqlTx:
             raise RuntimeError("a unit of work given to read() tried to publish")
         self.messages.append(checked_payload(payload))
 
-    def _next(self, statement: Statement, parameters: Mapping[str, object]) -> tuple[str, list[Any]]:
+    def _next(self, statement: Statement, parameters: Mapping[str, object]) -> tuple[str, Sequence[Any]]:
         plan = statement.plan("postgresql")
         arguments = plan.arguments(parameters)
         self._count()

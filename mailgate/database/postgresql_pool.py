@@ -1,10 +1,9 @@
-"""A pool of connections whose hand-over costs two microseconds; asyncpg's own costs as much as a query."""
+"""A pool of connections whose hand-over costs a microsecond; asyncpg's own costs as much as a query."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import asyncpg
@@ -28,9 +27,8 @@ class Pool:
         self._lent: set[asyncpg.Connection] = set()
         self._closed = False
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Lend a connection.
+    async def take(self) -> asyncpg.Connection:
+        """Lend a connection, until `give_back`.
 
         Raises:
             TimeoutError: all were in use for `patience` seconds.
@@ -45,14 +43,17 @@ class Pool:
             await self._places.acquire()
         try:
             connection = self._take_idle() or await self._connect()
-            self._lent.add(connection)
-            try:
-                yield connection
-            finally:
-                self._lent.discard(connection)
-                self._idle.append(connection)
-        finally:
+        except BaseException:
             self._places.release()
+            raise
+        self._lent.add(connection)
+        return connection
+
+    def give_back(self, connection: asyncpg.Connection) -> None:
+        """End a loan."""
+        self._lent.discard(connection)
+        self._idle.append(connection)
+        self._places.release()
 
     def expire(self) -> None:
         """Drop the idle connections: after one was lost, the others are likely dead too."""

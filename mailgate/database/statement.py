@@ -7,8 +7,9 @@ tables. Four constructs make one piece of Core serve both engines: `member`, `ro
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ClauseElement, Executable, Insert, Select, true
@@ -36,7 +37,7 @@ _compiling = threading.RLock()
 class Plan:
     """SQL of one engine, and the way from the caller's keyword parameters to the driver's positions."""
 
-    __slots__ = ("_defaults", "_names", "_processors", "_spreads", "_wanted", "sql")
+    __slots__ = ("_defaults", "_in_order", "_processors", "_spreads", "_wanted", "sql")
 
     def __init__(self, clause: ClauseElement, dialect: Dialect) -> None:
         compiled: SQLCompiler = clause.compile(dialect=dialect)  # type: ignore[assignment]
@@ -44,16 +45,17 @@ class Plan:
         _refuse_unsupported(compiled)
         state = compiled.construct_expanded_state(dict.fromkeys(n for n, bind in binds.items() if bind.required))
         self.sql = state.statement
-        self._names = tuple(state.positiontup or ())
+        names = tuple(state.positiontup or ())
+        self._in_order = _picker(names)
         self._spreads = {(bind.source, bind.spread) for bind in binds.values() if isinstance(bind, Derived)}
-        plain = [name for name in self._names if not isinstance(binds.get(name), Derived)]
+        plain = [name for name in names if not isinstance(binds.get(name), Derived)]
         required = {name for name in plain if name in binds and binds[name].required}
         self._defaults = {name: state.parameters[name] for name in plain if name not in required}
         self._wanted = required | {source for source, _ in self._spreads}
         processors: Mapping[str, Any] = {**compiled._bind_processors, **state.processors}  # noqa: SLF001 no public way
         self._processors = {name: processors[name] for name in plain if name in processors}
 
-    def arguments(self, parameters: Mapping[str, object]) -> list[object]:
+    def arguments(self, parameters: Mapping[str, object]) -> Sequence[object]:
         """Give the driver's positional arguments.
 
         Raises:
@@ -61,12 +63,14 @@ class Plan:
         """
         if parameters.keys() != self._wanted:
             self._check(parameters)
+        if not (self._defaults or self._spreads or self._processors):
+            return self._in_order(parameters)
         values: dict[str, Any] = {**self._defaults, **parameters}
         for source, spread in self._spreads:
             values.update(spread(parameters[source]))
         for name, process in self._processors.items():
             values[name] = process(values[name])
-        return [values[name] for name in self._names]
+        return self._in_order(values)
 
     def _check(self, parameters: Mapping[str, object]) -> None:
         if missing := self._wanted - parameters.keys():
@@ -102,6 +106,11 @@ class Statement:
 
     def __repr__(self) -> str:
         return f"Statement({self._clause})"
+
+
+def _picker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """What gives the values of these names in their order."""
+    return itemgetter(*names) if len(names) > 1 else lambda values: [values[name] for name in names]
 
 
 def _refuse_unsupported(compiled: SQLCompiler) -> None:
