@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import datetime
 import os
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, Final, TypeAlias
 
 from sqlalchemy import BigInteger, bindparam, func, literal, select
@@ -21,6 +20,7 @@ from mailgate.database import Database, Statement, Tx
 from mailgate.database.contract import Work
 from mailgate.delivery.lookups import Writer
 from mailgate.delivery.recipients import ListRecipient, Moderated, PersonRecipient, reached
+from mailgate.delivery.writers import Known, Writers
 from mailgate.i18n import ascii_only, translator
 from mailgate.policy.allowance import Window, opens_at, used, with_message
 from mailgate.policy.limits import MB
@@ -45,8 +45,6 @@ _few = (
     .limit(bindparam("most", type_=BigInteger))
     .subquery("few")
 )
-FRESH: Final = 1.0
-"""Seconds after MAIL FROM for which holds what was looked up for its recipients."""
 _MEMBERS_UP_TO: Final = Statement(select(func.count()).select_from(_few))
 
 
@@ -58,15 +56,16 @@ Found: TypeAlias = PersonRecipient | ListRecipient | OutsideRecipient | None
 class _Course:
     """What is known of a message under way."""
 
-    writer: Writer
+    known: Known
     reach: int = 0
     """Mailboxes that the recipients so far reach, at the most: who is on two lists may be counted twice."""
-    begun: float = field(default_factory=time.monotonic)
+    window: Window | None = None
+    """What the delivery counts: what is counted for the sender with this message."""
 
     @property
     def standing(self) -> Standing:
         """Who sends, as the limits see it."""
-        return self.writer.standing
+        return self.known.writer.standing
 
 
 class Brakes:
@@ -76,17 +75,22 @@ class Brakes:
         self._database = database
         self._language = settings.language
         self._zone = settings.zone()
+        self._writers = Writers(database)
 
-    def begin(self, envelope: Envelope, writer: Writer) -> None:
+    async def look_up(self, account_id: int) -> Known:
+        """MAIL FROM: who sends. Raises LookupError when there is no such person."""
+        return await self._writers.known(account_id)
+
+    def begin(self, envelope: Envelope, known: Known) -> None:
         """MAIL FROM: refuse a message that is too large. Who is stopped, or has sent enough for this hour, hears so at
         RCPT TO: to take a message back, or to decide about one, is not to send.
         """
-        self._check_size(writer.standing, envelope.declared_size)
-        envelope.application = _Course(writer)
+        self._check_size(known.writer.standing, envelope.declared_size)
+        envelope.application = _Course(known)
 
     def writer(self, envelope: Envelope) -> Writer | None:
         """Who sends, as looked up at MAIL FROM; None when that may be true no more."""
-        return None if self.is_late(envelope) else _course(envelope).writer
+        return None if self.is_late(envelope) else _course(envelope).known.writer
 
     def standing(self, envelope: Envelope) -> Standing:
         """Who sends, as looked up at MAIL FROM."""
@@ -94,7 +98,7 @@ class Brakes:
 
     def is_late(self, envelope: Envelope) -> bool:
         """Whether what was looked up for the recipients may be true no more: a session can be kept open."""
-        return time.monotonic() - _course(envelope).begun > FRESH
+        return _course(envelope).known.is_late
 
     async def verdict(self, envelope: Envelope, found: Found) -> Stop | None:
         """RCPT TO: the stop that sends this recipient's copy to a moderator. Raises SmtpError for one that refuses, and
@@ -155,19 +159,28 @@ class Brakes:
             at = now()
             window = await held_window(tx, sender, at)
             self._check_hour(course.standing, window, 451, recipients=mailboxes)
-            await keep(tx, sender, with_message(window, at, mailboxes))
+            course.window = with_message(window, at, mailboxes)
+            await keep(tx, sender, course.window)
 
         return work
 
     def gate(self, envelope: Envelope, mailboxes: int) -> Gate | None:
         """What may stand for `guard`; None when that has to say what is wrong."""
-        standing, at = _course(envelope).standing, now()
+        course, at = _course(envelope), now()
+        standing = course.standing
         parameters = asked(envelope.sender.account_id, *_lists(_resolved(envelope)))
         if standing.limits.uncounted:
             return Gate(HOLDING_UNTIL_COMMIT, parameters)
         if opens_at(standing.window, standing.limits.hourly, at, recipients=mailboxes) != at:
             return None
-        return Gate(HOLDING_UNTIL_COMMIT, parameters | counting_parameters(standing, at, mailboxes), counting, TURN)
+        course.window = with_message(standing.window, at, mailboxes)
+        counted = counting_parameters(standing, course.window)
+        return Gate(HOLDING_UNTIL_COMMIT, parameters | counted, counting, TURN)
+
+    def sent(self, envelope: Envelope, octets: int) -> None:
+        """The message is delivered, a copy of so many octets to its writer."""
+        course = _course(envelope)
+        self._writers.sent(envelope.sender.account_id, course.known, course.window, octets)
 
     async def _stop_now(self, tx: Tx, envelope: Envelope) -> Stop | None:
         """What refuses the message, or would have it approved for a recipient who is to get it at once."""

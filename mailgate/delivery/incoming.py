@@ -24,7 +24,6 @@ from mailgate.database.contract import Work
 from mailgate.database.unit import in_turn
 from mailgate.delivery import lookups, recipients, success
 from mailgate.delivery.admission import Admission
-from mailgate.delivery.brakes import FRESH
 from mailgate.delivery.copies import Copies
 from mailgate.delivery.ending import Ending, Endings
 from mailgate.delivery.lookups import Reader
@@ -33,6 +32,7 @@ from mailgate.delivery.recipients import ListRecipient
 from mailgate.delivery.reports import Reporter
 from mailgate.delivery.returns import Returned, Returns, ServiceRecipient
 from mailgate.delivery.sorting import SortedOut, sorted_out
+from mailgate.delivery.writers import FRESH
 from mailgate.filtering.audience import Audience
 from mailgate.filtering.chain import Chain, Outcome
 from mailgate.filtering.contract import Arriving

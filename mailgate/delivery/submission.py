@@ -103,13 +103,14 @@ class Submission(SmtpSignIn):
         (RFC 8098 section 3).
         """
         account_id = envelope.sender.account_id
-        writer = await self._database.read(lambda tx: lookups.writer(tx, account_id))
+        known = await self._brakes.look_up(account_id)
+        writer = known.writer
         if writer.reads_until is not None:
             raise self._has_left(writer)
         if envelope.mail_from and recipients.fold(envelope.mail_from) not in writer.addresses:
             await self._refuse_shared(envelope.mail_from)
             raise self._admission.refusal(550, "5.7.1", _("Please send from an address of your own."))
-        self._brakes.begin(envelope, writer)
+        self._brakes.begin(envelope, known)
         await self._check_room(envelope, envelope.declared_size)
 
     def _has_left(self, writer: Writer) -> SmtpError:
@@ -308,10 +309,13 @@ class Submission(SmtpSignIn):
                 parcels = await self._notices.joined(parcels, dispatch, dispatch.at, require_tls=envelope.require_tls)
             parcels = [*parcels, *settling.parcels]
             await self._store.deliver_all(parcels, first=in_turn(settling.first, first), dispatch=dispatch, gate=gate)
+        octets = len(prepared.header) + content.seek(0, os.SEEK_END) - prepared.body_offset
+        sender = envelope.sender.account_id
+        self._brakes.sent(envelope, octets * ((author == sender) + (sender in to.people)))
         log.info(
-            "delivered", id=identity, sender=envelope.sender.account_id, recipients=len(envelope.recipients),
+            "delivered", id=identity, sender=sender, recipients=len(envelope.recipients),
             mailboxes=reached, held=len(to.held),
-            octets=len(prepared.header) + content.seek(0, os.SEEK_END) - prepared.body_offset,
+            octets=octets,
         )  # fmt: skip
         return f"Accepted as {identity}" if to.held else f"Delivered as {identity}"
 

@@ -129,9 +129,8 @@ def counting(condition: ColumnElement[bool]) -> ReturningInsert[Any]:
     ).returning(sending.c.account_id)
 
 
-def counting_parameters(standing: Standing, now: int, recipients: int) -> dict[str, object]:
-    """Those of `counting`, but for ``sender`` and ``now``, after one more message."""
-    window = allowance.with_message(standing.window, now, recipients)
+def counting_parameters(standing: Standing, window: Window) -> dict[str, object]:
+    """Those of `counting`, but for ``sender`` and ``now``: what was counted becomes `window`."""
     return {"before": standing.counted, "counted": allowance.encode(window)}
 
 

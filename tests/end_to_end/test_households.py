@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mailgate.delivery.brakes import FRESH
+from mailgate.delivery.writers import FRESH
 from tests.directory.academy import expected
 from tests.end_to_end.gateway import Gateway, Person, compose
 
