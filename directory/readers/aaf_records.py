@@ -7,7 +7,7 @@ kept; converters take both.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -36,6 +36,7 @@ Attributes: TypeAlias = dict[str, list[str]]
 KEYS = "keys"
 """Among the attributes that are kept: the keys of `directory.keys` made of those that are not."""
 _PERSON = ("sn", "givenName", "personalTitle")
+_NAMES = ("sn", "givenName")
 _BORN = ("ENTPersonDateNaissance", "ENTPersonNomPatro")
 _RECOGNISES = frozenset({*_BORN, "ENTEleveINE", "ENTEleveStructRattachId"})
 _POSTAL = ("ENTPersonAdresse", "ENTPersonCodePostal", "ENTPersonVille")
@@ -80,13 +81,15 @@ def held(values: Mapping[str, Sequence[str]], before: Attributes | None = None) 
     """The attributes that are kept of a record: numbers and addresses that serve only to recognise people as digests.
 
     With `before`, what is kept already, `values` are those that replace others, whole: no value takes an attribute
-    away. A key whose parts are not kept stays when one part changes: it was true once.
+    away. Of the keys of names and date of birth, which is not kept, those that another first name makes wrong go, and
+    that of the former usage name; that of the birth name stays, since a name by marriage is another usage name.
     """
     kept = dict(before or {})
+    renamed = {name for name in _NAMES if before and name in values and kept.get(name, []) != [*values[name]]}
     for name, found in values.items():
         if name not in _RECOGNISES:
             kept[name] = [text for value in found if (text := _veiled(name, value))]
-    kept[KEYS] = _keys(values, kept)
+    kept[KEYS] = _keys(values, kept, renamed)
     for newer, older in _INSTEAD.items():
         if kept.get(newer):
             for name in older:
@@ -94,7 +97,7 @@ def held(values: Mapping[str, Sequence[str]], before: Attributes | None = None) 
     return {name: found for name, found in kept.items() if found}
 
 
-def _keys(values: Mapping[str, Sequence[str]], kept: Attributes) -> list[str]:
+def _keys(values: Mapping[str, Sequence[str]], kept: Attributes, renamed: Collection[str]) -> list[str]:
     def one(name: str) -> str:
         return (values.get(name) or kept.get(name) or ("",))[0]
 
@@ -108,6 +111,10 @@ def _keys(values: Mapping[str, Sequence[str]], kept: Attributes) -> list[str]:
     if "ENTPersonDateNaissance" in values:
         day = keys.day_of(one("ENTPersonDateNaissance"))
         made["born"] = keys.born(one("givenName"), day, one("sn"), one("ENTPersonNomPatro"))
+    elif "givenName" in renamed or "ENTPersonNomPatro" in values:
+        made["born"] = ()
+    elif "sn" in renamed:
+        made["born"] = made["born"][-1:]
     return [key for found in made.values() for key in found]
 
 

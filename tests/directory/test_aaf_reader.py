@@ -243,6 +243,26 @@ def test_a_modification_replaces_attributes_whole_and_keys_with_them() -> None:
     assert [keys.kind_of(key) for key in held({"ENTEleveINE": []}, born)[KEYS]] == ["born"]
 
 
+def test_keys_that_a_new_name_makes_wrong_are_kept_no_more() -> None:
+    """What is held of the date of birth is in keys alone, so that they cannot be made anew."""
+    day = date(2010, 2, 1)
+    said = {
+        "sn": ["ROY"],
+        "givenName": ["Zoé"],
+        "ENTPersonNomPatro": ["DUPUY"],
+        "ENTPersonDateNaissance": ["01/02/2010"],
+    }
+    kept = held(said)
+    assert kept[KEYS] == [*keys.born("Zoé", day, "Roy", "Dupuy")]
+    assert held({"sn": ["ROY"], "givenName": ["Zoé"]}, kept)[KEYS] == kept[KEYS]
+    married = held({"sn": ["AUBERT"]}, kept)
+    assert married[KEYS] == [*keys.born("Zoé", day, "Dupuy")]
+    assert held({"sn": ["PETIT"]}, married)[KEYS] == married[KEYS]
+    assert KEYS not in held({"givenName": ["Zoélie"]}, kept)
+    assert KEYS not in held({"ENTPersonNomPatro": ["DUPUIS"]}, kept)
+    assert held({**said, "givenName": ["Zoélie"]}, kept)[KEYS] == [*keys.born("Zoélie", day, "Roy", "Dupuy")]
+
+
 def test_an_older_attribute_is_not_kept_beside_the_newer() -> None:
     older = held({"ENTElevePere": ["9"], "ENTAuxEnsClasses": ["1$A"]})
     assert set(older) == {"ENTElevePere", "ENTAuxEnsClasses"}
