@@ -40,14 +40,16 @@ class Merged(NamedTuple):
 
 
 class Undone(NamedTuple):
-    """Two people again: who stood for both, and who is back or was made (`new`), with an account
-    that `opens` again."""
+    """Two people again: who stood for both, and who is back or was made (`new`), with an account that `opens` again, or
+    that the merge had `closed` and that stays so: nobody of theirs is at school.
+    """
 
     kept_id: int
     other_id: int
     address: str
     new: bool
     opens: bool
+    closed: bool = False
 
 
 def merge(
@@ -157,7 +159,8 @@ def _bring_back(connection: Connection, owner: int, author: Author, today: date)
     connection.execute(update(person).where(person.c.person_id == owner).values(values))
     _keep_apart(connection, edge.root_id, owner, author)
     opens = active and (edge.suspended or edge.left_at is not None)
-    return Undone(edge.root_id, owner, _primary(connection, owner), new=False, opens=opens)
+    closed = bool(edge.suspended) and not active
+    return Undone(edge.root_id, owner, _primary(connection, owner), new=False, opens=opens, closed=closed)
 
 
 def _is_guardian(connection: Connection, person_id: int) -> bool:

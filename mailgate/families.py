@@ -4,6 +4,7 @@ caller's, with its audit row.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -98,7 +99,10 @@ def split(connection: Connection, text: str, author: Author, today: date, *, quo
     if undone.new:
         create_accounts(connection, [undone.other_id], quota_limit=quota)
     elif undone.opens:
+        create_accounts(connection, [undone.other_id], quota_limit=quota)  # it may have been purged
         set_state(connection, [undone.other_id], "active")
+    elif undone.closed:
+        leavers.part(connection, undone.other_id, int(time.time()))
     lists = follow_families(connection, people, pupils_of(connection, people))
     follow_merges(connection, people)
     leavers.give_back(connection)

@@ -76,6 +76,22 @@ def begin(connection: Connection, settings: Retention, now: int) -> int:
     return begun
 
 
+def part(connection: Connection, account_id: int, now: int) -> None:
+    """Note somebody who was a duplicate, is a person again, and whom the directory has no more: without a grace, as the
+    account was closed before, and open again on return.
+    """
+    row = (
+        select(account.c.account_id, person.c.profile, literal("active", Text))
+        .add_columns(literal(now, BigInteger), literal(now, BigInteger), literal("", Text))
+        .add_columns(literal("", Text), literal(0, BigInteger), literal(0, BigInteger))
+        .join(person, person.c.person_id == account.c.account_id)
+        .where(account.c.account_id == account_id)
+    )
+    columns = [column.name for column in leaver.columns]
+    connection.execute(insert(leaver).from_select(columns, row).on_conflict_do_nothing())
+    end_graces(connection, now)
+
+
 def give_back(connection: Connection) -> list[int]:
     """Give everything back to those of the leavers whom the directory has again; their accounts."""
     again = (
