@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from mailgate.delivery import writers
 from mailgate.delivery.lookups import Room, Writer
 from mailgate.delivery.writers import FRESH, Known, Writers
 from mailgate.policy.allowance import Sent
@@ -38,7 +38,7 @@ class Directory:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, as this is told."""
     now = [100.0]
-    monkeypatch.setattr(writers.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("mailgate.delivery.writers.time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
 
 
