@@ -9,9 +9,10 @@ from imap.backend.account import Account
 from imap.backend.acl import AclChange, AclEntry, Grantable
 from imap.backend.annotations import SERVER, AnnotationChange, AnnotationChanges
 from imap.backend.changes import EVERYTHING, Change, Changes, Hint, Known, Snapshot, Vanished
+from imap.backend.entries import Entries, Entry
 from imap.backend.mailboxes import HIERARCHY_DELIMITER, OTHER_USERS, SHARED, Located, MailboxRef, MailboxStatus, Quota
 from imap.backend.marking import FlagAction, Marking, Stored
-from imap.backend.messages import Appended, Copied, Entry, NewMessage, Rendered, Rendering, Replaced
+from imap.backend.messages import Appended, Copied, NewMessage, Rendered, Rendering, Replaced
 from imap.backend.sign_in import Backend, Peer, SaslExchange
 from imap.backend.texts import TextHits, TextKey, TextScope
 
@@ -31,6 +32,7 @@ __all__ = [
     "Change",
     "Changes",
     "Copied",
+    "Entries",
     "Entry",
     "FlagAction",
     "Grantable",

@@ -8,9 +8,10 @@ from typing import Protocol
 from imap.backend.acl import AclChange, AclEntry, Grantable
 from imap.backend.annotations import AnnotationChanges
 from imap.backend.changes import Changes, Hint, Known, Snapshot, Vanished
+from imap.backend.entries import Entries
 from imap.backend.mailboxes import Located, MailboxRef, MailboxStatus, Quota
 from imap.backend.marking import FlagAction, Marking, Stored
-from imap.backend.messages import Appended, Copied, Entry, NewMessage, Rendered, Rendering, Replaced
+from imap.backend.messages import Appended, Copied, NewMessage, Rendered, Rendering, Replaced
 from imap.backend.texts import TextHits, TextKey
 from imap.rights import Rights
 
@@ -105,7 +106,7 @@ class Account(Protocol):
         """
         ...
 
-    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
+    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Entries:
         """The entries of these UIDs, each named once, ordered by UID; those that are gone are left out."""
         ...
 

@@ -1,4 +1,4 @@
-"""Messages: new ones, their entries, their wire texts, and where they went."""
+"""Messages: new ones, their wire texts, and where they went."""
 
 from __future__ import annotations
 
@@ -20,18 +20,6 @@ class NewMessage:
     """System flags only."""
     keywords: tuple[str, ...]
     internal_date: int | None
-
-
-class Entry(NamedTuple):
-    """One message in one mailbox: what does not change."""
-
-    uid: int
-    message_id: bytes
-    """The content's key, shared by all copies; all keys of a server are of one length."""
-    internal_date: int
-    size: int
-    saved_at: int
-    """When it came into this mailbox (RFC 8514)."""
 
 
 class Rendering(enum.Flag):

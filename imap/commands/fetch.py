@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from imap import flags
-from imap.backend import Entry, FlagAction, Rendered
+from imap.backend import Entries, FlagAction, Rendered
 from imap.commands.ahead import one_ahead
 from imap.commands.fetch_plan import Chunk, Plan, make_plan
 from imap.commands.fetch_sections import put_sections
@@ -140,7 +140,7 @@ def _part(spans: Sequence[range], partial: PartialRange) -> list[range]:
 async def _read_chunk(session: Session, view: View, plan: Plan, messages: Columns) -> Chunk:
     """What the answer for some messages is made of; those that turn out to be gone are left out."""
     read_at = view.mailbox.highestmodseq
-    entries: Sequence[Entry] = ()
+    entries = Entries()
     rendered: Sequence[Rendered] = ()
     if plan.needs_entries and messages.uids:
         messages, entries = await _read_entries(session, view, messages)
@@ -168,26 +168,28 @@ async def _put_chunk(session: Session, plan: Plan, chunk: Chunk) -> None:
         await session.spill()
 
 
-async def _read_entries(session: Session, view: View, messages: Columns) -> tuple[Columns, Sequence[Entry]]:
+async def _read_entries(session: Session, view: View, messages: Columns) -> tuple[Columns, Entries]:
     """What the store knows of the messages; those that are gone by now are left out."""
     entries = await view.mailbox.entries(messages.uids)
     if len(entries) == len(messages.uids):
         return messages, entries
-    present = {entry.uid for entry in entries}
+    present = frozenset(entries.uids)
     return messages.only([index for index, uid in enumerate(messages.uids) if uid in present]), entries
 
 
 async def _read_rendered(
-    session: Session, plan: Plan, messages: Columns, entries: Sequence[Entry]
-) -> tuple[Columns, Sequence[Entry], Sequence[Rendered]]:
+    session: Session, plan: Plan, messages: Columns, entries: Entries
+) -> tuple[Columns, Entries, Sequence[Rendered]]:
     """The texts of the messages; those whose content is gone by now are left out."""
-    texts = await session.account.rendered(dict.fromkeys(entry.message_id for entry in entries), plan.rendering)
+    ids = entries.message_ids
+    texts = await session.account.rendered(dict.fromkeys(ids), plan.rendering)
     if plan.previews:
         texts = await _with_previews(session, texts)
-    kept = [index for index, entry in enumerate(entries) if entry.message_id in texts]
-    if len(kept) < len(entries):
-        messages, entries = messages.only(kept), [entries[index] for index in kept]
-    return messages, entries, [texts[entry.message_id] for entry in entries]
+    found = [texts[message_id] for message_id in ids if message_id in texts]
+    if len(found) < len(ids):
+        kept = [index for index, message_id in enumerate(ids) if message_id in texts]
+        messages, entries = messages.only(kept), entries.only(kept)
+    return messages, entries, found
 
 
 async def _with_previews(session: Session, texts: Mapping[bytes, Rendered]) -> Mapping[bytes, Rendered]:

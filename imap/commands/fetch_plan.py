@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 from typing import Final, TypeAlias
 
-from imap.backend import Entry, Rendered, Rendering
+from imap.backend import Entries, Rendered, Rendering
 from imap.message import LISTING_FIELDS, filter_header
 from imap.objectid import email_id, thread_id
 from imap.parsing.fetch import Fetch
@@ -40,7 +41,7 @@ class Chunk:
 
     view: View
     messages: Columns
-    entries: Sequence[Entry]
+    entries: Entries
     rendered: Sequence[Rendered]
     read_at: int
     """The mailbox's modification sequence that the flags are of."""
@@ -174,7 +175,7 @@ def _add_body(plan: Plan, item: BodySection) -> None:
     wanted = frozenset(field.lower() for field in section.fields)
     if section.text is SectionText.HEADER_FIELDS and wanted == _LISTING:
         plan.rendering |= Rendering.LISTING
-        texts: Callable[[Rendered], bytes] = _listing
+        texts: Callable[[Rendered], bytes] = attrgetter("listing")
     else:
         plan.rendering |= Rendering.HEADER
         texts = _header_text(section)
@@ -188,10 +189,6 @@ def _add_section(plan: Plan, name: bytes, item: SectionItem) -> None:
     plan.sections.append(SectionPlan(name, item))
 
 
-def _listing(rendered: Rendered) -> bytes:
-    return rendered.listing
-
-
 def _header_text(section: Section) -> Callable[[Rendered], bytes]:
     if section.text is SectionText.HEADER:
         return lambda rendered: rendered.header
@@ -203,8 +200,11 @@ def _literal_item(name: bytes, text_of: Callable[[Rendered], bytes], partial: Pa
     cut = slice(None) if partial is None else slice(partial.start, partial.start + partial.length)
 
     def values(chunk: Chunk) -> Iterable[Iterable[object]]:
-        texts = [without_nul(text_of(rendered)[cut]) for rendered in chunk.rendered]
-        return map(len, texts), texts
+        texts: Iterable[bytes] = map(text_of, chunk.rendered)
+        if partial is not None:
+            texts = [text[cut] for text in texts]
+        shown = [without_nul(text) if b"\0" in text else text for text in texts]
+        return map(len, shown), shown
 
     return Item(name.replace(b"%", b"%%") + b" {%d}\r\n%b", values)
 
@@ -226,8 +226,8 @@ def _brackets(section: Section, partial: Partial | None) -> bytes:
 
 
 def _thread_ids(chunk: Chunk) -> list[bytes]:
-    pairs = zip(chunk.entries, chunk.rendered, strict=True)
-    return [thread_id(entry.message_id, text.thread_keys).encode() for entry, text in pairs]
+    pairs = zip(chunk.entries.message_ids, chunk.rendered, strict=True)
+    return [thread_id(message_id, text.thread_keys).encode() for message_id, text in pairs]
 
 
 _internal_date = lru_cache(maxsize=4096)(internal_date)
@@ -238,19 +238,17 @@ _ATTRIBUTES: Final = {
     FetchAttribute.FLAGS: Item(b"FLAGS (%b)", lambda chunk: (chunk.view.flag_column(chunk.messages),)),
     FetchAttribute.MODSEQ: Item(b"MODSEQ (%d)", lambda chunk: (chunk.messages.modseqs,)),
     FetchAttribute.INTERNALDATE: Item(
-        b"INTERNALDATE %b", lambda chunk: ([_internal_date(entry.internal_date) for entry in chunk.entries],)
+        b"INTERNALDATE %b", lambda chunk: (map(_internal_date, chunk.entries.internal_dates),)
     ),
-    FetchAttribute.RFC822_SIZE: Item(b"RFC822.SIZE %d", lambda chunk: ([entry.size for entry in chunk.entries],)),
+    FetchAttribute.RFC822_SIZE: Item(b"RFC822.SIZE %d", lambda chunk: (chunk.entries.sizes,)),
     FetchAttribute.ENVELOPE: Item(b"ENVELOPE %b", lambda chunk: ([text.envelope for text in chunk.rendered],)),
     FetchAttribute.BODY: Item(b"BODY %b", lambda chunk: ([text.body for text in chunk.rendered],)),
     FetchAttribute.BODYSTRUCTURE: Item(
         b"BODYSTRUCTURE %b", lambda chunk: ([text.bodystructure for text in chunk.rendered],)
     ),
-    FetchAttribute.SAVEDATE: Item(
-        b"SAVEDATE %b", lambda chunk: ([_internal_date(entry.saved_at) for entry in chunk.entries],)
-    ),
+    FetchAttribute.SAVEDATE: Item(b"SAVEDATE %b", lambda chunk: (map(_internal_date, chunk.entries.saved_at),)),
     FetchAttribute.EMAILID: Item(
-        b"EMAILID (%b)", lambda chunk: ([email_id(entry.message_id).encode() for entry in chunk.entries],)
+        b"EMAILID (%b)", lambda chunk: ([email_id(message_id).encode() for message_id in chunk.entries.message_ids],)
     ),
     FetchAttribute.THREADID: Item(b"THREADID (%b)", lambda chunk: (_thread_ids(chunk),)),
     FetchAttribute.RFC822_HEADER: _literal_item(b"RFC822.HEADER", lambda rendered: rendered.header, None),

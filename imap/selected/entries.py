@@ -1,19 +1,15 @@
-"""What the store said of the messages of a selected mailbox, kept beside its columns and never asked for twice."""
+"""What does not change of the messages of a selected mailbox, kept once it was read."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from itertools import compress
+from collections.abc import Sequence
 from typing import Final
 
-from imap.backend import Entry
+from imap.backend import Entries
 
-_TYPES: Final = "qqq"
+_COLUMNS: Final = 3
 """Internal dates, sizes, saving dates."""
-_make_entry: Final[Callable[[Iterable[object]], Entry]] = partial(tuple.__new__, Entry)
-"""`Entry._make` without its count of the fields."""
 
 
 class EntryColumns:
@@ -23,7 +19,7 @@ class EntryColumns:
 
     def __init__(self, count: int) -> None:
         self._known = bytearray(count)
-        self._columns = tuple(array(code, bytes(8 * count)) for code in _TYPES)
+        self._columns = tuple(array("q", bytes(8 * count)) for _ in range(_COLUMNS))
         self._ids = bytearray()
         self._width = 0
         """Octets of a message's id, once one is known."""
@@ -31,49 +27,44 @@ class EntryColumns:
     @property
     def octets(self) -> int:
         """The memory that they take."""
-        return len(self._known) * (1 + 8 * len(_TYPES) + self._width)
+        return len(self._known) * (1 + 8 * _COLUMNS + self._width)
 
-    def unknown(self, positions: Sequence[int]) -> list[int]:
+    def unknown(self, positions: Sequence[int]) -> Sequence[int]:
         """Those of the positions of which nothing is known yet."""
         if isinstance(positions, range) and self._known.find(0, positions.start, positions.stop) < 0:
-            return []
+            return ()
         return [position for position in positions if not self._known[position]]
 
-    def set(self, positions: Sequence[int], entries: Sequence[Entry]) -> None:
+    def set(self, positions: Sequence[int], entries: Entries) -> None:
         """Keep these entries at these positions, a range where they follow each other."""
         if not entries:
             return
-        if not self._width:
-            self._width = len(entries[0].message_id)
-            self._ids = bytearray(self._width * len(self._known))
-        width = self._width
-        if isinstance(positions, range):
-            start, stop = positions.start, positions.stop
-            _, ids, *values = zip(*entries, strict=True)
-            joined = b"".join(ids)
-            if len(joined) != width * len(positions):
-                raise ValueError("message ids are not of one length")
-            self._ids[start * width : stop * width] = joined
-            for column, code, new in zip(self._columns, _TYPES, values, strict=True):
-                column[start:stop] = array(code, new)
-            self._known[start:stop] = b"\1" * len(positions)
+        if not isinstance(positions, range):
+            for index, position in enumerate(positions):
+                self.set(range(position, position + 1), entries[index : index + 1])
             return
-        for position, entry in zip(positions, entries, strict=True):
-            self.set(range(position, position + 1), [entry])
+        width, start, stop = len(entries.joined_ids) // len(entries), positions.start, positions.stop
+        if not self._width:
+            self._width = width
+            self._ids = bytearray(width * len(self._known))
+        if width != self._width:
+            raise ValueError("message ids are not of one length")
+        self._ids[start * width : stop * width] = entries.joined_ids
+        for column, values in zip(self._columns, entries.numbers, strict=True):
+            column[start:stop] = array("q", values)
+        self._known[start:stop] = b"\1" * len(positions)
 
-    def entries(self, uids: Sequence[int], start: int) -> list[Entry]:
-        """The entries of the messages at `start` and following, whose UIDs are given; unknown ones are left out."""
-        width, stop = self._width, start + len(uids)
-        if not width:
-            return []
+    def entries(self, uids: Sequence[int], positions: Sequence[int]) -> Entries:
+        """The entries of the messages at these positions of all ``uids``; unknown ones are left out."""
+        width = self._width
+        if not isinstance(positions, range) or self._known.find(0, positions.start, positions.stop) >= 0:
+            known = [position for position in positions if self._known[position]]
+            ids = b"".join([self._ids[position * width : (position + 1) * width] for position in known])
+            values = ([column[position] for position in known] for column in self._columns)
+            return Entries([uids[position] for position in known], ids, *values)
+        start, stop = positions.start, positions.stop
         ids = bytes(self._ids[start * width : stop * width])
-        found = zip(
-            uids,
-            [ids[place : place + width] for place in range(0, len(ids), width)],
-            *(column[start:stop] for column in self._columns),
-            strict=True,
-        )
-        return list(map(_make_entry, compress(found, self._known[start:stop])))
+        return Entries(uids[start:stop], ids, *(column[start:stop] for column in self._columns))
 
     def append(self, count: int) -> None:
         """So many messages more, of which nothing is known."""

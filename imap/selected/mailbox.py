@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from imap.backend import Account, Change, Changes, Entry, Known, MailboxRef, Snapshot, Stored, Vanished
+from imap.backend import Account, Change, Changes, Entries, Known, MailboxRef, Snapshot, Stored, Vanished
 from imap.errors import MailboxNotFound, NotPermitted, ServiceUnavailable
 from imap.rights import Rights
 from imap.selected.entries import EntryColumns
@@ -131,13 +131,13 @@ class SharedMailbox:
         if stop - start <= 2 * _BLOCK:
             unknown = self._entries.unknown(range(start, min(stop, len(self.uids))))
         entries = await self.account.entries(self.ref, [self.uids[position] for position in unknown])
-        positions = self._positions([entry.uid for entry in entries])
+        positions = self._positions(entries.uids)
         if len(positions) < len(entries):
-            entries = [entry for entry in entries if self.index(entry.uid) >= 0]
+            entries = entries.only([index for index, uid in enumerate(entries.uids) if self.index(uid) >= 0])
         if self._entries is not None:
             self._entries.set(positions, entries)
 
-    async def entries(self, uids: Sequence[int]) -> Sequence[Entry]:
+    async def entries(self, uids: Sequence[int]) -> Entries:
         """The entries of these UIDs in their order; those that are gone are left out.
 
         They are kept once much of the mailbox was asked for, not for a few messages of many.
@@ -149,9 +149,7 @@ class SharedMailbox:
         positions = self._positions(uids)
         if self._entries is None:
             return await self.account.entries(self.ref, uids)
-        if isinstance(positions, range):
-            return self._entries.entries(uids, positions.start)
-        return [entry for p in positions for entry in self._entries.entries((self.uids[p],), p)]
+        return self._entries.entries(self.uids, positions)
 
     async def sent_days(
         self, uids: Sequence[int], read: Callable[[Sequence[int]], Awaitable[Sequence[int]]]

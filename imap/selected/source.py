@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from imap.backend import Entry, MailboxRef, Rendered, Rendering, TextHits, TextKey
+from imap.backend import Entries, MailboxRef, Rendered, Rendering, TextHits, TextKey
 from imap.search.sent import read_sent_days
 from imap.selected.mailbox import SharedMailbox
 
@@ -16,7 +16,7 @@ class SelectedSource:
         self._mailbox = mailbox
         self._account = mailbox.account
 
-    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
+    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Entries:
         """From the mailbox's columns; another mailbox's from the store."""
         if mailbox == self._mailbox.ref:
             return await self._mailbox.entries(uids)

@@ -49,8 +49,10 @@ class Database(Protocol):
 
     engine: Engine
 
-    async def read(self, work: Work[T]) -> T:
-        """Run `work` on one consistent snapshot; it must not write."""
+    async def read(self, work: Work[T], *, brief: bool = True) -> T:
+        """Run `work` on one consistent snapshot; it must not write. What is not `brief` is known to take more than a
+        millisecond: SQLite does not try it in the event loop.
+        """
         ...
 
     async def write(self, work: Work[T], *, durable: bool = True, brief: bool = True) -> T:

@@ -113,7 +113,7 @@ class PostgresqlDatabase:
             raise translated(error, database._where) from error
         return database
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, brief: bool = True) -> T:
         code = code_of(work)
         if code not in self._many:
             try:

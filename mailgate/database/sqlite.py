@@ -81,9 +81,11 @@ class SqliteDatabase:
         database._inline.set_progress_handler(database._is_late, _STEPS)
         return database
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, brief: bool = True) -> T:
         if self._closed:
             raise RuntimeError("the database is closed")
+        if not brief:
+            return await self._read_beside(work)
         code = code_of(work)
         turns, patience = self._slow.get(code, _FAST)
         if turns:
@@ -102,7 +104,7 @@ class SqliteDatabase:
                     self._slow[code] = turns * patience, patience
                 elif patience:
                     del self._slow[code]
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_in_thread, work)
+        return await self._read_beside(work)
 
     async def write(self, work: Work[T], *, durable: bool = True, brief: bool = True) -> T:
         result: T = await self._writer.run(work, durable=durable, brief=brief)
@@ -143,6 +145,9 @@ class SqliteDatabase:
         late = time.monotonic() > self._deadline
         self._late = self._late or late
         return late
+
+    async def _read_beside(self, work: Work[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read_in_thread, work)
 
     def _read_in_thread(self, work: Work[T]) -> T:
         try:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -18,7 +18,7 @@ from imap.backend import (
     Appended,
     Changes,
     Copied,
-    Entry,
+    Entries,
     FlagAction,
     Grantable,
     Hint,
@@ -69,6 +69,8 @@ from mailgate.store.sent_copies import give_way
 
 log = structlog.stdlib.get_logger("mailgate.store")
 T = TypeVar("T")
+_FEW: Final = 100
+"""Messages of which something is read in less than a millisecond."""
 
 
 class StoreAccount:
@@ -233,20 +235,22 @@ class StoreAccount:
             return await self._write_alone(work)
         return await self._write(work, durable=False)
 
-    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
+    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Entries:
         """The entries of these UIDs."""
 
-        async def work(tx: Tx) -> Sequence[Entry]:
+        async def work(tx: Tx) -> Entries:
             await require(tx, self.account_id, mailbox, Rights.READ)
             return await snapshots.entries(tx, *mailbox, uids)
 
-        return await self._read(work)
+        return await self._read(work, brief=len(uids) <= _FEW)
 
     async def rendered(self, message_ids: Collection[bytes], which: Rendering) -> Mapping[bytes, Rendered]:
         """The wire texts that are asked for."""
         found, missing = self._texts.take(message_ids, which)
         if missing:
-            read, bare = await self._read(lambda tx: messages.read_texts(tx, missing, which))
+            read, bare = await self._read(
+                lambda tx: messages.read_texts(tx, missing, which), brief=len(missing) <= _FEW
+            )
             if bare:
                 beginnings = await self._read(lambda tx: messages.read_beginnings(tx, bare))
                 read |= await asyncio.to_thread(messages.rendered_now, beginnings, which)
@@ -441,9 +445,9 @@ class StoreAccount:
         """Hear of changes of the owner's mailboxes; the answer ends it."""
         return self._watchers.add(owner, notify)
 
-    async def _read(self, work: Work[T]) -> T:
+    async def _read(self, work: Work[T], *, brief: bool = True) -> T:
         try:
-            return await self._database.read(work)
+            return await self._database.read(work, brief=brief)
         except DatabaseUnavailable as error:
             raise _unavailable(error) from error
 

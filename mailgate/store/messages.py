@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import partial
-from itertools import compress, repeat
+from functools import lru_cache, partial
+from itertools import chain, compress, repeat
 from operator import not_
-from typing import Final
+from typing import Any, Final
 
 import zstandard
 from sqlalchemy import (
@@ -27,6 +27,7 @@ from sqlalchemy import (
 from imap.backend import Rendered, Rendering
 from imap.errors import MessageGone
 from mailgate.database import Statement, Tx
+from mailgate.database.columns import cut_up, end_to_end, pieces
 from mailgate.database.statement import insert, member, rows
 from mailgate.store.contents import MAY_BE_EMPTY, NOT_RENDERED, Prepared, rendered_texts
 from mailgate.store.schema import CHUNK, body_chunk, message, names
@@ -104,7 +105,8 @@ _wanted = rows("wanted", message_id=LargeBinary)
 """As a table, contents are looked up in the order given, which is mostly that of their arrival and so of their pages;
 as a set, SQLite would sort them by their hashes.
 """
-_RENDERED: dict[Rendering, Statement] = {}
+_AT_ONCE: Final = 100
+"""Contents whose texts SQLite gives as one value: blocks of 256 KiB would come anew from the system each time."""
 _make_rendered: Final[Callable[[Iterable[bytes]], Rendered]] = partial(tuple.__new__, Rendered)
 """`Rendered._make` without its count of the fields: half the time."""
 
@@ -217,30 +219,46 @@ async def read_texts(
     tx: Tx, message_ids: Collection[bytes], which: Rendering
 ) -> tuple[dict[bytes, Rendered], list[bytes]]:
     """The wire texts of those of these messages that are rendered, and the others; what is gone is left out."""
-    asked = _asked(which)
-    telling = next((name for name in asked if name not in MAY_BE_EMPTY), "envelope")
-    names = list(dict.fromkeys((telling, *asked)))
-    statement = _RENDERED.get(which)
-    if statement is None:
-        columns = [message.c[name] for name in names]
-        statement = Statement(
-            select(message.c.message_id, *columns).join_from(
-                _wanted, message, message.c.message_id == _wanted.c.message_id
-            )
-        )
-        _RENDERED[which] = statement
-    read = await tx.all(statement, wanted=[(message_id,) for message_id in message_ids])
-    if not read:
-        return {}, []
-    found, *texts = zip(*read, strict=True)
-    of_name = dict(zip(names, texts, strict=True))
-    rendered = zip(*(of_name[name] if name in asked else repeat(b"") for name in Rendered._fields), strict=False)
-    made = dict(zip(found, map(_make_rendered, rendered), strict=True))
-    told = of_name[telling]
+    wanted = [(message_id,) for message_id in message_ids]
+    step = _AT_ONCE if tx.engine == "sqlite" else len(wanted) or 1
+    made: dict[bytes, Rendered] = {}
+    bare: list[bytes] = []
+    for start in range(0, len(wanted), step):
+        values = await tx.one(_texts_of(which), wanted=wanted[start : start + step])
+        bare += _take(made, which, *values or ())
+    return made, bare
+
+
+def _take(made: dict[bytes, Rendered], which: Rendering, ids: bytes | None, *values: Any) -> list[bytes]:  # noqa: ANN401
+    """Add what one statement found; give those that are not rendered."""
+    if not ids:
+        return []
+    names = _read(which)
+    columns = {name: cut_up(*values[2 * place : 2 * place + 2]) for place, name in enumerate(names)}
+    told = columns[names[0]]
+    width = len(ids) // len(told)
+    found = [ids[place : place + width] for place in range(0, len(ids), width)]
+    asked = [columns[name] if Rendering[name.upper()] in which else repeat(b"") for name in Rendered._fields]
+    made.update(zip(found, map(_make_rendered, zip(*asked, strict=False)), strict=True))
     bare = list(compress(found, map(not_, told))) if b"" in told else []
     for message_id in bare:
         del made[message_id]
-    return made, bare
+    return bare
+
+
+def _read(which: Rendering) -> list[str]:
+    """The columns to read: first one that tells whether a message is rendered."""
+    asked = _asked(which)
+    telling = next((name for name in asked if name not in MAY_BE_EMPTY), "envelope")
+    return list(dict.fromkeys((telling, *asked)))
+
+
+@lru_cache
+def _texts_of(which: Rendering) -> Statement:
+    columns = (message.c.message_id, *(message.c[name] for name in _read(which)))
+    found = select(*columns).join_from(_wanted, message, message.c.message_id == _wanted.c.message_id).subquery("found")
+    message_id, *texts = found.c
+    return Statement(select(end_to_end(message_id), *chain.from_iterable(map(pieces, texts))))
 
 
 def _joined(chunks: Iterable[bytes]) -> bytes:

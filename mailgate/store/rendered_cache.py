@@ -44,18 +44,22 @@ class RenderedCache:
         """Keep what was read; not where a preview is still to be made."""
         if Rendering.PREVIEW in which:
             rendered = {message_id: texts for message_id, texts in rendered.items() if texts.preview is not None}
-        columns = zip(Rendered._fields, zip(*rendered.values(), strict=True), strict=False)
-        lengths = (map(len, column) for name, column in columns if Rendering[name.upper()] in which)
-        young = self._young.setdefault(which, {})
-        for (message_id, texts), *octets in zip(rendered.items(), *lengths, strict=True):
-            cost = _OVERHEAD + sum(octets)
-            if cost > _LARGEST or message_id in young:
-                continue
-            if self._octets + cost > self._generation_limit:
-                self._old, self._octets = self._young, 0
-                young = {}
-                self._young = {which: young}
-            young[message_id] = texts
+        asked = [place for place, name in enumerate(Rendered._fields) if Rendering[name.upper()] in which]
+        columns = list(zip(*rendered.values(), strict=True))
+        costs = list(map(sum, zip(*(map(len, columns[place]) for place in asked), strict=True))) if columns else []
+        if max(costs, default=0) + _OVERHEAD > _LARGEST:
+            small = {
+                message_id: texts
+                for (message_id, texts), cost in zip(rendered.items(), costs, strict=True)
+                if cost + _OVERHEAD <= _LARGEST
+            }
+            self.add(small, which)
+            return
+        cost = sum(costs) + _OVERHEAD * len(costs)
+        if self._octets + cost > self._generation_limit:
+            self._young, self._old, self._octets = {}, self._young, 0
+        if cost <= self._generation_limit:
+            self._young.setdefault(which, {}).update(rendered)
             self._octets += cost
 
     def forget(self, message_ids: Collection[bytes] | None) -> None:

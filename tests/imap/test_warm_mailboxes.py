@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imap.backend import Entry, Located, MailboxRef
+from imap.backend import Entries, Entry, Located, MailboxRef
 from imap.flags import DELETED, SEEN
 from imap.selected.entries import EntryColumns
 from imap.selected.mailbox import SharedMailbox
@@ -171,26 +171,44 @@ async def test_a_message_gone_from_the_store_is_left_out(client: Client, account
 
 
 def test_columns_are_filled_in_any_order() -> None:
-    columns = EntryColumns(5)
-    assert columns.entries([1, 2, 3, 4, 5], 0) == []
-    columns.set([3, 1], [entry(4), entry(2)])
+    columns, uids = EntryColumns(5), [1, 2, 3, 4, 5]
+    assert not columns.entries(uids, range(5))
+    columns.set([3, 1], Entries.of([entry(4), entry(2)]))
     assert columns.unknown(range(5)) == [0, 2, 4]
     assert columns.unknown([1, 2, 3]) == [2]
-    columns.set(range(4, 5), [entry(5)])
-    assert columns.entries([1, 2, 3, 4, 5], 0) == [entry(2), entry(4), entry(5)]
+    columns.set(range(4, 5), Entries.of([entry(5)]))
+    assert list(columns.entries(uids, range(5))) == [entry(2), entry(4), entry(5)]
+    assert list(columns.entries(uids, range(3, 5))) == [entry(4), entry(5)]
+    assert list(columns.entries(uids, [1, 2, 4])) == [entry(2), entry(5)]
     columns.remove([0, 3])
     columns.append(1)
-    assert columns.entries([2, 3, 5, 6], 0) == [entry(2), entry(5)]
+    uids = [2, 3, 5, 6]
+    assert list(columns.entries(uids, range(4))) == [entry(2), entry(5)]
     assert columns.unknown(range(4)) == [1, 3]
-    columns.set(range(3, 4), [entry(6)])
-    assert columns.entries([6], 3) == [entry(6)]
+    columns.set(range(3, 4), Entries.of([entry(6)]))
+    assert list(columns.entries(uids, range(3, 4))) == [entry(6)]
 
 
 def test_ids_of_another_length_are_refused() -> None:
     columns = EntryColumns(2)
-    columns.set(range(1), [entry(1)])
+    columns.set(range(1), Entries.of([entry(1)]))
+    short = entry(2)._replace(message_id=b"short")
     with pytest.raises(ValueError, match="one length"):
-        columns.set(range(1, 2), [entry(2)._replace(message_id=b"short")])
+        columns.set(range(1, 2), Entries.of([short]))
+    with pytest.raises(ValueError, match="one length"):
+        Entries.of([entry(1), short])
+
+
+def test_entries_by_columns_are_a_sequence_of_entries() -> None:
+    rows = [entry(uid) for uid in range(1, 6)]
+    entries = Entries.of(rows)
+    assert list(entries) == rows
+    assert [entries[index] for index in (0, 4, -1)] == [rows[0], rows[4], rows[4]]
+    assert list(entries[1:4]) == rows[1:4]
+    assert list(entries.only([0, 3])) == [rows[0], rows[3]]
+    assert entries.message_ids == [row.message_id for row in rows]
+    with pytest.raises(IndexError):
+        entries[5]
 
 
 async def test_the_oldest_mailboxes_go_first(account: MemoryAccount) -> None:

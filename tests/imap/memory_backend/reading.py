@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from imap.backend import (
     Change,
     Changes,
+    Entries,
     Entry,
     Known,
     MailboxRef,
@@ -79,11 +80,11 @@ class Reading(AccountState):
         first, box.recent_from = box.recent_from, max(box.recent_from, uidnext)
         return first
 
-    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Sequence[Entry]:
+    async def entries(self, mailbox: MailboxRef, uids: Sequence[int]) -> Entries:
         self._count("entries")
         messages = self._box(mailbox).messages
         found = [messages[uid] for uid in uids if uid in messages]
-        return [Entry(m.uid, m.key, m.date, len(m.content), m.saved) for m in found]
+        return Entries.of(Entry(m.uid, m.key, m.date, len(m.content), m.saved) for m in found)
 
     async def find_text(self, message_ids: Collection[bytes], keys: Sequence[TextKey]) -> TextHits:
         return TextHits([{} for _ in keys], message_ids)
