@@ -60,8 +60,8 @@ async def fetch(session: Session, _tag: str, command: Fetch) -> Completion:
     if command.partial is not None:
         spans = _part(spans, command.partial)
     asked = sum(map(len, spans))
-    shown = await _fetch_spans(session, plan, spans, command.changed_since)
-    if plan.refusals:
+    shown, unknown = await _fetch_spans(session, plan, spans, command.changed_since)
+    if unknown:
         raise CommandRefused("The transfer encoding of a part is not known", code="UNKNOWN-CTE")
     if shown < asked and not command.uid:
         raise MessageGone("Some of these messages were expunged")
@@ -83,8 +83,12 @@ async def put_items(session: Session, view: View, uids: Collection[int], items: 
             await session.spill()
 
 
-async def _fetch_spans(session: Session, plan: Plan, spans: Sequence[range], changed_since: int | None) -> int:
-    """Answer chunk by chunk, the next one being read meanwhile; give how many messages were still there."""
+async def _fetch_spans(
+    session: Session, plan: Plan, spans: Sequence[range], changed_since: int | None
+) -> tuple[int, int]:
+    """Answer chunk by chunk, the next one being read meanwhile; give how many messages were still there, and how many
+    parts have a transfer encoding that is not known.
+    """
     view = session.selected
     if plan.sections:
         await read_ahead(session, plan, spans)
@@ -103,17 +107,16 @@ async def _fetch_spans(session: Session, plan: Plan, spans: Sequence[range], cha
 
     if len(spans) == 1 and asked <= _CHUNK:
         shown, chunk = await read(spans[0], spans[0])
-        await _put_chunk(session, plan, chunk)
-        return shown
-    shown = 0
+        return shown, await _put_chunk(session, plan, chunk)
+    shown = unknown = 0
     spans_around = ((span, around) for around in chunks(spans, _AHEAD) for span in chunks([around], _CHUNK))
     async with aclosing(one_ahead(read(*span) for span in spans_around)) as read_chunks:
         async for present, chunk in read_chunks:
             shown += present
-            await _put_chunk(session, plan, chunk)
+            unknown += await _put_chunk(session, plan, chunk)
             await session.spill()
             await session.progress(shown, asked)
-    return shown
+    return shown, unknown
 
 
 async def _put_vanished(session: Session, view: View, command: Fetch) -> None:
@@ -149,11 +152,11 @@ async def _read_chunk(session: Session, view: View, plan: Plan, messages: Column
     return Chunk(view, messages, entries, rendered, read_at)
 
 
-async def _put_chunk(session: Session, plan: Plan, chunk: Chunk) -> None:
-    """Answer for the messages of a chunk, with the flags that they have by now."""
+async def _put_chunk(session: Session, plan: Plan, chunk: Chunk) -> int:
+    """Answer for the messages of a chunk, with the flags that they have by now; give what `put_sections` does."""
     view = chunk.view
     if not chunk.messages.uids:
-        return
+        return 0
     seen = plan.sets_seen and await _set_seen(session, view, chunk.messages)
     if view.mailbox.highestmodseq != chunk.read_at:
         chunk = replace(chunk, messages=_as_now(view, chunk.messages))
@@ -161,11 +164,11 @@ async def _put_chunk(session: Session, plan: Plan, chunk: Chunk) -> None:
         view.forget_news(chunk.messages.uids)
     rows = plan.rows(chunk, with_flags=seen)
     if plan.sections:
-        await put_sections(session, plan, chunk, rows)
-        return
+        return await put_sections(session, plan, chunk, rows)
     for start in range(0, len(rows), _JOINED):
         session.put(b"".join(rows[start : start + _JOINED]))
         await session.spill()
+    return 0
 
 
 async def _read_entries(session: Session, view: View, messages: Columns) -> tuple[Columns, Entries]:

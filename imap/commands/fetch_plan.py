@@ -30,6 +30,8 @@ from imap.parsing.fetch_items import (
 from imap.parsing.wire import astring, internal_date, nstring
 from imap.selected.view import Columns, View
 
+_PLANS: Final = 64
+"""Plans kept: a mail program sends the same lists of items again and again."""
 _NOTHING: Final = Rendering(0)
 _LISTING: Final = frozenset(name.lower() for name in LISTING_FIELDS)
 _HEADER_TEXTS: Final = {SectionText.HEADER, SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT}
@@ -69,7 +71,7 @@ class SectionPlan:
 
 @dataclass(slots=True)
 class Plan:
-    """A FETCH, ready to run."""
+    """A FETCH, ready to run. Commands that ask for the same share it: once made, it stays as it is."""
 
     items: list[Item] = field(default_factory=list)
     sections: list[SectionPlan] = field(default_factory=list)
@@ -84,8 +86,6 @@ class Plan:
     condstore: bool = False
     uidonly: bool = False
     """Messages are named by UID: the response is UIDFETCH (RFC 9586 section 3.3)."""
-    refusals: int = 0
-    """Parts whose transfer encoding is not known."""
 
     @property
     def tells_news(self) -> bool:
@@ -116,10 +116,32 @@ class Plan:
 
 def make_plan(command: Fetch, *, condstore: bool, readonly: bool, utf8: bool = False, uidonly: bool = False) -> Plan:
     """Decide how to answer; items that were named twice are given once."""
-    asked: dict[FetchItem, None] = dict.fromkeys(command.items)
-    if command.uid and not uidonly:
+    return _made(
+        command.items,
+        names_uid=command.uid and not uidonly,
+        tells_modseq=command.changed_since is not None,
+        condstore=condstore,
+        readonly=readonly,
+        utf8=utf8,
+        uidonly=uidonly,
+    )
+
+
+@lru_cache(_PLANS)
+def _made(
+    items: tuple[FetchItem, ...],
+    *,
+    names_uid: bool,
+    tells_modseq: bool,
+    condstore: bool,
+    readonly: bool,
+    utf8: bool,
+    uidonly: bool,
+) -> Plan:
+    asked: dict[FetchItem, None] = dict.fromkeys(items)
+    if names_uid:
         asked = {FetchAttribute.UID: None, **asked}
-    if command.changed_since is not None:
+    if tells_modseq:
         asked.setdefault(FetchAttribute.MODSEQ)
     plan = Plan(condstore=condstore, uidonly=uidonly)
     for item in asked:

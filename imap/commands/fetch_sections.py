@@ -52,9 +52,9 @@ class _Source:
         return b"".join([piece async for piece in self.pieces(start, stop)])
 
 
-async def put_sections(session: Session, plan: Plan, chunk: Chunk, rows: Sequence[bytes]) -> None:
-    """Complete each row with its sections and put it."""
-    start = 0
+async def put_sections(session: Session, plan: Plan, chunk: Chunk, rows: Sequence[bytes]) -> int:
+    """Complete each row with its sections and put it; give how many have a transfer encoding that is not known."""
+    start = unknown = 0
     while start < len(rows):
         stop, whole = await _read_batch(session, chunk.entries, start)
         for index in range(start, stop):
@@ -64,10 +64,11 @@ async def put_sections(session: Session, plan: Plan, chunk: Chunk, rows: Sequenc
             session.put(rows[index])
             for number, section in enumerate(plan.sections):
                 session.put(b" " + section.name if number else section.name)
-                await _put_section(session, plan, section, source, table)
+                unknown += not await _put_section(session, section, source, table)
                 await session.spill()
             session.put(b")\r\n")
         start = stop
+    return unknown
 
 
 async def _read_batch(session: Session, entries: Sequence[Entry], start: int) -> tuple[int, dict[bytes, bytes]]:
@@ -83,21 +84,21 @@ async def _read_batch(session: Session, entries: Sequence[Entry], start: int) ->
     return stop, dict(await session.account.read_whole(wanted)) if wanted else {}
 
 
-async def _put_section(
-    session: Session, plan: Plan, section: SectionPlan, source: _Source, table: PartTable | None
-) -> None:
+async def _put_section(session: Session, section: SectionPlan, source: _Source, table: PartTable | None) -> bool:
+    """Put a section; False for one whose transfer encoding is not known, with NIL or 0 in its place."""
     item = section.item
     if isinstance(item, BodySection):
         if item.section.text in _FIELDS and table is not None:
             await _put_fields(session, item, source, table)
         else:
             await _put_octets(session, item, source, table)
-        return
+        return True
     try:
         await _put_binary(session, item, source, table)
     except UnknownEncodingError:
-        plan.refusals += 1
         session.put(b" 0" if isinstance(item, BinarySize) else b" NIL")
+        return False
+    return True
 
 
 async def _put_octets(session: Session, item: BodySection, source: _Source, table: PartTable | None) -> None:

@@ -37,14 +37,15 @@ _ZSTD_LEVEL: Final = 3
 _TEXTS: Final = tuple(NOT_RENDERED)
 
 
-class _Compressors(threading.local):
-    """A compressor for each thread: to make one takes as long as to compress a message."""
+class _Zstandard(threading.local):
+    """A compressor and a decompressor for each thread: to make one takes as long as to compress a message."""
 
     def __init__(self) -> None:
-        self.own = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
+        self.compressor = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
 
 
-_compressors: Final = _Compressors()
+_zstandard: Final = _Zstandard()
 _values = {name: bindparam(name, type_=message.c[name].type) for name in ("message_id", "size", "stored_at", *_TEXTS)}
 _INSERT: Final = Statement(insert(message).values(_values).on_conflict_do_nothing())
 _TOUCH: Final = Statement(
@@ -147,7 +148,7 @@ def first_row(content: Prepared) -> dict[str, object]:
 
 
 def _compressed(octets: bytes) -> bytes:
-    return _compressors.own.compress(octets)
+    return _zstandard.compressor.compress(octets)
 
 
 async def read_range(tx: Tx, message_id: bytes, start: int, stop: int) -> list[bytes]:
@@ -262,5 +263,4 @@ def _texts_of(which: Rendering) -> Statement:
 
 
 def _joined(chunks: Iterable[bytes]) -> bytes:
-    decompressor = zstandard.ZstdDecompressor()
-    return b"".join(decompressor.decompress(chunk) for chunk in chunks)
+    return b"".join([_zstandard.decompressor.decompress(chunk) for chunk in chunks])
