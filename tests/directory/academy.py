@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -33,22 +33,29 @@ NEXT_SETTINGS = replace(SETTINGS, school_year=2026, today=date(2026, 9, 1))
 
 
 @functools.cache
-def _directory() -> Engine:
+def _directory(fill: Callable[[Connection], object] | None) -> Engine:
     engine = create_engine("sqlite://", isolation_level="AUTOCOMMIT")
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     with engine.begin() as connection:
         metadata.create_all(connection)
+        if fill is not None:
+            fill(connection)
     return engine
 
 
 @contextmanager
-def empty_directory() -> Iterator[Connection]:
-    """An empty directory in memory. What was written is taken back at the end: its statements need no other compiler
-    run, and its tables are there already, the next time.
+def directory_in_memory(fill: Callable[[Connection], object] | None = None) -> Iterator[Connection]:
+    """A directory in memory, empty or as `fill` made it, once. What was written is taken back at the end: its
+    statements need no other compiler run, and its tables are there already, the next time.
     """
-    with _directory().connect() as connection, connection.begin() as transaction:
+    with _directory(fill).connect() as connection, connection.begin() as transaction:
         yield connection
         transaction.rollback()
+
+
+def empty_directory() -> AbstractContextManager[Connection]:
+    """An empty directory in memory, as `directory_in_memory` has it."""
+    return directory_in_memory()
 
 
 def expected(name: str = "expected.json", packed: Path = DATA / "expected.tar.xz") -> dict[str, Any]:

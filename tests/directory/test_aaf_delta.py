@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection
 
 from directory.importer import import_directory
 from directory.model import DirectoryError, Pupil, Relative
@@ -28,6 +28,7 @@ from tests.directory.academy import (
     NEXT_YEAR,
     ROOT,
     SETTINGS,
+    directory_in_memory,
     everything,
     expected,
     members,
@@ -35,6 +36,7 @@ from tests.directory.academy import (
 from tests.directory.conftest import Transaction
 from tests.directory.hostile_xml import SHAPES
 from tests.directory.projection import unpacked
+from tests.support.templates import Fill, filled_by
 
 DELTA = DATA / "aaf-delta.tar.xz"
 NOW = datetime.datetime(2025, 9, 23, 5, tzinfo=datetime.UTC)
@@ -58,6 +60,37 @@ def follow(connection: Connection, path: Path) -> Outcome:
     """Hold what is at a path and bring the directory to it."""
     taken = read(connection, path)
     return Outcome(taken, import_directory(connection, feeds(connection, SETTINGS.academy), SETTINGS))
+
+
+def _held(connection: Connection) -> None:
+    read(connection, DEMO)
+
+
+def _followed(connection: Connection) -> None:
+    follow(connection, DEMO)
+
+
+FOLLOWED = filled_by(metadata.create_all, _followed)
+
+
+@pytest.fixture
+def database_content() -> Fill:
+    """A fresh database has the demo academy, held and followed."""
+    return FOLLOWED
+
+
+@pytest.fixture
+def held() -> Iterator[Connection]:
+    """The demo academy in memory, held, and nothing made of it."""
+    with directory_in_memory(_held) as connection:
+        yield connection
+
+
+@pytest.fixture
+def followed() -> Iterator[Connection]:
+    """The demo academy in memory, held and followed."""
+    with directory_in_memory(_followed) as connection:
+        yield connection
 
 
 def request(verb: str, number: int, inside: str = "", category: str = "Eleve") -> str:
@@ -93,7 +126,6 @@ def pupils(connection: Connection) -> dict[str, Pupil]:
 
 
 async def test_the_lists_after_the_delta_are_the_truth(transaction: Transaction) -> None:
-    await transaction(lambda connection: follow(connection, DEMO))
     outcome = await transaction(lambda connection: follow(connection, DELTA))
     truth = expected("expected-delta.json", DELTA)
     lists = {name: set(found["members"]) for name, found in expected()["lists"].items()}
@@ -113,7 +145,6 @@ async def test_the_lists_after_the_delta_are_the_truth(transaction: Transaction)
 
 
 async def test_the_next_school_year_after_the_delta(transaction: Transaction) -> None:
-    await transaction(lambda connection: follow(connection, DEMO))
     await transaction(lambda connection: follow(connection, DELTA))
 
     def next_year(connection: Connection) -> ImportReport:
@@ -171,7 +202,6 @@ asyncio.run(main())
 async def test_what_is_killed_in_the_middle_changes_nothing(
     transaction: Transaction, engine_url: str, path: Path, at: str
 ) -> None:
-    await transaction(lambda connection: follow(connection, DEMO))
     before = await transaction(everything)
     words = [sys.executable, "-c", _KILLED, engine_url, str(path), at]
     killed = subprocess.run(words, cwd=ROOT, check=False, timeout=120)
@@ -188,39 +218,36 @@ def test_a_complete_set_by_way_of_what_is_held_is_the_same(connection: Connectio
     assert one.read_at == NOW.timestamp()
 
 
-def test_attributes_are_replaced_whole_and_the_others_stay(connection: Connection, tmp_path: Path) -> None:
-    read(connection, DEMO)
-    before = pupils(connection)["10000001"]
+def test_attributes_are_replaced_whole_and_the_others_stay(held: Connection, tmp_path: Path) -> None:
+    before = pupils(held)["10000001"]
     changes = modification(10000001, ENTEleveGroupes=["5001$A", "5001$B"]), modification(10000001, sn=["Œuvre"])
-    taken = read(connection, delta(tmp_path / "d", *changes))
-    after = pupils(connection)["10000001"]
+    taken = read(held, delta(tmp_path / "d", *changes))
+    after = pupils(held)["10000001"]
     assert [group.name for group in after.groups] == ["A", "B"]
     assert after.sn == "Œuvre"
     keys = after.keys
     assert set(keys) - {keys[-1]} == set(before.keys) - {before.keys[-1]}
     assert replace(after, sn=before.sn, groups=before.groups, keys=before.keys) == before
     assert (taken.change.added, taken.change.changed, taken.change.removed) == (0, 1, 0)
-    read(connection, delta(tmp_path / "e", modification(10000001, ENTEleveGroupes=[""]), day="20250923"))
-    assert pupils(connection)["10000001"].groups == ()
+    read(held, delta(tmp_path / "e", modification(10000001, ENTEleveGroupes=[""]), day="20250923"))
+    assert pupils(held)["10000001"].groups == ()
 
 
-def test_requests_are_done_in_their_order(connection: Connection, tmp_path: Path) -> None:
-    read(connection, DEMO)
+def test_requests_are_done_in_their_order(held: Connection, tmp_path: Path) -> None:
     add = request("addRequest", 5, '<attributes><attr name="sn"><value>UN</value></attr></attributes>')
     folder = delta(tmp_path / "d", add, modification(5, sn=["DEUX"]), request("deleteRequest", 5), add)
     delta(folder, request("deleteRequest", 10000001), modification(5, givenName=["Zoé"]), number=1)
-    taken = read(connection, folder)
-    held = pupils(connection)
-    assert (held["5"].sn, held["5"].given) == ("UN", "Zoé")
-    assert "10000001" not in held
+    taken = read(held, folder)
+    found = pupils(held)
+    assert (found["5"].sn, found["5"].given) == ("UN", "Zoé")
+    assert "10000001" not in found
     assert (taken.change.added, taken.change.changed, taken.change.removed) == (1, 0, 1)
 
 
 def test_a_deletion_done_already_is_no_matter_and_a_modification_of_nobody_is_told(
-    connection: Connection, tmp_path: Path
+    held: Connection, tmp_path: Path
 ) -> None:
-    read(connection, DEMO)
-    taken = read(connection, delta(tmp_path / "d", request("deleteRequest", 77), modification(78, sn=["X"])))
+    taken = read(held, delta(tmp_path / "d", request("deleteRequest", 77), modification(78, sn=["X"])))
     assert not taken.change
     assert [(one.id, one.line) for one in taken.unknown] == [("78", 2)]
 
@@ -245,51 +272,46 @@ def test_a_delta_without_a_complete_set_is_refused(connection: Connection) -> No
         read(connection, DELTA)
 
 
-def test_what_is_older_than_what_is_held_is_refused(connection: Connection, tmp_path: Path) -> None:
-    read(connection, DEMO)
-    read(connection, DELTA)
+def test_what_is_older_than_what_is_held_is_refused(held: Connection, tmp_path: Path) -> None:
+    read(held, DELTA)
     old = delta(tmp_path / "d", modification(10000001, sn=["X"]), day="20250921")
     for path in (old, DEMO):
         with pytest.raises(DirectoryError, match="of 20250922, newer than what is given"):
-            read(connection, path)
-    assert pupils(connection)["10000001"].sn != "X"
-    assert read(connection, DEMO, force=True).change.changed
+            read(held, path)
+    assert pupils(held)["10000001"].sn != "X"
+    assert read(held, DEMO, force=True).change.changed
 
 
-def test_relatives_that_the_delta_does_not_hold_are_found(connection: Connection, tmp_path: Path) -> None:
-    follow(connection, DEMO)
+def test_relatives_that_the_delta_does_not_hold_are_found(followed: Connection, tmp_path: Path) -> None:
     link = modification(10000001, ENTElevePersRelEleve=["20000030$10$1$1$0$1"])
-    report = follow(connection, delta(tmp_path / "d", link)).report
+    report = follow(followed, delta(tmp_path / "d", link)).report
     assert report.changed["pupil"] == 1
     assert "unknown relative" not in report.suspicious
 
 
-def test_a_delta_that_deletes_too_many_is_refused(connection: Connection, tmp_path: Path) -> None:
-    follow(connection, DEMO)
+def test_a_delta_that_deletes_too_many_is_refused(followed: Connection, tmp_path: Path) -> None:
     gone = [request("deleteRequest", 10000000 + number) for number in range(1, 200)]
     with pytest.raises(DirectoryError, match="too many pupils and staff are missing"):
-        follow(connection, delta(tmp_path / "d", *gone))
+        follow(followed, delta(tmp_path / "d", *gone))
 
 
-def test_a_missing_or_repeated_number_is_refused(connection: Connection, tmp_path: Path) -> None:
-    read(connection, DEMO)
+def test_a_missing_or_repeated_number_is_refused(held: Connection, tmp_path: Path) -> None:
     with pytest.raises(DirectoryError, match=r"Eleve_0000\.xml is missing"):
-        read(connection, delta(tmp_path / "d", number=1))
+        read(held, delta(tmp_path / "d", number=1))
     folder = delta(tmp_path / "e")
     (folder / "OTHER_Delta_20250922_Eleve_0000.xml").write_bytes(next(folder.iterdir()).read_bytes())
     with pytest.raises(DirectoryError, match="twice"):
-        read(connection, folder)
+        read(held, folder)
 
 
-def test_the_name_of_the_archive_tells_when_those_of_the_files_do_not(connection: Connection, tmp_path: Path) -> None:
-    read(connection, DEMO)
+def test_the_name_of_the_archive_tells_when_those_of_the_files_do_not(held: Connection, tmp_path: Path) -> None:
     folder = delta(tmp_path / "ENT_Delta_20250924", modification(10000001, sn=["X"]))
     next(folder.iterdir()).rename(folder / "ENT_X_Eleve_0000.xml")
-    assert read(connection, folder).read == ["delta 20250924"]
+    assert read(held, folder).read == ["delta 20250924"]
     plain = delta(tmp_path / "ENT", modification(10000001, sn=["X"]))
     next(plain.iterdir()).rename(plain / "ENT_X_Eleve_0000.xml")
     with pytest.raises(DirectoryError, match="with Delta in its name"):
-        read(connection, plain)
+        read(held, plain)
 
 
 GOOD = HEAD + f"<ficAlimMENESR>{modification(10000001, sn=['MARTIN'])}</ficAlimMENESR>"
@@ -308,40 +330,28 @@ BAD = {
 }
 
 
-@pytest.fixture(scope="module")
-def held_demo() -> Iterator[Connection]:
-    """The demo academy, held; a test that changes something takes it back."""
-    engine = create_engine("sqlite://")
-    with engine.begin() as connection:
-        metadata.create_all(connection)
-        read(connection, DEMO)
-        yield connection
-    engine.dispose()
-
-
 @pytest.mark.parametrize("name", BAD)
-def test_a_hostile_delta_is_refused_and_changes_nothing(held_demo: Connection, tmp_path: Path, name: str) -> None:
+def test_a_hostile_delta_is_refused_and_changes_nothing(held: Connection, tmp_path: Path, name: str) -> None:
     content, reason = BAD[name]
     folder = delta(tmp_path / "d", category="PersRelEleve")
     (folder / "ENT_X_Delta_20250922_Eleve_0000.xml").write_bytes(content)
-    before = everything(held_demo)
-    with held_demo.begin_nested() as savepoint:
+    before = everything(held)
+    with held.begin_nested() as savepoint:
         with pytest.raises(DirectoryError) as refused:
-            read(held_demo, folder)
+            read(held, folder)
         savepoint.rollback()
     assert reason in refused.value.text
     assert refused.value.file == "ENT_X_Delta_20250922_Eleve_0000.xml"
-    assert everything(held_demo) == before
+    assert everything(held) == before
 
 
-def test_a_source_keeps_its_format_until_it_is_forgotten(connection: Connection) -> None:
-    read(connection, DEMO)
+def test_a_source_keeps_its_format_until_it_is_forgotten(held: Connection) -> None:
     with pytest.raises(DirectoryError, match="was aaf until now"):
-        read(connection, DATA / "siecle-0131001T.tar.xz", source=Source("aaf", Format.SIECLE, "0131001T"))
-    assert forget(connection, SETTINGS.academy, "aaf") == 1236
-    assert held_sources(connection, SETTINGS.academy) == []
+        read(held, DATA / "siecle-0131001T.tar.xz", source=Source("aaf", Format.SIECLE, "0131001T"))
+    assert forget(held, SETTINGS.academy, "aaf") == 1236
+    assert held_sources(held, SETTINGS.academy) == []
     with pytest.raises(DirectoryError, match="nothing is held"):
-        forget(connection, SETTINGS.academy, "aaf")
-    read(connection, DATA / "siecle-0131001T.tar.xz", source=Source("aaf", Format.SIECLE, "0131001T"))
-    ((_, records),) = feeds(connection, SETTINGS.academy)
+        forget(held, SETTINGS.academy, "aaf")
+    read(held, DATA / "siecle-0131001T.tar.xz", source=Source("aaf", Format.SIECLE, "0131001T"))
+    ((_, records),) = feeds(held, SETTINGS.academy)
     assert any(isinstance(record, Relative) for record in records)

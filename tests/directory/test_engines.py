@@ -16,14 +16,30 @@ from directory.local import add_person
 from directory.model import DirectoryError, Record
 from directory.readers.aaf import read_aaf
 from directory.report import ImportReport, Kind
-from directory.schema import LEFT, address, person
+from directory.schema import LEFT, address, metadata, person
 from directory.settings import ImportSettings
 from tests.directory.academy import DEMO, NEXT_SETTINGS, NEXT_YEAR, ROOT, SETTINGS, everything, expected, members, take
-from tests.directory.conftest import Transaction
+from tests.directory.conftest import TABLES, Transaction
+from tests.support.templates import Fill, filled_by
 
 
 def _demo(connection: Connection) -> ImportReport:
     return take(connection, read_aaf(DEMO))
+
+
+ACADEMY = filled_by(metadata.create_all, _demo)
+
+
+@pytest.fixture
+def database_content(request: pytest.FixtureRequest) -> Fill:
+    """A fresh database has the tables, and for tests of an `academy` the demo academy in them."""
+    return ACADEMY if "academy" in request.fixturenames else TABLES
+
+
+@pytest.fixture
+def academy(transaction: Transaction) -> Transaction:
+    """The demo academy, on each engine in turn."""
+    return transaction
 
 
 def _addresses(connection: Connection) -> dict[int, str]:
@@ -35,18 +51,16 @@ def _addresses(connection: Connection) -> dict[int, str]:
     return {int(source_id): text for source_id, text in rows}
 
 
-async def test_lists_and_addresses_are_the_truth(transaction: Transaction) -> None:
-    await transaction(_demo)
+async def test_lists_and_addresses_are_the_truth(academy: Transaction) -> None:
     truth = expected()
-    assert await transaction(members) == {name: set(found["members"]) for name, found in truth["lists"].items()}
-    assert await transaction(_addresses) == {one["id"]: one["address"] for one in truth["accounts"]}
+    assert await academy(members) == {name: set(found["members"]) for name, found in truth["lists"].items()}
+    assert await academy(_addresses) == {one["id"]: one["address"] for one in truth["accounts"]}
 
 
-async def test_the_same_set_again_changes_no_row(transaction: Transaction) -> None:
-    await transaction(_demo)
-    before = await transaction(everything)
-    report = await transaction(_demo)
-    assert await transaction(everything) == before
+async def test_the_same_set_again_changes_no_row(academy: Transaction) -> None:
+    before = await academy(everything)
+    report = await academy(_demo)
+    assert await academy(everything) == before
     assert [*report.added, *report.changed, *report.left, *report.returned] == []
     assert (report.lists.members_added, report.lists.members_removed) == (0, 0)
 
@@ -99,23 +113,22 @@ async def test_an_import_that_is_killed_leaves_nothing(transaction: Transaction,
     assert not any((await transaction(everything)).values())
 
 
-async def test_the_next_school_year(transaction: Transaction) -> None:
-    await transaction(_demo)
-    before = await transaction(_addresses)
-    printer = await transaction(
+async def test_the_next_school_year(academy: Transaction) -> None:
+    before = await academy(_addresses)
+    printer = await academy(
         lambda connection: add_person(connection, given="Copieur", sn="Hall", address="copieur@ent.example.org")
     )
-    report = await transaction(lambda connection: take(connection, read_aaf(NEXT_YEAR), NEXT_SETTINGS))
+    report = await academy(lambda connection: take(connection, read_aaf(NEXT_YEAR), NEXT_SETTINGS))
     truth = expected("expected-next.json")
-    assert await transaction(members) == {name: set(found["members"]) for name, found in truth["lists"].items()}
-    after = await transaction(_addresses)
+    assert await academy(members) == {name: set(found["members"]) for name, found in truth["lists"].items()}
+    after = await academy(_addresses)
     assert before.items() <= after.items()
     now = {one["id"]: one["address"] for one in truth["accounts"]}
     # The truth keeps two guardians whose only child left: nothing in the files of the year names them any more.
     childless = {20000326, 20000659}
-    left = await transaction(lambda connection: _states(connection, LEFT))
+    left = await academy(lambda connection: _states(connection, LEFT))
     assert left == set(before) - set(now) | childless
-    active = await transaction(lambda connection: _states(connection, "active"))
+    active = await academy(lambda connection: _states(connection, "active"))
     assert {number: after[number] for number in active - {printer}} == {
         number: text for number, text in now.items() if number not in childless
     }
@@ -129,31 +142,29 @@ def _states(connection: Connection, state: str) -> set[int]:
     return {int(number) for number in connection.scalars(select(person.c.source_id).where(person.c.state == state))}
 
 
-async def test_those_who_left_come_back_as_they_were(transaction: Transaction) -> None:
-    await transaction(_demo)
-    at_first = await transaction(lambda connection: (everything(connection)["address"], members(connection)))
-    gone = await transaction(lambda connection: take(connection, read_aaf(NEXT_YEAR), NEXT_SETTINGS))
+async def test_those_who_left_come_back_as_they_were(academy: Transaction) -> None:
+    at_first = await academy(lambda connection: (everything(connection)["address"], members(connection)))
+    gone = await academy(lambda connection: take(connection, read_aaf(NEXT_YEAR), NEXT_SETTINGS))
     back = replace(SETTINGS, school_year=2027, today=date(2027, 9, 1))
-    report = await transaction(lambda connection: take(connection, read_aaf(DEMO), back))
+    report = await academy(lambda connection: take(connection, read_aaf(DEMO), back))
     assert sorted(report.returned_ids) == sorted(gone.left_ids)
     addresses, lists = at_first
-    assert await transaction(members) == lists
-    assert set(addresses) <= set((await transaction(everything))["address"])
-    rows = await transaction(lambda connection: connection.scalars(select(person.c.left_at)).all())
+    assert await academy(members) == lists
+    assert set(addresses) <= set((await academy(everything))["address"])
+    rows = await academy(lambda connection: connection.scalars(select(person.c.left_at)).all())
     assert sum(left_at is not None for left_at in rows) == report.left.total()
 
 
-async def test_an_incomplete_set_is_refused_unless_forced(transaction: Transaction) -> None:
+async def test_an_incomplete_set_is_refused_unless_forced(academy: Transaction) -> None:
     def without_staff() -> Iterator[Record]:
         return (record for record in read_aaf(DEMO) if type(record).__name__ != "Pupil")
 
-    await transaction(_demo)
-    before = await transaction(everything)
+    before = await academy(everything)
     with pytest.raises(DirectoryError, match=r"Frédéric-Mistral \(0131001T\): 209 of 241"):
-        await transaction(lambda connection: take(connection, without_staff()))
-    assert await transaction(everything) == before
+        await academy(lambda connection: take(connection, without_staff()))
+    assert await academy(everything) == before
     forced: ImportSettings = replace(SETTINGS, force=True)
-    report = await transaction(lambda connection: take(connection, without_staff(), forced))
+    report = await academy(lambda connection: take(connection, without_staff(), forced))
     assert report.left["pupil"] == 455
 
 
