@@ -6,8 +6,9 @@ A guardian with children in several classes of the school stands in the first of
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, select
@@ -26,7 +27,7 @@ from directory.schema import (
     school,
 )
 from directory.schools import in_words
-from directory.ties import people_of
+from directory.ties import people_of, schools_of_people
 from mailgate.accounts.errors import UnknownPeople
 from mailgate.accounts.schema import activation_code, chosen_password
 from mailgate.policy.profiles import STAFF
@@ -57,6 +58,8 @@ class Member(NamedTuple):
     """When the last code ends or ended; 0 where there was none."""
     children: tuple[str, ...] = ()
     """Of a guardian: the pupils of the class by whom he or she stands in it."""
+    elsewhere: tuple[str, ...] = ()
+    """Other schools of the same person, who may get a letter from them, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ _COLUMNS: Final = (
     _c.expires_at, _c.used_at, _c.revoked_at,
 )  # fmt: skip
 _WHOLE: Final = len(_COLUMNS)
+_AT_ONCE: Final = 500
 
 
 def _people(*more: ColumnElement[Any]) -> Select[Any]:
@@ -143,8 +147,8 @@ def rolls(connection: Connection, target: str, uai: str | None, now: float) -> l
     word = target.strip()
     for one in _schools(connection):
         if one.uai == word.upper():
-            return of_school(connection, one, now)
-    return [_class(connection, word, uai, now)]
+            return _elsewhere(connection, of_school(connection, one, now))
+    return _elsewhere(connection, [_class(connection, word, uai, now)])
 
 
 def of_school(connection: Connection, of: School, now: float) -> list[Roll]:
@@ -196,6 +200,37 @@ def _class(connection: Connection, word: str, uai: str | None, now: float) -> Ro
         if one[_WHOLE] in ids:
             guardians.setdefault(one[_WHOLE], []).append(_member(one, now))
     return _roll(of, row.name, tuple(pupils), guardians)
+
+
+def _elsewhere(connection: Connection, found: Sequence[Roll]) -> list[Roll]:
+    """The same with the other schools of everybody."""
+    schools = {one.school_id: one.name for one in _schools(connection)}
+    ids = sorted({one.account_id for roll in found for one in roll.members})
+    names: dict[int, set[int]] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        theirs = schools_of_people(partial(_among, ids=ids[start : start + _AT_ONCE]))
+        for person_id, school_id in connection.execute(theirs):
+            names.setdefault(person_id, set()).add(school_id)
+
+    def told(members: Iterable[Member], here: int) -> tuple[Member, ...]:
+        others = {one.account_id: names.get(one.account_id, set()) - {here} for one in members}
+        return tuple(
+            one._replace(elsewhere=tuple(sorted(schools[each] for each in others[one.account_id]))) for one in members
+        )
+
+    return [
+        replace(
+            one,
+            pupils=told(one.pupils, one.school_id),
+            relatives=told(one.relatives, one.school_id),
+            staff=told(one.staff, one.school_id),
+        )
+        for one in found
+    ]
+
+
+def _among(column: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
+    return column.in_(ids)
 
 
 def _roll(of: School, name: str, pupils: tuple[Member, ...], guardians: dict[int, list[Member]]) -> Roll:

@@ -37,6 +37,8 @@ class Letter(msgspec.Struct, frozen=True):
     address: str
     code: str
     settings: list[tuple[str, str]]
+    elsewhere: str
+    """What to do with letters of several schools; empty for who is of one alone."""
     keep: str
     """For whom alone the code is."""
 
@@ -119,10 +121,20 @@ def _letter(roll: Roll, one: Member, code: str, sender: Sender) -> Letter:
         address=one.address,
         code=code,
         settings=[*settings_to_enter(sender.site, one.address, sender.language), programs],
+        elsewhere=_of_several(one, sender.language),
         keep=say(_("This letter is for {name} alone. Nobody of the school will ever ask for the code.")).format(
             name=one.display
         ),
     )
+
+
+def _of_several(one: Member, language: Language) -> str:
+    if not one.elsewhere:
+        return ""
+    text = translator(language)(
+        _("You are of {schools}, too. One letter is enough: if you have several, the code of the last one is good.")
+    )
+    return text.format(schools=", ".join(one.elsewhere))
 
 
 def _about(roll: Roll, one: Member, language: Language) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ from mailgate.policy import schools
 from mailgate.web.activation import PATH
 
 _FOLDER_MODE: Final = 0o700
+_HIDDEN: Final = ".letters."
 _STAFF: Final[dict[Language, str]] = {"fr": "personnels", "en": "staff"}
 _NO_CLASS: Final[dict[Language, str]] = {"fr": "sans-classe", "en": "no-class"}
 
@@ -92,10 +94,16 @@ def placing(run: Run, folder: Path) -> Iterator[making.Fresh]:
     """Within it the codes are to be kept; at its end the files are in place, for their owner alone.
 
     They are written before, so that a disk that is full changes nothing, and put in place after: whoever sees a letter
-    sees one that is good. After an error there is no file.
+    sees one that is good. After an error there is no file; hidden ones that a killed run has left, with codes that
+    nobody was given, are deleted by the next. One run at a time is at work in a folder; others wait.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_MODE)
     with contextlib.ExitStack() as waiting:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        waiting.callback(os.close, handle)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        for left in folder.glob(f"{_HIDDEN}*"):
+            left.unlink()
         ready = [(waiting.enter_context(_waiting(folder, content)), written.path) for written, content in run.files]
         yield run.fresh
         for temporary, path in ready:
@@ -104,7 +112,7 @@ def placing(run: Run, folder: Path) -> Iterator[making.Fresh]:
 
 @contextlib.contextmanager
 def _waiting(folder: Path, content: bytes) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(prefix=".letters.", dir=folder)
+    handle, name = tempfile.mkstemp(prefix=_HIDDEN, dir=folder)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:

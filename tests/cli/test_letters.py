@@ -82,3 +82,21 @@ def test_codes_that_cannot_be_kept_leave_no_letter(academy: Command, tmp_path: P
     assert outcome.code != 0
     assert list((tmp_path / "letters").iterdir()) == []
     assert waiting(academy) == 0
+
+
+def test_what_a_killed_run_has_left_is_deleted_by_the_next(academy: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    (folder / ".letters.abc").write_text("code")
+    (folder / "mine.pdf").touch()
+    with_pages(academy).good("letters", "6eme-a", "--school", SCHOOL, "--out", folder)
+    assert {one.name for one in folder.iterdir()} == {"mine.pdf", f"{SCHOOL}-6eme-a.pdf"}
+
+
+def test_a_letter_names_the_other_schools_of_somebody(academy: Command, tmp_path: Path) -> None:
+    with_pages(academy).good("letters", SCHOOL, "--out", tmp_path / "letters", "--format", "html")
+    said = "".join(one.read_text() for one in (tmp_path / "letters").iterdir())
+    letters = [one for one in said.split("<section>") if "Vous êtes aussi de" in one]
+    assert letters
+    assert all("Une lettre suffit" in one for one in letters)
+    assert len(letters) < said.count("<section>") / 2, "most people are of one school"

@@ -121,6 +121,15 @@ def test_in_english_and_for_the_staff() -> None:
     assert made.help == "Questions? Please ask the school’s office."
 
 
+@pytest.mark.parametrize("form", list(Format))
+def test_who_is_of_several_schools_learns_which_code_is_good(form: Format) -> None:
+    one = member(1, "Ada")._replace(elsewhere=("Lycée Y", "Lycée Z"))
+    made = letters(Roll(1, "0131001T", "Lycée X", "", staff=(one, member(2, "Bob"))), sender("en"))
+    drawn_as = draw(made, form)
+    text = drawn_as.decode() if form is Format.HTML else " ".join(" ".join(pages(drawn_as)).split())
+    assert text.count("You are of Lycée Y, Lycée Z, too. One letter is enough") == 1
+
+
 def test_who_has_no_code_has_no_letter() -> None:
     assert document(roll(), {}, 0, sender(), 0).letters == []
 

@@ -70,13 +70,13 @@ def look_at_records(plan: Plan, acting: Acting) -> Outcome:
 
 
 def look_at_letters(plan: Plan, acting: Acting) -> Outcome | None:
-    """Done once somebody of the school has had a code: a second run would end the codes that were handed out."""
+    """Done once somebody of the school alone has had a code: a second run would end the codes that were handed out."""
     found = acting.read(lambda connection: rolls(connection, plan.uai, None, plan.now))
     people = {one.account_id: one for roll in found for one in roll.members}.values()
     activated = sum(one.activated for one in people)
     waiting = sum(not one.activated and one.code is CodeState.WAITING for one in people)
     facts: dict[str, object] = {"people": len(people), "activated": activated, "waiting": waiting}
-    if any(one.code is not CodeState.NONE for one in people):
+    if any(one.code is not CodeState.NONE and not one.elsewhere for one in people):
         said = f"{activated} of {len(people)} people have chosen a password, {waiting} have a code that waits"
         return Outcome(Status.BEFORE, [f"{said}; new ones: mailgate letters {plan.uai} --out FOLDER"], facts)
     if not pages_url(plan.settings):
