@@ -118,7 +118,7 @@ def _make_academy(directory: Path, database: PostgresqlServer | None) -> dict[st
     """Run the demo once, for its accounts, passwords and settings; give what it says."""
     command = [sys.executable, "-m", "mailgate", "demo", "--ports", "auto", "--json"]
     command += ["--state", str(directory / "state"), "--directory", str(directory / "academy")]
-    command += ["--store", database.create_database()] if database else []
+    command += ["--store", database.over_socket(database.create_database())] if database else []
     with (directory / "demo").open("w+b") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
         assert process.stdout is not None

@@ -6,9 +6,9 @@ import stat
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
-from mailgate.database import BadDatabaseUrl, DatabaseError, DatabaseUnavailable, async_engine, open_database
+from mailgate.database import BadDatabaseUrl, DatabaseError, DatabaseUnavailable, Statement, async_engine, open_database
 from mailgate.database.batch import batch_engine
 from tests.support.postgresql import PostgresqlServer
 
@@ -53,6 +53,22 @@ async def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     await database.close()
     assert set(modes.values()) == {0o600}, modes
     assert [path.name for path in tmp_path.glob("mailgate.db*")] == ["mailgate.db"]
+
+
+async def test_a_server_on_the_same_machine_is_reached_over_its_unix_socket(
+    postgresql_server: PostgresqlServer, postgresql_url: str
+) -> None:
+    url = postgresql_server.over_socket(postgresql_url)
+    statement = "SELECT inet_server_addr() IS NULL"
+    async with batch_engine(url) as engine, engine.connect() as connection:
+        assert (await connection.execute(text(statement))).scalar_one()
+    database = await open_database(url)
+    try:
+        row = await database.read(lambda tx: tx.one(Statement(select(func.inet_server_addr()))))
+        assert row is not None
+        assert row[0] is None
+    finally:
+        await database.close()
 
 
 async def test_a_server_that_is_not_there_is_told(postgresql_url: str) -> None:

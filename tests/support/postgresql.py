@@ -131,6 +131,10 @@ class PostgresqlServer:
         self.execute(f"CREATE DATABASE {name} {' '.join(options)}")
         return f"postgresql://{_ADMINISTRATOR}:{self._password}@127.0.0.1:{self.port}/{name}"
 
+    def over_socket(self, url: str) -> str:
+        """The URL of the same database over the server's Unix socket."""
+        return f"postgresql://{_ADMINISTRATOR}@/{url.rpartition('/')[2]}?host={self._folder}&port={self.port}"
+
     def copy_database(self, url: str) -> str:
         """Make a copy of a database that nobody is connected to, and give its URL."""
         # Copying the files takes a third of the time of copying by way of the log.
