@@ -20,12 +20,13 @@ from directory.importer import Progress
 from directory.opening import open_files
 from directory.queries import LISTS, PersonView, people
 from directory.source import Format, Source
+from directory.years import year_ahead
 from mailgate import migrations
 from mailgate.accounts import Accounts
 from mailgate.config import Database, Directory, Gateway, Imap, Log, Settings, Smtp, Tls
 from mailgate.database import open_database
 from mailgate.database.batch import batch_engine
-from mailgate.directory_import import Provisioning, import_settings
+from mailgate.directory_import import Provisioning, import_settings, year_now
 from mailgate.directory_sources import import_sources
 
 HOST: Final = "127.0.0.1"
@@ -133,13 +134,16 @@ async def _has_schema(settings: Settings) -> bool:
 async def _import(settings: Settings, delivery: Path, before: Academy | None, progress: Progress) -> Academy:
     """Import a delivery, and make passwords for whom there is none from `before`."""
     now = datetime.datetime.now().astimezone()
-    wanted = import_settings(settings.directory, now.date())
+    source = Source("aaf", Format.AAF)
 
     def work(connection: Connection) -> tuple[list[PersonView], list[str]]:
+        current = year_now(connection, settings.directory, now.date())
+        # A delivery of a later year is the directory at once: nothing is prepared in a demo.
+        year = max(current, year_ahead(connection, settings.directory.academy, source, delivery, current))
         import_sources(
             connection,
-            [open_files(Source("aaf", Format.AAF), delivery, wanted.school_year)],
-            wanted,
+            [open_files(source, delivery, year)],
+            import_settings(settings.directory, now.date(), school_year=year),
             Provisioning.of(settings),
             now,
             progress=progress,

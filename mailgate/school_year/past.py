@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, delete, func, insert, literal, or_, select
+from sqlalchemy import Column, Connection, Select, and_, delete, func, insert, literal, or_, select
 
 from directory.list_definitions import find
 from directory.list_graph import ListError
+from directory.names import slug
 from directory.report import ImportReport
-from directory.schema import address, class_member, list_, list_member, person, school
+from directory.schema import address, class_member, enrolment, list_, list_member, person, school
 from directory.school_year import year_label
 from directory.sql import lock
 from directory.year_schema import past_list, past_member
@@ -20,7 +21,9 @@ from mailgate import list_archives
 from mailgate.config import Directory
 from mailgate.policy.audit import record
 
-_OF_PUPILS = "eleves"
+_OF_PUPILS: Final = "eleves"
+_FOLLOWED: Final = ("class", "group", "level", "discipline", "school")
+"""Kinds of lists that another may stand in the place of."""
 
 
 class Member(NamedTuple):
@@ -29,6 +32,22 @@ class Member(NamedTuple):
     name: str
     profile: str
     address: str
+
+
+class _List(NamedTuple):
+    list_id: int
+    kind: str
+    audience: str
+    target_id: int
+    school_id: int | None
+    ref: str
+    active: bool
+
+    def place(self, class_id: int | None, school_id: int | None) -> tuple[object, ...]:
+        """What it is a list of, in this class or in this school."""
+        if self.kind == "class":
+            return self.kind, self.audience, class_id
+        return self.kind, self.audience, school_id, slug(self.ref).replace("-", "")
 
 
 def keep(connection: Connection, academy: str, year: int) -> frozenset[int]:
@@ -47,31 +66,28 @@ def keep(connection: Connection, academy: str, year: int) -> frozenset[int]:
 
 
 def note_gone(connection: Connection, year: int, before: Collection[int]) -> int:
-    """Note which of the lists that were in use are not any more, each with the one in its place; how many they are."""
-    gone = connection.execute(
-        select(list_.c.list_id, list_.c.kind, list_.c.audience, list_.c.target_id).where(~list_.c.active)
-    ).all()
-    followed = _followed(connection, year)
-    in_place = {
-        (target, audience): list_id
-        for list_id, target, audience in connection.execute(
-            select(list_.c.list_id, list_.c.target_id, list_.c.audience).where(list_.c.kind == "class", list_.c.active)
-        )
-    }
-    rows = [
-        {
-            "school_year": year,
-            "list_id": row.list_id,
-            "successor_id": in_place.get((followed.get(row.target_id, 0), row.audience))
-            if row.kind == "class"
-            else None,
-        }
-        for row in gone
-        if row.list_id in before
-    ]
-    if rows:
-        connection.execute(insert(past_list), rows)
-    return len(rows)
+    """Note which of the lists that were in use are not any more, each with the one in its place; how many they are.
+
+    In the place of a class's is that of the class in which most of its pupils are now; of any other, the one of the
+    same kind and name, however written, in the school in which most pupils are now.
+    """
+    columns = (list_.c.list_id, list_.c.kind, list_.c.audience, list_.c.target_id, list_.c.school_id, list_.c.ref)
+    rows = [_List(*row) for row in connection.execute(select(*columns, list_.c.active))]
+    classes = _followed(connection, year)
+    schools = _followed_schools(connection, year)
+    in_place: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for row in rows:
+        if row.active and row.kind in _FOLLOWED:
+            in_place[row.place(row.target_id, row.school_id)].append(row.list_id)
+    noted: list[dict[str, int | None]] = []
+    for row in rows:
+        if not row.active and row.list_id in before:
+            found = in_place.get(row.place(classes.get(row.target_id), schools.get(row.school_id or 0)), ())
+            successor = found[0] if len(found) == 1 else None
+            noted.append({"school_year": year, "list_id": row.list_id, "successor_id": successor})
+    if noted:
+        connection.execute(insert(past_list), noted)
+    return len(noted)
 
 
 def forget(connection: Connection, academy: str) -> None:
@@ -124,15 +140,27 @@ def _lists(academy: str) -> Select[tuple[int]]:
 
 def _followed(connection: Connection, year: int) -> dict[int, int]:
     """For each class of that year, the class in which most of its pupils are now, if half of those who stay are."""
+    return _where_most_are(connection, year, "class", list_.c.target_id, class_member.c.class_id)
+
+
+def _followed_schools(connection: Connection, year: int) -> dict[int, int]:
+    """The same for schools."""
+    return _where_most_are(connection, year, "school", list_.c.school_id, enrolment.c.school_id)
+
+
+def _where_most_are(connection: Connection, year: int, kind: str, was: Column[int], now: Column[int]) -> dict[int, int]:
     rows = (
-        select(list_.c.target_id, class_member.c.class_id, func.count())
+        select(was, now, func.count())
+        .select_from(list_)
         .join(past_member, and_(past_member.c.list_id == list_.c.list_id, past_member.c.school_year == year))
-        .join(class_member, class_member.c.person_id == past_member.c.person_id)
-        .where(list_.c.kind == "class", list_.c.audience == _OF_PUPILS)
-        .group_by(list_.c.target_id, class_member.c.class_id)
+        .join(now.table, now.table.c.person_id == past_member.c.person_id)
+        .where(list_.c.kind == kind, list_.c.audience == _OF_PUPILS)
+        .group_by(was, now)
     )
     counts: dict[int, dict[int, int]] = defaultdict(dict)
-    for target, now, pupils in connection.execute(rows):
-        counts[target][now] = pupils
-    best = {target: max(found, key=lambda one: (found[one], -one)) for target, found in counts.items()}
-    return {target: now for target, now in best.items() if 2 * counts[target][now] >= sum(counts[target].values())}
+    for before, after, pupils in connection.execute(rows):
+        counts[before][after] = pupils
+    best = {before: max(found, key=lambda one: (found[one], -one)) for before, found in counts.items()}
+    return {
+        before: after for before, after in best.items() if 2 * counts[before][after] >= sum(counts[before].values())
+    }
