@@ -156,7 +156,11 @@ async def test_a_server_that_restarts_between_two_pages_changes_nothing(
     assert await site.members() == before
 
 
-@pytest.mark.parametrize("what", ["gateway and child", "gateway"])
+@pytest.mark.parametrize(
+    ("site", "what"),
+    [("sqlite", "gateway and child"), ("postgresql", "gateway and child"), ("sqlite", "gateway")],
+    indirect=["site"],
+)
 async def test_kill_9_in_the_middle_leaves_all_or_nothing(site: Site, what: str) -> None:
     begun = await site.due()
     before = await site.members()
