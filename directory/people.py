@@ -127,8 +127,10 @@ def sync_people(connection: Connection, settings: ImportSettings, report: Import
     _note(connection, select(person.c.person_id, person.c.profile).where(back), report.returned, report.returned_ids)
     connection.execute(insert(_moved).from_select(["person_id"], select(person.c.person_id).where(or_(gone, back))))
     turned = select(_moved.c.person_id).join(person, person.c.person_id == _moved.c.person_id)
-    former.note(connection, turned.where(person.c.state == ACTIVE))
-    former.forget(connection, turned.where(person.c.state == LEFT))
+    if report.left_ids:
+        former.note(connection, turned.where(person.c.state == ACTIVE))
+    if report.returned_ids:
+        former.forget(connection, turned.where(person.c.state == LEFT))
     connection.execute(update(person).where(gone).values(state=LEFT, left_at=settings.today))
     connection.execute(update(person).where(back).values(state=ACTIVE, left_at=None))
     _change(connection, report)

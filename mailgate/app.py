@@ -234,6 +234,7 @@ class Gateway:
         ):  # fmt: skip
             proxied.start([sock for sock in kind if sock.proxied], partial(server.adopt, starttls=starttls))
 
+        leavers = keeping.Keeping(settings, database, store)
         self._background = [
             asyncio.create_task(repeat(settings.tls.reload_interval, self._reload_tls)),
             asyncio.create_task(repeat(MAINTENANCE_INTERVAL, store.maintain)),
@@ -243,7 +244,7 @@ class Gateway:
             asyncio.create_task(repeat(CLOCK_INTERVAL, sign_ins.flush)),
             asyncio.create_task(repeat(CLOCK_INTERVAL, ClosedSessions(database, imap_server).look)),
             asyncio.create_task(repeat(STATISTICS_INTERVAL, upkeep_of(database, settings).run)),
-            asyncio.create_task(repeat(keeping.INTERVAL, keeping.Keeping(settings, database, store).look)),
+            *(asyncio.create_task(repeat(keeping.INTERVAL, work)) for work in (leavers.tell, leavers.look)),
             asyncio.create_task(repeat(settings.moderation.interval, moderation.look_at_the_clock)),
             asyncio.create_task(repeat(settings.moderation.interval, welcoming.send_due)),
             asyncio.create_task(repeat(clock.INTERVAL, clock.SwitchClock(database, settings).look)),

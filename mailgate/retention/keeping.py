@@ -38,10 +38,13 @@ class Keeping:
     store: MailStore
     clock: Callable[[], float] = time.time
 
-    async def look(self) -> None:
-        """Tell who is to be told, and close the accounts of those whose time to read is over."""
+    async def tell(self) -> None:
+        """Tell leavers, and schools, what they are to be told."""
         await LeaverNotices(self.database, self.store, self.settings, self.clock).look()
         await ManagersLeft(self.database, self.store, self.settings, self.clock).look()
+
+    async def look(self) -> None:
+        """Close the accounts of those whose time to read is over."""
         async with batch_transaction(self.settings.database.url) as connection:
             over = await connection.run_sync(end_graces, int(self.clock()))
         if over:
