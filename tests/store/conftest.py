@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -38,8 +39,14 @@ def database_content() -> Fill:
 @pytest.fixture
 async def store(database: Database) -> AsyncIterator[MailStore]:
     """A started store with the accounts 1 to 30, without quota."""
-    opened = MailStore(database)
+    opened, listening = MailStore(database), asyncio.Event()
+    stop = database.listen(lambda _: listening.set())
     await opened.start()
+    if database.engine == "postgresql":
+        async with asyncio.timeout(60):
+            # What is told before is told as "anything may have changed", which is not what tests wait for.
+            await listening.wait()
+    stop()
     await opened.create_accounts([(account_id, 0) for account_id in ACCOUNTS])
     yield opened
     await opened.close()

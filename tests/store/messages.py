@@ -67,7 +67,7 @@ class Hints:
     async def until(self, wanted: Callable[[Hint], bool]) -> Sequence[Hint]:
         """The hints up to the first that is `wanted`."""
         seen: list[Hint] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not seen or not wanted(seen[-1]):
                 seen.append(await self._queue.get())
         return seen
