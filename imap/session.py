@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -284,24 +284,24 @@ class Session:
             self.note("Still working", self._progress.code(done, total))
             await self.flush()
 
-    @contextlib.contextmanager
-    def patience(self) -> Iterator[None]:
+    def patience(self) -> AbstractContextManager[None]:
         """Tell now and then that the command is under way, while it waits for one long step (RFC 9585).
 
         Nothing may have been put that is no whole response.
         """
-        self._wait_on()
-        try:
-            yield
-        finally:
-            if self._patience is not None:
-                self._patience.cancel()
-                self._patience = None
+        return _Patience(self)
 
-    def _wait_on(self) -> None:
+    def wait_on(self) -> None:
+        """A long step has begun, or goes on."""
         if self._patience is not None and self._progress.is_due() and self.connection.can_write:
             self.connection.write(status("*", "OK", self.say("Still working"), self._progress.code(0, 0)))
-        self._patience = asyncio.get_running_loop().call_later(self._progress.interval, self._wait_on)
+        self._patience = asyncio.get_running_loop().call_later(self._progress.interval, self.wait_on)
+
+    def wait_no_more(self) -> None:
+        """The long step has ended."""
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     # Commands
 
@@ -515,6 +515,21 @@ class Session:
             self.answer(tag, "BAD", "Expected DONE")
             self._count_bad()
         await self.flush()
+
+
+class _Patience:
+    """A long step of a command; no generator, since every STORE and APPEND is one of these."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> None:
+        self._session.wait_on()
+
+    def __exit__(self, *error: object) -> None:
+        self._session.wait_no_more()
 
 
 def _forbids_expunge(command: Command) -> bool:
