@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from imap import flags
@@ -166,7 +167,7 @@ async def _put_chunk(session: Session, plan: Plan, chunk: Chunk) -> int:
     if plan.sections:
         return await put_sections(session, plan, chunk, rows)
     for start in range(0, len(rows), _JOINED):
-        session.put(b"".join(rows[start : start + _JOINED]))
+        session.put(b"".join(chain.from_iterable(rows[start : start + _JOINED])))
         await session.spill()
     return 0
 

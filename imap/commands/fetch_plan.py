@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from imap.backend import Entries, Rendered, Rendering
 from imap.message import LISTING_FIELDS, filter_header
@@ -59,6 +59,8 @@ class Item:
 
     piece: bytes
     values: Values
+    has_text: bool = False
+    """One more column, the last, stands behind the piece as it is: formatting copies long texts slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +94,25 @@ class Plan:
         """Whether the answer has all that an untagged FETCH would tell of flags."""
         return self.tells_flags and (self.modseq or not self.condstore)
 
-    def rows(self, chunk: Chunk, *, with_flags: bool) -> list[bytes]:
-        """The FETCH responses; those of a plan with sections end where these go."""
+    def rows(self, chunk: Chunk, *, with_flags: bool) -> list[tuple[bytes, ...]]:
+        """The FETCH responses, each in pieces; those of a plan with sections end where these go."""
         items = list(self.items)
         if with_flags:
             items += self._news_items()
         template = b"* %d UIDFETCH (" if self.uidonly else b"* %d FETCH ("
-        template += b" ".join(item.piece for item in items)
+        values: list[Iterable[object]] = [chunk.messages.uids if self.uidonly else chunk.messages.numbers]
+        pieces: list[Iterable[bytes]] = []
+        count = len(chunk.messages.uids)
+        for number, item in enumerate(items):
+            template += b" " + item.piece if number else item.piece
+            values += item.values(chunk)
+            if item.has_text:
+                text = cast("Iterable[bytes]", values.pop())
+                pieces += [_formatted(template, values, count), text]
+                template, values = b"", []
         template += b")\r\n" if not self.sections else b" " if items else b""
-        values = [column for item in items for column in item.values(chunk)]
-        named = chunk.messages.uids if self.uidonly else chunk.messages.numbers
-        return [template % row for row in zip(named, *values, strict=True)]
+        pieces.append(_formatted(template, values, count))
+        return list(zip(*pieces, strict=True))
 
     def _news_items(self) -> list[Item]:
         """What reading changed: flags, and for a CONDSTORE-aware client the rest of RFC 7162 3.2.4."""
@@ -112,6 +122,10 @@ class Plan:
         if self.condstore and not self.tells_uid and not self.uidonly:
             items.append(_ATTRIBUTES[FetchAttribute.UID])
         return items
+
+
+def _formatted(template: bytes, values: Sequence[Iterable[object]], count: int) -> list[bytes]:
+    return [template % row for row in zip(*values, strict=True)] if values else [template % ()] * count
 
 
 def make_plan(command: Fetch, *, condstore: bool, readonly: bool, utf8: bool = False, uidonly: bool = False) -> Plan:
@@ -225,15 +239,19 @@ def _literal_item(name: bytes, text_of: Callable[[Rendered], bytes], partial: Pa
         texts: Iterable[bytes] = map(text_of, chunk.rendered)
         if partial is not None:
             texts = [text[cut] for text in texts]
-        shown = [without_nul(text) if b"\0" in text else text for text in texts]
+        shown = [without_nul(text) if 0 in text else text for text in texts]
         return map(len, shown), shown
 
-    return Item(name.replace(b"%", b"%%") + b" {%d}\r\n%b", values)
+    return Item(name.replace(b"%", b"%%") + b" {%d}\r\n", values, has_text=True)
+
+
+def _text_item(piece: bytes, text_of: Callable[[Rendered], bytes]) -> Item:
+    return Item(piece, lambda chunk: (map(text_of, chunk.rendered),), has_text=True)
 
 
 def without_nul(octets: bytes) -> bytes:
     """NUL stands in no literal: the octet 0x80 takes its place, so that sizes and offsets stay true (RFC 9051 4.3)."""
-    return octets.replace(b"\0", b"\x80") if b"\0" in octets else octets
+    return octets.replace(b"\0", b"\x80") if 0 in octets else octets  # asked for b"\0", Python makes an exception first
 
 
 def _brackets(section: Section, partial: Partial | None) -> bytes:
@@ -263,11 +281,9 @@ _ATTRIBUTES: Final = {
         b"INTERNALDATE %b", lambda chunk: (map(_internal_date, chunk.entries.internal_dates),)
     ),
     FetchAttribute.RFC822_SIZE: Item(b"RFC822.SIZE %d", lambda chunk: (chunk.entries.sizes,)),
-    FetchAttribute.ENVELOPE: Item(b"ENVELOPE %b", lambda chunk: ([text.envelope for text in chunk.rendered],)),
-    FetchAttribute.BODY: Item(b"BODY %b", lambda chunk: ([text.body for text in chunk.rendered],)),
-    FetchAttribute.BODYSTRUCTURE: Item(
-        b"BODYSTRUCTURE %b", lambda chunk: ([text.bodystructure for text in chunk.rendered],)
-    ),
+    FetchAttribute.ENVELOPE: _text_item(b"ENVELOPE ", attrgetter("envelope")),
+    FetchAttribute.BODY: _text_item(b"BODY ", attrgetter("body")),
+    FetchAttribute.BODYSTRUCTURE: _text_item(b"BODYSTRUCTURE ", attrgetter("bodystructure")),
     FetchAttribute.SAVEDATE: Item(b"SAVEDATE %b", lambda chunk: (map(_internal_date, chunk.entries.saved_at),)),
     FetchAttribute.EMAILID: Item(
         b"EMAILID (%b)", lambda chunk: ([email_id(message_id).encode() for message_id in chunk.entries.message_ids],)

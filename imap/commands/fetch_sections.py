@@ -5,7 +5,7 @@ Small messages are read many at a time; of a large one only the octets that are 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from imap.backend import Entry, Rendering
@@ -52,7 +52,7 @@ class _Source:
         return b"".join([piece async for piece in self.pieces(start, stop)])
 
 
-async def put_sections(session: Session, plan: Plan, chunk: Chunk, rows: Sequence[bytes]) -> int:
+async def put_sections(session: Session, plan: Plan, chunk: Chunk, rows: Sequence[Iterable[bytes]]) -> int:
     """Complete each row with its sections and put it; give how many have a transfer encoding that is not known."""
     start = unknown = 0
     while start < len(rows):
@@ -61,7 +61,7 @@ async def put_sections(session: Session, plan: Plan, chunk: Chunk, rows: Sequenc
             entry = chunk.entries[index]
             source = _Source(session, entry, whole.get(entry.message_id))
             table = PartTable.decode(chunk.rendered[index].parts) if plan.rendering & Rendering.PARTS else None
-            session.put(rows[index])
+            session.put(b"".join(rows[index]))
             for number, section in enumerate(plan.sections):
                 session.put(b" " + section.name if number else section.name)
                 unknown += not await _put_section(session, section, source, table)
