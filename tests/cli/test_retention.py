@@ -33,13 +33,13 @@ DAY = 86_400
 YEARS = 3 * 365 * DAY
 
 _KILLED = """
-import os, signal, sys
-from mailgate.retention import running
+import importlib, os, signal, sys
 
 def stop(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-setattr(running, sys.argv.pop(1), stop)
+module, _, name = sys.argv.pop(1).partition(".")
+setattr(importlib.import_module(f"mailgate.retention.{module}"), name, stop)
 from mailgate.cli import main
 main()
 """
@@ -172,7 +172,8 @@ def test_what_is_killed_is_whole_and_goes_on(either: Command, tmp_path: Path) ->
     folder = tmp_path / "archives"
     settings = {"MAILGATE_RETENTION__ARCHIVE": "mbox", "MAILGATE_RETENTION__ARCHIVE_FOLDER": str(folder)}
     whole = rows_of(either, employee)
-    for at in ("archive", "purge", "Purged"):  # before the archive, before the purge, after it
+    # Before the archive, before the purge, amid its transaction, at its end, after it.
+    for at in ("running.archive", "running.purge", "purging.let_go", "purging.record", "running.Purged"):
         assert either.good("retention", "proof", address, "--json").json == []
         assert {**rows_of(either, employee), "account": 1} == whole
         killed(either, at, "retention", "run", **settings)
