@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -22,6 +24,7 @@ from mailgate.statistics.messages import LAG, ListFacts, Sent, audience_of, coun
 from mailgate.statistics.people import STRANGER, Standing
 from mailgate.store import Dispatch, MailStore, Parcel
 from mailgate.store.schema import dispatch, dispatch_copy
+from tests.directory.academy import ROOT
 from tests.statistics.conftest import (
     CHOIR,
     FIRST,
@@ -175,6 +178,40 @@ async def test_what_ends_between_the_mark_and_the_counts_leaves_nothing(
     assert await fold(database, ZONE, NOW + 2 * LAG) == 30
     assert await fold(database, ZONE, NOW + 2 * LAG) == 0
     assert total(await counted(database)) == 30
+
+
+_KILLED = """
+import asyncio, os, signal, sys
+from mailgate.database import open_database
+from mailgate.statistics import messages
+from tests.statistics.conftest import ZONE
+
+add, pieces = messages.add, []
+
+async def killed(tx, counts):
+    await add(tx, counts)
+    pieces.append(counts)
+    if len(pieces) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    messages.add = killed
+    await messages.fold(await open_database(sys.argv[1], pool_size=2), ZONE, float(sys.argv[2]))
+
+asyncio.run(main())
+"""
+
+
+async def test_a_fold_that_is_killed_loses_and_doubles_nothing(database: Database, database_url: str) -> None:
+    number = messages.PIECE * 2 + 7
+    await many(database, number)
+    words = (sys.executable, "-c", _KILLED, database_url, str(NOW + 2 * LAG))
+    process = await asyncio.create_subprocess_exec(*words, cwd=ROOT)
+    async with asyncio.timeout(60):
+        assert await process.wait() == -signal.SIGKILL
+    assert total(await counted(database)) == messages.PIECE
+    assert await fold(database, ZONE, NOW + 2 * LAG) == number - messages.PIECE
+    assert total(await counted(database)) == number
 
 
 async def test_counts_are_those_of_the_raw_rows_however_they_are_folded(database: Database) -> None:
