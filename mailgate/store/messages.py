@@ -212,6 +212,7 @@ def rendered_now(contents: Mapping[bytes, Iterable[bytes]], which: Rendering) ->
     return {message_id: Rendered(**{name: texts[name] for name in asked}) for message_id, texts in made.items()}
 
 
+@lru_cache
 def _asked(which: Rendering) -> list[str]:
     return [name for name in Rendered._fields if Rendering[name.upper()] in which]
 
@@ -239,14 +240,16 @@ def _take(made: dict[bytes, Rendered], which: Rendering, ids: bytes | None, *val
     told = columns[names[0]]
     width = len(ids) // len(told)
     found = [ids[place : place + width] for place in range(0, len(ids), width)]
-    asked = [columns[name] if Rendering[name.upper()] in which else repeat(b"") for name in Rendered._fields]
-    made.update(zip(found, map(_make_rendered, zip(*asked, strict=False)), strict=True))
+    asked = _asked(which)
+    rendered = zip(*(columns[name] if name in asked else repeat(b"") for name in Rendered._fields), strict=False)
+    made.update(zip(found, map(_make_rendered, rendered), strict=True))
     bare = list(compress(found, map(not_, told))) if b"" in told else []
     for message_id in bare:
         del made[message_id]
     return bare
 
 
+@lru_cache
 def _read(which: Rendering) -> list[str]:
     """The columns to read: first one that tells whether a message is rendered."""
     asked = _asked(which)

@@ -44,9 +44,8 @@ class RenderedCache:
         """Keep what was read; not where a preview is still to be made."""
         if Rendering.PREVIEW in which:
             rendered = {message_id: texts for message_id, texts in rendered.items() if texts.preview is not None}
-        asked = [place for place, name in enumerate(Rendered._fields) if Rendering[name.upper()] in which]
-        columns = list(zip(*rendered.values(), strict=True))
-        costs = list(map(sum, zip(*(map(len, columns[place]) for place in asked), strict=True))) if columns else []
+        # what was not asked for is empty
+        costs = [sum(map(len, filter(None, texts))) for texts in rendered.values()]
         if max(costs, default=0) + _OVERHEAD > _LARGEST:
             small = {
                 message_id: texts
@@ -56,11 +55,12 @@ class RenderedCache:
             self.add(small, which)
             return
         cost = sum(costs) + _OVERHEAD * len(costs)
+        if cost > self._generation_limit:
+            return
         if self._octets + cost > self._generation_limit:
             self._young, self._old, self._octets = {}, self._young, 0
-        if cost <= self._generation_limit:
-            self._young.setdefault(which, {}).update(rendered)
-            self._octets += cost
+        self._young.setdefault(which, {}).update(rendered)
+        self._octets += cost
 
     def forget(self, message_ids: Collection[bytes] | None) -> None:
         """Keep nothing of these messages; None: of any. What they cost comes back with the next generation."""

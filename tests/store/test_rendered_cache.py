@@ -35,6 +35,13 @@ def test_memory_is_bounded_and_what_is_used_stays() -> None:
     assert 20 < len(kept) < 100
 
 
+def test_more_than_there_is_room_for_pushes_nothing_out() -> None:
+    cache = RenderedCache(limit=100_000)
+    cache.add({b"first": texts(1000)}, LISTING)
+    cache.add({b"%d" % number: texts(1000) for number in range(100)}, LISTING)
+    assert cache.take([b"first", b"1"], LISTING) == ({b"first": texts(1000)}, [b"1"])
+
+
 def test_a_giant_is_not_kept() -> None:
     cache = RenderedCache()
     cache.add({b"giant": texts(1_000_000)}, LISTING)
