@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from certs import ensure_demo
+from tests.end_to_end.conftest import Demos
 from tests.end_to_end.gateway import Gateway
-from tests.support.postgresql import PostgresqlServer
 
 PATIENCE = 30.0
 
@@ -23,9 +23,9 @@ several_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one
 
 
 @pytest.fixture
-def many_workers(tmp_path: Path, postgresql_server: PostgresqlServer) -> Iterator[Gateway]:
+def many_workers(tmp_path: Path, demos: Demos) -> Iterator[Gateway]:
     """A gateway of several processes: PostgreSQL, one for each core."""
-    running = Gateway(tmp_path / "state", ("--store", postgresql_server.create_database()))
+    running = demos.copy("postgresql", tmp_path / "state")
     running.start()
     try:
         yield running

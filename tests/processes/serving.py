@@ -25,7 +25,7 @@ from mailgate.database.batch import batch_engine
 from tests.cli.command import Command, describe
 from tests.support.school import make_colleagues
 
-WITHIN = 30.0
+WITHIN = 60.0
 CSV = "address,label\nlea.pupil@ent.example.org,Léa Pupil\nmarc.teacher@ent.example.org,Marc Teacher\n"
 
 Record = dict[str, Any]
