@@ -217,7 +217,7 @@ def test_undo_gives_the_directory_of_before(either: Command) -> None:
     assert grown <= {
         "account", "address", "audit", "class", "discipline", "list", "mailbox", "mef", "person", "person_source",
         "school_level", "level", "subscription", "subject", "teaching_group", "year_switch", "duplicate",
-        "leaver",
+        "former_school", "leaver",
     }  # fmt: skip
     added = set(after["list"]) - set(before["list"])
     assert not any(row[list(list_.c.keys()).index("active")] for row in added)
@@ -229,6 +229,7 @@ def test_undo_gives_the_directory_of_before(either: Command) -> None:
         "year_switch",
         "source",
         "person",
+        "former_school",
         "leaver",
     }
     assert_next_year(either)
