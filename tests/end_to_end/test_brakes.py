@@ -15,6 +15,7 @@ from email.policy import SMTP
 
 import pytest
 
+from mailgate.delivery.writers import FRESH
 from tests.cli.command import Command
 from tests.end_to_end.gateway import Gateway, Person, compose, subjects
 from tests.policy.academy import accounts
@@ -86,6 +87,7 @@ def test_messages_of_an_hour_are_counted_once_and_opened_again_at_a_time_told(
             assert text.startswith(b"4.7.1 Vous pouvez envoyer 2 messages par heure au plus. Vous pourrez envoyer ce")
             assert begun + datetime.timedelta(minutes=61) <= opening(text) <= ended + datetime.timedelta(minutes=61)
             command.good("school", "set", COLLEGE, "language", "en")
+            time.sleep(FRESH)  # who has just sent is known for so long
             assert b"You can send this message at " in attempt(other, sender, [sender.address])[1]
     finally:
         command.good("policy", "limits", "set", COLLEGE, "teacher", "messages_per_hour", "default")
