@@ -39,6 +39,8 @@ SPECIAL_USES: Final = frozenset(use for _, _, use in SPECIAL if use is not None)
 FIRST_FREE_ID: Final = len(SPECIAL) + 1
 
 _FIRST_MODSEQ: Final = 1
+_AT_ONCE: Final = 2_000
+"""Accounts of one statement, so that memory does not grow with the academy."""
 
 _special = union_all(
     *(
@@ -125,21 +127,18 @@ def create_accounts(connection: sqlalchemy.Connection, ids: Collection[int], *, 
     if not ids:
         return
     now = int(time.time())
-    connection.execute(
-        insert(account).on_conflict_do_nothing(),
-        [
-            {
-                "account_id": account_id,
-                "state": "active",
-                "quota_limit": quota_limit,
-                "next_mailbox_id": FIRST_FREE_ID,
-                "last_uidvalidity": now + len(SPECIAL),
-                "created_at": now,
-            }
-            for account_id in sorted(ids)
-        ],
-    )
-    span = {"first": min(ids), "last": max(ids)}
+    common = {
+        "state": "active",
+        "quota_limit": quota_limit,
+        "next_mailbox_id": FIRST_FREE_ID,
+        "last_uidvalidity": now + len(SPECIAL),
+        "created_at": now,
+    }
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), _AT_ONCE):
+        some = [{"account_id": account_id, **common} for account_id in ordered[start : start + _AT_ONCE]]
+        connection.execute(insert(account).on_conflict_do_nothing(), some)
+    span = {"first": ordered[0], "last": ordered[-1]}
     connection.execute(_INSERT_SUBSCRIPTIONS, span)
     connection.execute(_INSERT_MAILBOXES, span)
 
