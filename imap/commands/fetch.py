@@ -163,11 +163,12 @@ async def _put_chunk(session: Session, plan: Plan, chunk: Chunk) -> int:
         chunk = replace(chunk, messages=_as_now(view, chunk.messages))
     if plan.tells_news:
         view.forget_news(chunk.messages.uids)
-    rows = plan.rows(chunk, with_flags=seen)
+    pieces = plan.pieces(chunk, with_flags=seen)
     if plan.sections:
-        return await put_sections(session, plan, chunk, rows)
-    for start in range(0, len(rows), _JOINED):
-        session.put(b"".join(chain.from_iterable(rows[start : start + _JOINED])))
+        return await put_sections(session, plan, chunk, pieces)
+    for start in range(0, len(chunk.messages.uids), _JOINED):
+        some = [column[start : start + _JOINED] for column in pieces]
+        session.put(b"".join(chain.from_iterable(zip(*some, strict=True)) if len(some) > 1 else some[0]))
         await session.spill()
     return 0
 

@@ -94,25 +94,26 @@ class Plan:
         """Whether the answer has all that an untagged FETCH would tell of flags."""
         return self.tells_flags and (self.modseq or not self.condstore)
 
-    def rows(self, chunk: Chunk, *, with_flags: bool) -> list[tuple[bytes, ...]]:
-        """The FETCH responses, each in pieces; those of a plan with sections end where these go."""
+    def pieces(self, chunk: Chunk, *, with_flags: bool) -> list[Sequence[bytes]]:
+        """The FETCH responses in columns: each response is made of one piece of every column. Those of a plan with
+        sections end where these go.
+        """
         items = list(self.items)
         if with_flags:
             items += self._news_items()
         template = b"* %d UIDFETCH (" if self.uidonly else b"* %d FETCH ("
         values: list[Iterable[object]] = [chunk.messages.uids if self.uidonly else chunk.messages.numbers]
-        pieces: list[Iterable[bytes]] = []
+        pieces: list[Sequence[bytes]] = []
         count = len(chunk.messages.uids)
         for number, item in enumerate(items):
             template += b" " + item.piece if number else item.piece
             values += item.values(chunk)
             if item.has_text:
                 text = cast("Iterable[bytes]", values.pop())
-                pieces += [_formatted(template, values, count), text]
+                pieces += [_formatted(template, values, count), list(text)]
                 template, values = b"", []
         template += b")\r\n" if not self.sections else b" " if items else b""
-        pieces.append(_formatted(template, values, count))
-        return list(zip(*pieces, strict=True))
+        return [*pieces, _formatted(template, values, count)]
 
     def _news_items(self) -> list[Item]:
         """What reading changed: flags, and for a CONDSTORE-aware client the rest of RFC 7162 3.2.4."""

@@ -5,7 +5,7 @@ Small messages are read many at a time; of a large one only the octets that are 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from imap.backend import Entry, Rendering
@@ -52,16 +52,17 @@ class _Source:
         return b"".join([piece async for piece in self.pieces(start, stop)])
 
 
-async def put_sections(session: Session, plan: Plan, chunk: Chunk, rows: Sequence[Iterable[bytes]]) -> int:
-    """Complete each row with its sections and put it; give how many have a transfer encoding that is not known."""
+async def put_sections(session: Session, plan: Plan, chunk: Chunk, pieces: Sequence[Sequence[bytes]]) -> int:
+    """Complete each response with its sections and put it; give how many have a transfer encoding that is not known."""
+    entries = list(chunk.entries)
     start = unknown = 0
-    while start < len(rows):
-        stop, whole = await _read_batch(session, chunk.entries, start)
+    while start < len(entries):
+        stop, whole = await _read_batch(session, entries, start)
         for index in range(start, stop):
-            entry = chunk.entries[index]
+            entry = entries[index]
             source = _Source(session, entry, whole.get(entry.message_id))
             table = PartTable.decode(chunk.rendered[index].parts) if plan.rendering & Rendering.PARTS else None
-            session.put(b"".join(rows[index]))
+            session.put(b"".join([column[index] for column in pieces]))
             for number, section in enumerate(plan.sections):
                 session.put(b" " + section.name if number else section.name)
                 unknown += not await _put_section(session, section, source, table)
