@@ -338,7 +338,7 @@ class Stager:
             self._add(services, seq=seq, role=role, school=place.school, name=place.name, subject=service.subject)
 
     def _drop_repeated(self) -> None:
-        last = select(func.max(people.c.seq)).group_by(people.c.source, people.c.source_id)
+        last = select(func.max(people.c.seq)).group_by(people.c.source, people.c.space, people.c.source_id)
         dropped = self._connection.execute(delete(people).where(people.c.seq.not_in(last))).rowcount
         if not dropped:
             return

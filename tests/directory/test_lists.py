@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, select
 
+from directory.importer import import_directory
 from directory.membership import FACTS, OF_CITE, UNIONS
 from directory.model import (
     ClassRecord,
@@ -21,7 +22,8 @@ from directory.model import (
 )
 from directory.queries import LISTS, LISTS_OF_PERSON, MEMBER_IDS, MEMBERS, people
 from directory.report import ImportReport, Kind
-from directory.schema import class_, list_, person, school
+from directory.schema import class_, list_, list_member, person, school
+from directory.source import Format, Source
 from directory.why import why
 from tests.directory.academy import (
     COLLEGE,
@@ -184,6 +186,21 @@ def test_a_record_that_comes_twice_counts_once_and_the_last_wins(connection: Con
     found = members(connection)
     assert found[f"6a.eleves@{DOMAIN}"] == {1}
     assert f"6b.eleves@{DOMAIN}" not in found
+
+
+@pytest.mark.parametrize("source", [Source("base", Format.SIECLE, COLLEGE.uai), Source("tables", Format.CSV)])
+def test_a_pupil_a_relative_and_a_teacher_may_have_one_number(connection: Connection, source: Source) -> None:
+    """Only the academy numbers everybody in one series: elsewhere the first of each kind is number 1."""
+    child = pupil(1, "Zoé Martin", links=(guardian_of(1),))
+    people = small(child, relative(1, "Léa Martin"), teacher(1, "Paul Roy", "6A"))
+    report = import_directory(connection, [(source, people)], SETTINGS)
+    assert report.added == {"pupil": 1, "relative": 1, "teacher": 1}
+    assert Kind.REPEATED_RECORD not in report.suspicious
+    rows = connection.execute(
+        select(list_.c.address, person.c.display).select_from(list_).join(list_member).join(person)
+    )
+    wanted = {"eleves": "Zoé Martin", "parents": "Léa Martin", "profs": "Paul Roy"}
+    assert {(f"6a.{audience}@{DOMAIN}", who) for audience, who in wanted.items()} <= {(*row,) for row in rows}
 
 
 def test_schools_of_one_name_have_domains_of_their_own(connection: Connection) -> None:
