@@ -46,10 +46,6 @@ _END: Final = Statement(delete(outside_wish).where(_w.person_id == number("perso
 _FORGET: Final = Statement(delete(outside_failure).where(outside_failure.c.person_id == number("person")))
 
 
-class _EndedError(Exception):
-    """Somebody was first, or the wish is another now."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ending(ServiceRecipient):
     """Whose wish is to end, and the address outside that it is about."""
@@ -97,18 +93,17 @@ class Endings:
 
     async def end(self, ending: Ending, actor: str) -> None:
         """The same; `actor` for the audit."""
-        try:
-            await self._store.deliver_all(await self._letter(ending), first=lambda tx: self._end(tx, ending, actor))
-        except _EndedError:
-            return
-        log.info("outside wish ended", person=ending.person_id, by=actor)
+        if await self._store.deliver_once(await self._letter(ending), lambda tx: self._end(tx, ending, actor)):
+            log.info("outside wish ended", person=ending.person_id, by=actor)
 
-    async def _end(self, tx: Tx, ending: Ending, actor: str) -> None:
+    async def _end(self, tx: Tx, ending: Ending, actor: str) -> bool:
+        """False when somebody was first, or the wish is another now."""
         if not await tx.run(_END, person=ending.person_id, addresses=[ending.outside]):
-            raise _EndedError
+            return False
         await tx.run(_FORGET, person=ending.person_id)
         owner, _language = await owner_of(tx, ending.person_id, "fr")
         await record_in(tx, "person outside", owner, "nowhere", actor=actor, at=int(time.time()))
+        return True
 
     async def _letter(self, ending: Ending) -> list[Parcel]:
         settings, person_id = self._settings, ending.person_id

@@ -111,10 +111,6 @@ _DIRECTION: Final = Statement(
 )
 
 
-class _ToldMeanwhileError(Exception):
-    """Another process was there first."""
-
-
 class _Person(NamedTuple):
     person_id: int
     name: str
@@ -164,19 +160,17 @@ class SuspensionNotices:
             for one in letters
         ]
 
-        async def work(tx: Tx) -> None:
+        async def note(tx: Tx) -> bool:
             if await tx.run(_TOLD, people=[one.person_id for one in people]) != len(people):
-                raise _ToldMeanwhileError
+                return False
             for one in letters:
                 subject = one.of or schools[one.school_id or 0].uai
                 detail = ", ".join(to.address for to in one.readers) + f" told of {len(one.about)} suspended"
                 await record_in(tx, "outside notice", subject, detail, actor="mailgate", at=now)
+            return True
 
-        try:
-            await self.store.deliver_all(parcels, first=work)
-        except _ToldMeanwhileError:
-            return
-        log.info("managers told of suspensions", people=len(people), letters=len(letters))
+        if await self.store.deliver_once(parcels, note):
+            log.info("managers told of suspensions", people=len(people), letters=len(letters))
 
     def _written(self, letter: _Letter, schools: Mapping[int, _School]) -> bytes:
         own = schools.get(letter.school_id or 0)

@@ -64,10 +64,6 @@ _MADE: Final = Statement(select(_r.domain).where(_r.day == number("day"), _r.don
 _FORGET: Final = Statement(delete(tls_report).where(_r.day < number("before")))
 
 
-class _MadeError(Exception):
-    """Another process was there first."""
-
-
 @dataclass(frozen=True, slots=True)
 class TlsReporting:
     """Makes the reports of yesterday."""
@@ -124,18 +120,16 @@ class TlsReporting:
         """By mail where that is wanted and can be signed (section 3), else by HTTPS to the first that takes it."""
         signed = await self.signer.keys(f"From: <{self.submitter.contact}>\r\n".encode())
         if to.mail and signed:
-            try:
-                await self._mail(report, to.mail, now)
-            except _MadeError:
-                return False
-            log.info("report on tls", domain=report.domain, to="mail")
-            return True
+            if mailed := await self._mail(report, to.mail, now):
+                log.info("report on tls", domain=report.domain, to="mail")
+            return mailed
         if to.mail and not to.https:
             log.warning("report on tls not sent: there is no DKIM key to sign it", domain=report.domain)
             return True
         return await self._posted(report, to.https)
 
-    async def _mail(self, report: TlsReport, to: Sequence[str], now: int) -> None:
+    async def _mail(self, report: TlsReport, to: Sequence[str], now: int) -> bool:
+        """False when another process was there first."""
         words = f"This is an aggregate report on TLS from {self.submitter.domain} (RFC 8460).\n"
         content = report.message(to, words, datetime.fromtimestamp(now, UTC))
         never = frozenset({"NEVER"})
@@ -144,12 +138,11 @@ class TlsReporting:
             tls=TlsDemand.OPTIONAL,
         )  # fmt: skip
 
-        async def first(tx: Tx) -> None:
-            if not await tx.run(_DONE, day=report.day, of=report.domain, now=now):
-                raise _MadeError
+        async def note(tx: Tx) -> bool:
+            return bool(await tx.run(_DONE, day=report.day, of=report.domain, now=now))
 
         parcel = Parcel(BytesIO(content), frozenset(), list_id=None, stored=enqueuing(out, self.schedule, self.clock))
-        await self.store.deliver_all([parcel], first=first)
+        return await self.store.deliver_once([parcel], note)
 
     async def _posted(self, report: TlsReport, urls: Sequence[str]) -> bool:
         for url in urls:

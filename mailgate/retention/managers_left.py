@@ -69,10 +69,6 @@ _DIRECTION: Final = Statement(
 _UAI: Final = Statement(select(school.c.school_id, school.c.uai).where(member(school.c.school_id, "schools")))
 
 
-class _ToldMeanwhileError(Exception):
-    """Another node was there first, or somebody is back."""
-
-
 class _RoleLeft(NamedTuple):
     """Somebody who has left, and what he or she did for a list."""
 
@@ -108,9 +104,7 @@ class ManagersLeft:
             return 0
         now = int(self.clock())
         parcels = [Parcel(self._letter(one), frozenset(one.readers), list_id=None) for one in schools if one.readers]
-        try:
-            await self.store.deliver_all(parcels, first=partial(_note, people=people, schools=schools, now=now))
-        except _ToldMeanwhileError:
+        if not await self.store.deliver_once(parcels, partial(_note, people=people, schools=schools, now=now)):
             return 0
         log.info("schools told of lists whose managers left", people=len(people), schools=len(schools))
         return len(schools)
@@ -158,14 +152,15 @@ def _readers(rows: Iterable[Row]) -> dict[int, dict[int, str]]:
     return found
 
 
-async def _note(tx: Tx, people: Collection[int], schools: Iterable[_School], now: int) -> None:
-    """Raises _ToldMeanwhileError."""
+async def _note(tx: Tx, people: Collection[int], schools: Iterable[_School], now: int) -> bool:
+    """False when another node was there first, or somebody is back."""
     if await tx.run(_TOLD, accounts=sorted(people)) != len(people):
-        raise _ToldMeanwhileError
+        return False
     for one in schools:
         lists = ", ".join(sorted({role.of for role in one.roles}))
         to = ", ".join(one.readers.values()) or "nobody, as the head’s office has no member"
         await record_in(tx, "retention managers", one.uai, f"{to} told of {lists}", actor="mailgate", at=now)
+    return True
 
 
 def _(text: str) -> str:

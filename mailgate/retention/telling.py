@@ -69,10 +69,6 @@ _SCHOOLS: Final = Statement(
 )
 
 
-class _ToldMeanwhileError(Exception):
-    """Another node was there first, or somebody is back."""
-
-
 class _Leaver(NamedTuple):
     account_id: int
     profile: str
@@ -109,24 +105,21 @@ class LeaverNotices:
             due, schools = await self.database.read(partial(_look, now=now))
             if not due:
                 return told
-            try:
-                await self._tell(due, schools, now)
-            except _ToldMeanwhileError:
-                return told  # who is left is told at the next look
+            if not await self._tell(due, schools, now):
+                return told  # another node tells them, or somebody is back: who is left is told at the next look
             told += len(due)
             log.info("leavers told", accounts=len(due))
 
-    async def _tell(self, due: Sequence[_Leaver], schools: dict[int, list[SchoolSettings]], now: int) -> None:
+    async def _tell(self, due: Sequence[_Leaver], schools: dict[int, list[SchoolSettings]], now: int) -> bool:
         alike = defaultdict[_Words, list[_Leaver]](list)
         for one in due:
             alike[self._words(one, schools[one.account_id])].append(one)
 
-        async def first(tx: Tx) -> None:
-            if await tx.run(_TOLD, accounts=[one.account_id for one in due], now=now) != len(due):
-                raise _ToldMeanwhileError
+        async def note(tx: Tx) -> bool:
+            return await tx.run(_TOLD, accounts=[one.account_id for one in due], now=now) == len(due)
 
         parcels = [self._parcel(words, people, schools, now) for words, people in alike.items()]
-        await self.store.deliver_all(parcels, first=first)
+        return await self.store.deliver_once(parcels, note)
 
     def _words(self, one: _Leaver, schools: Iterable[SchoolSettings]) -> _Words:
         said = {each.language or self.settings.gateway.language for each in schools}

@@ -29,6 +29,10 @@ _FEW: Final = 16
 """Mailboxes that get a content before it is rendered: of more, somebody asks before the indexer has done it."""
 
 
+class _ToldMeanwhileError(Exception):
+    """What was to be told once has been told, or is true no more."""
+
+
 class MailStore:
     """Mailboxes and messages of all accounts on one database, whose tables exist (`mailgate.store.schema`)."""
 
@@ -134,6 +138,22 @@ class MailStore:
             if copies is None:
                 copies = await self._database.write(work)
             self._own_copies.note(prepared, copies)
+
+    async def deliver_once(self, parcels: Sequence[Parcel], note: Callable[[Tx], Awaitable[bool]]) -> bool:
+        """Deliver what is told of once, and `note` that it is told in the same transaction, so that it is told neither
+        twice nor not at all, whoever is killed and however many processes try. False when `note` says that there is
+        nothing to be told any more, as after another process: nothing was delivered then.
+        """
+
+        async def first(tx: Tx) -> None:
+            if not await note(tx):
+                raise _ToldMeanwhileError
+
+        try:
+            await self.deliver_all(parcels, first=first)
+        except _ToldMeanwhileError:
+            return False
+        return True
 
     def _fits_one_statement(self, parcels: Sequence[PreparedParcel]) -> bool:
         return self._database.engine == "postgresql" and len(parcels) == 1 and delivery_at_once.fits(parcels[0])
