@@ -99,8 +99,12 @@ def give_back(connection: Connection) -> list[int]:
         .join(person, person.c.person_id == leaver.c.account_id)
         .where(person.c.state == ACTIVE)
     )
+    # Locked, before the account as everywhere: of a grace that ends now, what ended with it is known after it.
     rights = connection.execute(
-        select(leaver.c.account_id, leaver.c.was, leaver.c.rights).where(leaver.c.account_id.in_(again))
+        select(leaver.c.account_id, leaver.c.was, leaver.c.rights)
+        .where(leaver.c.account_id.in_(again))
+        .order_by(leaver.c.account_id)
+        .with_for_update()
     ).all()
     for ids in _some(row.account_id for row in rights if row.was == "active"):
         _set_state(connection, "active", account.c.account_id.in_(ids))

@@ -80,12 +80,13 @@ def purge(connection: Connection, one: Due, account_id: int, archived: Archived 
     Raises:
         ChangedError: the person is back, a hold came, or the account holds something else than its archive.
     """
+    left = select(leaver.c.reads_until).where(leaver.c.account_id == one.account_id).with_for_update()
+    reads_until = connection.scalar(left)  # locked before the account, as by who gives everything back
     rows = store.account.c.account_id == account_id
     if connection.scalar(select(store.account.c.account_id).where(rows).with_for_update()) is None:
         raise ChangedError("there is no such account any more")
-    left = select(leaver.c.reads_until).where(leaver.c.account_id == one.account_id).with_for_update()
     gone = connection.scalar(select(person.c.state).where(person.c.person_id == one.account_id)) == LEFT
-    if connection.scalar(left) != one.reads_until or not gone:
+    if reads_until != one.reads_until or not gone:
         raise ChangedError("the person is back")
     if is_held(connection, one.accounts):
         raise ChangedError("a legal hold keeps it")
