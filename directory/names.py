@@ -59,8 +59,10 @@ def free_slug(text: str, used: Container[str]) -> str:
 def shown(name: str) -> str:
     """A name as people write it, from the capitals of the national files; a name in mixed case stays as it is.
 
-    Accents that the source dropped cannot come back.
+    Letters are composed (NFC), so that two spellings of one letter are one name. Accents that the source dropped cannot
+    come back.
     """
+    name = unicodedata.normalize("NFC", name)
     if name != name.upper():
         return name
     words = list(_WORD.finditer(name))
@@ -73,7 +75,8 @@ def shown(name: str) -> str:
 
 
 def _cased(name: str, match: re.Match[str], *, last: bool) -> str:
-    word = match.group().lower()
+    capitals = match.group()
+    word = capitals.lower()
     following = name[match.end() : match.end() + 1]
     first_of_part = match.start() == 0 or name[match.start() - 1] in "- "
     inside = following == " " or (following == "-" and name[match.start() - 1 : match.start()] == "-")
@@ -81,4 +84,4 @@ def _cased(name: str, match: re.Match[str], *, last: bool) -> str:
         return word
     if word == "d" and first_of_part and following in ("'", "’"):
         return word
-    return word[:1].upper() + word[1:]
+    return capitals[0] + capitals[1:].lower()
