@@ -62,6 +62,8 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
 
 _ACADEMY = re.compile(r"-ac-.*$", re.IGNORECASE)
 _TYPE = re.compile(r"^[A-Z.]{2,6}[- ]+(?=\S)")
+_KNOWN_TYPE = re.compile(r"^(?:CLG|COL|LYC|LP|LPO|LG|LGT|LT|EREA|ERPD|SEP|SEGPA)[- ]+(?=\S)")
+"""How a name without its academy may begin: other capitals are the name itself (JEAN MOULIN)."""
 _MANY = 1_000
 _INSTEAD: dict[str, tuple[str, ...]] = {
     "ENTElevePersRelEleve": (
@@ -176,7 +178,8 @@ def _structure(record: _Reading) -> list[Record]:
         kind = "ZONE"
     else:
         kind = kind.split()[0].upper()
-        name = _TYPE.sub("", _ACADEMY.sub("", name))
+        bare = _ACADEMY.sub("", name)
+        name = (_KNOWN_TYPE if bare == name else _TYPE).sub("", bare)
     if not uai:
         record.reject("ENTStructureUAI", "", "a structure without UAI is left out")
         return []

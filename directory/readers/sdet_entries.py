@@ -67,7 +67,9 @@ RECORDS: Final[dict[str, type[Record]]] = {"Eleve": Pupil, "PersEducNat": Staff,
 _SPELLING: Final = spellings(*STRUCTURE_ATTRIBUTES, *PERSON_ATTRIBUTES)
 _ACADEMY: Final = re.compile(r"-ac-", re.IGNORECASE)
 _KIND_IN_WORDS: Final = re.compile(
-    r"^(?:coll[eè]ge|lyc[eé]e(?: (?:polyvalent|professionnel|g[eé]n[eé]ral|technologique))*)[- ]+(?=\S)", re.IGNORECASE
+    r"^(?:coll[eè]ge(?: priv[eé])?|lyc[eé]e(?: (?:polyvalent|professionnel|g[eé]n[eé]ral|technologique|priv[eé]))*)"
+    r"[- ]+(?=\S)",
+    re.IGNORECASE,
 )
 _ID_LIMIT: Final = 40
 

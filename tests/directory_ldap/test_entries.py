@@ -46,13 +46,13 @@ def tree() -> SdetTree:
     return made
 
 
-def structure(**more: str | list[str]) -> Entry:
+def structure(name: str = "Collège Frédéric-Mistral", **more: str | list[str]) -> Entry:
     return entry(
         SCHOOL,
         objectClass=["ENTStructure", "ENTEtablissement"],
         ENTStructureUAI=UAI,
         ENTStructureTypeStruct="COLLEGE",
-        ENTStructureNomCourant="Collège Frédéric-Mistral",
+        ENTStructureNomCourant=name,
         **more,
     )
 
@@ -107,6 +107,24 @@ def test_a_school_is_known_by_its_uai_and_its_bare_name() -> None:
     ]
     named = list(SdetTree("x").structures([structure(ou="CLG-FRÉDÉRIC-MISTRAL-ac-EXEMPLE")]))
     assert named == [School(UAI, UAI, "", "COLLEGE", "FRÉDÉRIC-MISTRAL")]
+
+
+@pytest.mark.parametrize(
+    ("official", "name"),
+    [
+        *(
+            ("COLLEGE JEAN MOULIN", "JEAN MOULIN"),
+            ("LYCEE VICTOR-HUGO", "VICTOR-HUGO"),
+            ("LE CORBUSIER", "LE CORBUSIER"),
+        ),
+        *(("LYCEE POLYVALENT LE CORBUSIER", "LE CORBUSIER"), ("Collège privé Notre-Dame", "Notre-Dame")),
+        *(("CLG JEAN MOULIN", "JEAN MOULIN"), ("LPO-JEAN MOULIN", "JEAN MOULIN"), ("COLLEGE", "COLLEGE")),
+    ],
+)
+def test_the_name_of_a_school_in_capitals_keeps_its_first_word(official: str, name: str) -> None:
+    found = next(SdetTree("x").structures([structure(name=official)]))
+    assert isinstance(found, School)
+    assert found.name == name
 
 
 @pytest.mark.parametrize("school", [SCHOOL, SCHOOL.upper(), SCHOOL.replace(",", ", "), UAI, UAI.lower()])
