@@ -256,7 +256,7 @@ def _is_header(kind: str, cells: Sequence[str]) -> bool:
     columns = _COLUMNS[kind]
     if "number" in columns:
         place = columns.index("number")
-        return len(cells) > place and not re.search(r"\d", cells[place])
+        return len(cells) > place and cells[place] != "" and not re.search(r"\d", cells[place])
     return bool(cells) and folded(cells[0]).split("-")[0] in ("nom", "login")
 
 

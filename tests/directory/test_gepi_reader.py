@@ -233,6 +233,15 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["g_eleves", "g_eleves_classes", "g_responsables"])
+def test_a_first_line_without_a_number_is_no_header(tmp_path: Path, name: str) -> None:
+    number = "5000;" if name != "g_eleves" else ";5000;"
+    first = SMALL[f"{name}.csv"].replace(number, number.replace("5000", ""), 1)
+    (told,) = mistakes(read_gepi(folder(tmp_path, **{name: first}), LYCEE))
+    assert told.startswith(f"{name}.csv, line 1, column ")
+    assert told.endswith("'' is not a number")
+
+
 @given(st.lists(st.text("50001;!.CGOPT\"'?Ab\n é", max_size=60), min_size=7, max_size=7))
 def test_no_text_does_more_harm_than_a_mistake(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     path = tmp_path_factory.mktemp("texts")
@@ -271,7 +280,7 @@ def test_a_relative_stays_whichever_child_leaves_or_comes(tmp_path: Path, connec
         return report, list(connection.scalars(of_pupils))
 
     _, (parent,) = taken(5000, 5001)
-    for pupils in ((5001,), (4000, 5001), (4000, 6000)):
+    for pupils in ((5001,), (4000, 5001), (3000, 4000), (2000, 3000), (1000, 2000), (1000, 6000)):
         report, found = taken(*pupils)
         assert found == [parent]
         assert not {"relative"} & {*report.added, *report.left}
