@@ -53,7 +53,8 @@ _STAFF: Final = (*_NAMES, *_BORN, "typeadmin", "divcod")
 _GROUP: Final = ("objectClass", "cn", "type", "memberUid")
 """All that is asked for: the rest is not needed for mail."""
 _TEACHER: Final = "ENTAuxEnseignant"
-_OFFICE: Final = ("ENTAuxNonEnsEtab", "ENTDirecteur", "ENTAuxNonEnsCollLoc", "ENTAuxNonEnsServAc")
+_DIRECTOR: Final = "ENTDirecteur"
+_OFFICE: Final = (_DIRECTOR, "ENTAuxNonEnsEtab", "ENTAuxNonEnsCollLoc", "ENTAuxNonEnsServAc")
 _TEAM: Final = "profs-"
 _HEAD_TEACHER: Final = "2"
 _OTHER_LINK: Final = 90
@@ -194,7 +195,9 @@ class _Scribe:
     def _staff(self, branch: str, teams: Mapping[str, list[str]]) -> Iterator[Record]:
         for texts in self._texts(branch, (_TEACHER, *_OFFICE), _STAFF):
             number = self._number(texts)
-            teaches = _TEACHER.lower() in {name.lower() for name in texts.all("objectClass")}
+            classes = {name.lower() for name in texts.all("objectClass")}
+            teaches = _TEACHER.lower() in classes
+            code = "ENS" if teaches else "DIR" if _DIRECTOR.lower() in classes else "ADF"
             heads = texts.all("divcod") if texts.one("typeadmin") == _HEAD_TEACHER else ()
             names = teams.get(texts.one("uid").lower(), ())
             yield Staff(
@@ -202,7 +205,7 @@ class _Scribe:
                 sn=texts.one("sn"),
                 given=texts.one("givenName"),
                 title=_title(texts),
-                functions=(Function(self._uai, "ENS" if teaches else "ADF"),),
+                functions=(Function(self._uai, code),),
                 classes=tuple(dict.fromkeys(Service(Place(self._uai, name)) for name in names)),
                 head_of=tuple(dict.fromkeys(Place(self._uai, name) for name in heads)),
                 before_pupils=teaches,

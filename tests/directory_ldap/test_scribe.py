@@ -162,10 +162,13 @@ def test_parental_authority_tells_guardians_from_others(tmp_path: Path) -> None:
     assert [one.links for one in found if isinstance(one, Pupil)] == [(Link(paul, 90, 0), Link(lea, 90, 1))]
 
 
-def test_staff_who_do_not_teach(tmp_path: Path) -> None:
-    office = TREE + PUPIL.replace("ENTEleve", "ENTAuxNonEnsEtab")
+@pytest.mark.parametrize(
+    ("kind", "code"), [("ENTAuxNonEnsEtab", "ADF"), ("ENTDirecteur", "DIR"), ("entauxnonenscollloc", "ADF")]
+)
+def test_staff_who_do_not_teach(tmp_path: Path, kind: str, code: str) -> None:
+    office = TREE + PUPIL.replace("ENTEleve", kind)
     staff = next(one for one in read(tmp_path, office) if isinstance(one, Staff))
-    assert (staff.functions, staff.before_pupils) == ((Function(COLLEGE, "ADF"),), False)
+    assert (staff.functions, staff.before_pupils) == ((Function(COLLEGE, code),), False)
 
 
 @pytest.mark.parametrize(
