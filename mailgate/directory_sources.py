@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, insert, select, text
 from directory.holding_schema import combination
 from directory.importer import Progress
 from directory.model import DirectoryError
-from directory.report import EXAMPLES, ImportReport, Kind
+from directory.report import ImportReport, Kind
 from directory.school_year import year_label
 from directory.settings import ImportSettings
 from directory.sources import NOW, Reading, Taken, feeds, forget, take_in
@@ -182,7 +182,7 @@ def _tell(taken: Sequence[Taken], report: ImportReport) -> None:
     for one in taken:
         for _ in range(one.change.repeated):
             report.found(Kind.REPEATED_RECORD, one.source.name, "a person comes twice", "the last record was taken")
-        for request in one.unknown[:EXAMPLES]:
+        for request in one.unknown:
             where = f"{request.file}, line {request.line}, record {request.id}"
             why = "no such record is held: a delivery was missed, import a complete set"
             report.found(Kind.REJECTED_VALUE, where, request.verb, why)
