@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import aioimaplib
 import pytest
 
 from tests.directory.academy import expected
 from tests.end_to_end.gateway import Gateway, Person, compose, subjects
+from tests.support.aioimap import connected
 
 PARENTS = "6eme-a.parents@clg-frederic-mistral.ent.example.org"
 
@@ -71,14 +71,14 @@ def test_no_parent_sees_another_parents_address(gateway: Gateway, truth: dict[st
 async def test_the_message_is_pushed_to_an_idle_client(gateway: Gateway, truth: dict[str, Any]) -> None:
     teacher = teacher_of(gateway, "6ème A")
     parent = gateway.people[truth["lists"][PARENTS]["members"][1]]
-    client = aioimaplib.IMAP4_SSL(*gateway.imaps, ssl_context=gateway.tls())
-    await client.wait_hello_from_server()
-    await client.login(parent.address, parent.password)
-    await client.select("INBOX")
-    idle = await client.idle_start(timeout=60)
-    sending = asyncio.to_thread(gateway.send, teacher, [PARENTS], compose(teacher, PARENTS, "En direct"))
-    pushed, _ = await asyncio.gather(client.wait_server_push(timeout=30), sending)
-    assert any(line.endswith(b"EXISTS") for line in pushed)
-    client.idle_done()
-    await asyncio.wait_for(idle, 10)
-    await client.logout()
+    async with connected(gateway.imaps, gateway.tls()) as client:
+        await client.login(parent.address, parent.password)
+        await client.select("INBOX")
+        idle = await client.idle_start(timeout=60)
+        sending = asyncio.to_thread(gateway.send, teacher, [PARENTS], compose(teacher, PARENTS, "En direct"))
+        pushed, _ = await asyncio.gather(client.wait_server_push(timeout=30), sending)
+        assert any(line.endswith(b"EXISTS") for line in pushed)
+        client.idle_done()
+        async with asyncio.timeout(10):
+            await idle
+        await client.logout()

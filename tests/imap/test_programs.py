@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import imaplib
 
-import aioimaplib
-
 from tests.imap.conftest import Gateway, message
 from tests.imap.memory_backend import MemoryAccount
+from tests.support.aioimap import connected
 
 
 def use_imaplib(gateway: Gateway) -> None:
@@ -39,19 +38,18 @@ async def test_imaplib(gateway: Gateway, account: MemoryAccount) -> None:
 
 
 async def test_aioimaplib(gateway: Gateway, account: MemoryAccount) -> None:
-    host, port = gateway.secure
-    imap = aioimaplib.IMAP4_SSL(host, port, ssl_context=gateway.tls.client, timeout=10)
-    await imap.wait_hello_from_server()
-    assert (await imap.login("ada", "secret")).result == "OK"
-    assert (await imap.select("INBOX")).result == "OK"
-    idle = await imap.idle_start(timeout=10)
-    account.deliver(message("pushed"))
-    assert b"1 EXISTS" in await imap.wait_server_push()
-    imap.idle_done()
-    await asyncio.wait_for(idle, 10)
-    answer = await imap.uid("fetch", "1", "(UID BODY.PEEK[])")
-    assert answer.result == "OK"
-    assert answer.lines[1] == message("pushed")
-    assert (await imap.append(message("second"), "INBOX")).result == "OK"
-    assert (await imap.uid_search("ALL")).lines[0] == b"1 2"
-    assert (await imap.logout()).result == "OK"
+    async with connected(gateway.secure, gateway.tls.client) as imap:
+        assert (await imap.login("ada", "secret")).result == "OK"
+        assert (await imap.select("INBOX")).result == "OK"
+        idle = await imap.idle_start(timeout=10)
+        account.deliver(message("pushed"))
+        assert b"1 EXISTS" in await imap.wait_server_push()
+        imap.idle_done()
+        async with asyncio.timeout(10):
+            await idle
+        answer = await imap.uid("fetch", "1", "(UID BODY.PEEK[])")
+        assert answer.result == "OK"
+        assert answer.lines[1] == message("pushed")
+        assert (await imap.append(message("second"), "INBOX")).result == "OK"
+        assert (await imap.uid_search("ALL")).lines[0] == b"1 2"
+        assert (await imap.logout()).result == "OK"
