@@ -29,6 +29,8 @@ _PASSING = frozenset({Format.STS})
 """Formats whose numbers of people are unique in one file only."""
 LIVE = frozenset({Format.SDET, Format.LCS, Format.SCRIBE})
 """Formats of LDAP servers."""
+OF_ONE_SCHOOL = frozenset({Format.SIECLE, Format.STS, Format.GEPI, Format.LCS, Format.SCRIBE})
+"""Formats that tell of one school."""
 ACADEMIC = "aaf"
 """The space of the academy's own numbers."""
 

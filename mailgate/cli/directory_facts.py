@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from directory.differences import ADVICE, Difference, differences
 from directory.facts import Fact, Number, facts_of, numbers_of
 from directory.queries import PERSON_BY_ADDRESS
+from directory.schema import school as schools
 from mailgate.cli.context import CommandFailed, Json, console, in_transaction, print_json, print_table, run, settings_of
 
 
@@ -48,7 +49,10 @@ def show_differences(
     """Show where sources disagreed at the last import: divisions, groups, teachers, pupils, names."""
 
     def work(connection: Connection) -> list[Difference]:
-        return differences(connection, school)
+        uai = school.upper() if school else None
+        if uai and connection.scalar(select(schools.c.school_id).where(schools.c.uai == uai)) is None:
+            raise CommandFailed(f"no school has the code {uai}")
+        return differences(connection, uai)
 
     found = run(in_transaction(settings_of(context), work))
     if json:

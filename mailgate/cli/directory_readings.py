@@ -9,8 +9,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from directory.opening import open_files, open_server
+from directory.readers.values import is_uai
 from directory.school_year import year_label
-from directory.source import LIVE, Format, Source
+from directory.source import LIVE, OF_ONE_SCHOOL, Format, Source
 from directory.sources import NOW, Reading
 from directory.years import year_ahead
 from mailgate.cli.context import CommandFailed
@@ -78,6 +79,10 @@ def _named(
         raise CommandFailed(
             f"{', '.join(one.name for one in alike)} are all of format {wanted}: name one with --source"
         )
+    if wanted in OF_ONE_SCHOOL and not school:
+        raise CommandFailed(f"{wanted} tells of one school: name it by --school")
+    if school and not is_uai(school):
+        raise CommandFailed(f"{school} is not a UAI (seven digits and their letter)")
     return Source(name or "-".join(filter(None, (wanted, school))), wanted, school), None
 
 

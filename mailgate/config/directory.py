@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Meta
 
 from directory.precedence import Group
+from directory.readers.values import is_uai
 from directory.school_year import year_of
-from directory.source import LIVE, Format, Source
+from directory.source import LIVE, OF_ONE_SCHOOL, Format, Source
 from mailgate.config.values import (
     Section,
     Share,
@@ -36,7 +37,6 @@ class Ldap(Section, frozen=True):
 
 
 SourceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-_OF_ONE_SCHOOL = frozenset({Format.SIECLE, Format.STS, Format.GEPI, Format.LCS, Format.SCRIBE})
 
 
 class DirectorySource(Section, frozen=True):
@@ -53,8 +53,10 @@ class DirectorySource(Section, frozen=True):
             raise ValueError(f"the source {self.name} needs a path{either}")
         if self.ldap is not None and self.format not in LIVE:
             raise ValueError(f"the source {self.name} is not read from an LDAP server: give its path")
-        if self.format in _OF_ONE_SCHOOL and not self.school:
+        if self.format in OF_ONE_SCHOOL and not self.school:
             raise ValueError(f"the source {self.name} tells of one school: school is its UAI")
+        if self.school and not is_uai(self.school):
+            raise ValueError(f"the source {self.name}: {self.school} is not a UAI (seven digits and their letter)")
 
     @property
     def origin(self) -> Source:

@@ -24,4 +24,5 @@ def test_the_facts_of_a_person(either: Command) -> None:
 
 def test_one_source_agrees_with_itself(academy: Command) -> None:
     assert academy.good("directory", "differences").out.strip() == "The sources agree."
-    assert json.loads(academy.good("directory", "differences", "--school", "0131001T", "--json").out) == []
+    assert json.loads(academy.good("directory", "differences", "--school", "0131001t", "--json").out) == []
+    assert academy.refused(1, "directory", "differences", "--school", "0131001") == "no school has the code 0131001"

@@ -158,7 +158,9 @@ def accounts(command: Command) -> set[tuple[str, int]]:
     [
         (["--source", "sconet"], "the settings have no source sconet: --format says how it is written"),
         (["--source", "aaf", "--format", "sts"], "the settings say that aaf is of another format or school"),
-        (["--format", "sts"], "where is sts? Name its path"),
+        (["--format", "sts"], "sts tells of one school: name it by --school"),
+        (["--format", "sts", "--school", "0131001X"], "0131001X is not a UAI (seven digits and their letter)"),
+        (["--format", "sts", "--school", "0131001t"], "where is sts-0131001T? Name its path"),
     ],
 )
 def test_a_source_that_nothing_describes_is_refused(mailgate: Command, arguments: list[str], line: str) -> None:
