@@ -86,7 +86,7 @@ def follow(source: Source, server: Mapping[str, Any], kept: bytes | None) -> Ite
             if found is not None:
                 yield found
                 return
-            why = "what changed concerns other entries too"
+            why = "much has changed, or what changed concerns other entries too"
     with opened(settings) as tree:
         position = begin(tree, watches)
     with tempfile.TemporaryFile() as spool:

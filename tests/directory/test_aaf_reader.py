@@ -116,6 +116,14 @@ def test_every_form_of_delivery_gives_the_same_records(delivery: Path, tmp_path:
     assert _counts(read_aaf(path)) == DEMO_COUNTS
 
 
+@pytest.mark.parametrize("prefix", ["FULL_0131_Complet_20130117", "ENT_Complet_20200101", "X"])
+def test_files_are_known_by_how_their_names_end(delivery: Path, prefix: str) -> None:
+    for file in delivery.glob("*.xml"):
+        category, number = file.stem.rsplit("_", 2)[1:]
+        file.rename(delivery / f"{prefix}_{category}_{number}.xml")
+    assert _counts(read_aaf(delivery)) == DEMO_COUNTS
+
+
 def test_declared_and_undeclared_encodings_are_read(delivery: Path) -> None:
     records = list(read_aaf(delivery))
     assert [one.name for one in records if isinstance(one, School)][:2] == ["FRÉDÉRIC-MISTRAL", "FRÉDÉRIC-MISTRAL"]

@@ -188,6 +188,26 @@ def test_a_record_that_comes_twice_counts_once_and_the_last_wins(connection: Con
     assert f"6b.eleves@{DOMAIN}" not in found
 
 
+def test_two_academies_give_one_number_to_two_people(connection: Connection) -> None:
+    _take(connection, pupil(1, "Zoé Martin"))
+    other = School("1", "0131002U", "", "COLLEGE", "JEAN MOULIN")
+    report = take(connection, [other, MEF_6E, pupil(1, "Léo Roy")], replace(SETTINGS, academy="AUTRE"))
+    assert report.added == {"pupil": 1}
+    assert not report.left
+    again = _take(connection, pupil(1, "Zoé Martin"))
+    assert not {*again.added, *again.changed, *again.left, *again.returned}
+    named = select(person.c.academy, person.c.display).order_by(person.c.academy)
+    assert [tuple(row) for row in connection.execute(named)] == [("AUTRE", "Léo Roy"), ("EXEMPLE", "Zoé Martin")]
+
+
+def test_classes_are_learnt_from_people_and_one_that_is_announced_twice_is_one(connection: Connection) -> None:
+    twice = [ClassRecord("1", "6A", "6EME A"), ClassRecord("1", "6A", mefs=(MEF_6E.code,))]
+    take(connection, small(*twice, pupil(1), pupil(2, in_class="6B"), teacher(3, "Paul Roy", "6C")))
+    assert sorted(connection.scalars(select(class_.c.name))) == ["6A", "6B", "6C"]
+    found = members(connection)
+    assert [found[f"{name}@{DOMAIN}"] for name in ("6a.eleves", "6b.eleves", "6c.profs")] == [{1}, {2}, {3}]
+
+
 @pytest.mark.parametrize("source", [Source("base", Format.SIECLE, COLLEGE.uai), Source("tables", Format.CSV)])
 def test_a_pupil_a_relative_and_a_teacher_may_have_one_number(connection: Connection, source: Source) -> None:
     """Only the academy numbers everybody in one series: elsewhere the first of each kind is number 1."""

@@ -9,6 +9,7 @@ from dataclasses import asdict
 import pytest
 from sqlalchemy import Connection, select
 
+from directory import following
 from directory.following import Followed, follow
 from directory.held_forms import record_item
 from directory.holding_schema import held_record
@@ -182,3 +183,18 @@ def test_what_concerns_others_has_all_read(follower: Follower, number: int, step
         found = _look_after(follower, work, follower.pupils[2 * number :])
         assert isinstance(found.step, CompleteSet)
         assert "concerns other entries" in found.why
+
+
+def _change_both(names: Names) -> None:
+    names.change(names.pupil, sn="Autre")
+    names.change(names.other, sn="Autre")
+
+
+def test_more_than_a_few_changes_have_all_read(follower: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "FEW", 1)
+    pupils = follower.pupils[2 * (len(ALONE) + len(WITH_OTHERS)) :]
+    one = _look_after(follower, lambda names: names.change(names.pupil, sn="Nouveau"), pupils)
+    assert isinstance(one.step, Changes)
+    two = _look_after(follower, _change_both, pupils)
+    assert isinstance(two.step, CompleteSet)
+    assert "much has changed" in two.why
