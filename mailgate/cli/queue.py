@@ -28,6 +28,8 @@ from mailgate.policy.audit import record
 from mailgate.queue import listing, steering
 from mailgate.queue.listing import EntryView, Filter, Stats
 from mailgate.queue.outcome import OPEN, State
+from mailgate.queue.schema import AT_ONCE
+from mailgate.queue.steering import Acted
 
 app = typer.Typer(help="Mail that leaves: what waits, why, and what is to become of it.", no_args_is_help=True)
 
@@ -182,16 +184,17 @@ def _read(context: typer.Context, work: Callable[[Connection], T]) -> T:
 def _act(
     context: typer.Context, action: str, wanted: Filter, subject: str, *, dry_run: bool, json: bool
 ) -> None:  # fmt: skip
-    def work(connection: Connection) -> int:
-        changed = steering.act(connection, action, wanted)
-        record(connection, f"queue {action}", subject, f"{changed} entries")
-        return changed
+    def work(connection: Connection) -> Acted:
+        done = steering.act(connection, action, wanted)
+        record(connection, f"queue {action}", subject, f"{done.changed} entries")
+        return done
 
-    changed = apply(settings_of(context), work, dry_run=dry_run)
+    done = apply(settings_of(context), work, dry_run=dry_run)
     if json:
-        print_json({"changed": changed})
+        print_json(done._asdict())
     else:
-        console.print(f"{changed} entries")
+        under_way = f", {done.sending} of them being sent: for what that attempt does not end" if done.sending else ""
+        console.print(f"{done.changed} entries{under_way}")
 
 
 def _show(found: Sequence[EntryView], gateway: Gateway) -> None:
@@ -199,10 +202,14 @@ def _show(found: Sequence[EntryView], gateway: Gateway) -> None:
         "Id", "State", "From", "To", "Since", "Next", "Tries", "Answer",
         rows=[
             (one.id, "sending" if one.sending else one.state.value, one.sender or "<>", one.recipient,
-             _time(one.created_at, gateway), _time(one.due_at, gateway), str(one.attempts), one.answer)
+             _time(one.created_at, gateway), _next(one, gateway), str(one.attempts), one.answer)
             for one in found
         ],
     )  # fmt: skip
+
+
+def _next(one: EntryView, gateway: Gateway) -> str:
+    return "now" if one.state is State.WAITING and one.due_at == AT_ONCE else _time(one.due_at, gateway)
 
 
 def _time(at: int, gateway: Gateway) -> str:

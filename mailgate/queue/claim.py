@@ -37,7 +37,16 @@ from mailgate.database.statement import insert, member, rows
 from mailgate.policy.schema import stop
 from mailgate.policy.stops import stop_of
 from mailgate.queue.schedule import Priority
-from mailgate.queue.schema import IS_WAITING, aside, queue_destination, queued_message, queued_recipient
+from mailgate.queue.schema import (
+    ASKED_FOR,
+    AT_ONCE,
+    DELETED,
+    IS_WAITING,
+    aside,
+    queue_destination,
+    queued_message,
+    queued_recipient,
+)
 from mailgate.store.schema import body_chunk, number
 from smtp.tls_demand import TlsDemand
 
@@ -52,16 +61,20 @@ _r = queued_recipient.c
 _m = queued_message.c
 _d = queue_destination.c
 _waiting: Final = _r.state == IS_WAITING
-_due = and_(_waiting, _r.domain == bindparam("domain", type_=Text), _r.due_at <= number("now"))
+_for_domain = and_(_waiting, _r.domain == bindparam("domain", type_=Text))
 _left_alone = exists().where(_d.domain == bindparam("lane", type_=Text), _d.retry_at > number("now"))
 
 
 def _foremost(priority: Priority) -> Select[Any]:
-    """What has waited longest of a priority: a part of a UNION, so that each is found in the index."""
-    hindered = () if priority is Priority.UNHINDERED else (~_left_alone,)
+    """What has waited longest of a priority: a part of a UNION, so that each is found in the index.
+
+    Of what waits for servers that are left alone, what is asked for.
+    """
+    now = number("now")
+    latest = now if priority is Priority.UNHINDERED else case((_left_alone, literal_column(str(AT_ONCE))), else_=now)
     found = (
         select(_r.queue_id, _r.number)
-        .where(_due, _r.priority == literal_column(str(int(priority))), *hindered)
+        .where(_for_domain, _r.due_at <= latest, _r.priority == literal_column(str(int(priority))))
         .order_by(_r.due_at)
         .limit(number("most"))
         .with_for_update(skip_locked=True)
@@ -93,6 +106,7 @@ _LEASE: Final = Statement(
         lease_owner=bindparam("owner", type_=Text),
         due_at=number("until"),
         doubts=_r.doubts + case((_r.lease_owner.is_not(None), 1), else_=0),
+        asked=case((_r.due_at == AT_ONCE, ASKED_FOR), else_=0),
     )
     .returning(
         _r.queue_id, _r.priority, _r.created_at,
@@ -122,15 +136,16 @@ _MESSAGES: Final = Statement(
 _URGENCY: Final = itemgetter(1, 2, 0, 3)
 """Of a row that was leased: priority, age; recipients of one message stay together."""
 _given_back = rows("given_back", queue_id=BigInteger, number=BigInteger)
-_PUT_OFF: Final = Statement(
-    update(queued_recipient)
-    .where(
-        _r.queue_id == _given_back.c.queue_id,
-        _r.number == _given_back.c.number,
-        aside(_r.lease_owner) == bindparam("owner", type_=Text),
-    )
-    .values(lease_owner=None, due_at=number("until"))
+_nobody = case((_r.state == DELETED, _r.lease_owner), else_=None)
+"""Who has a row that is given back; what was deleted meanwhile keeps its lease until `mailgate.queue.clock` ends it."""
+_put_off = update(queued_recipient).where(
+    _r.queue_id == _given_back.c.queue_id,
+    _r.number == _given_back.c.number,
+    aside(_r.lease_owner) == bindparam("owner", type_=Text),
 )
+_PUT_OFF: Final = Statement(_put_off.values(lease_owner=_nobody, due_at=number("until"), asked=0))
+_untried = {"lease_owner": _nobody, "due_at": case((_r.asked > 0, AT_ONCE), else_=number("now")), "asked": 0}
+_GIVE_BACK: Final = Statement(_put_off.values(_untried))
 _kept = rows("kept", queue_id=BigInteger, number=BigInteger)
 _PROLONG: Final = Statement(
     update(queued_recipient)
@@ -142,7 +157,7 @@ _PROLONG: Final = Statement(
     .values(due_at=number("until"))
 )
 _LET_GO_ALL: Final = Statement(
-    update(queued_recipient).where(_r.lease_owner.is_not(None)).values(lease_owner=None, due_at=0, doubts=_r.doubts + 1)
+    update(queued_recipient).where(_r.lease_owner.is_not(None)).values(**_untried, doubts=_r.doubts + 1)
 )
 
 _silence = insert(queue_destination).values(
@@ -161,7 +176,9 @@ _next = (
     select(func.min(_r.due_at)).where(_waiting, _r.domain == _d.domain).correlate(queue_destination).scalar_subquery()
 )
 _when = select(_d.domain, _d.retry_at, _next.label("due_at")).subquery("destination")
-_at = case((_when.c.retry_at > _when.c.due_at, _when.c.retry_at), else_=_when.c.due_at)
+_at = case(
+    (_when.c.due_at == AT_ONCE, AT_ONCE), (_when.c.retry_at > _when.c.due_at, _when.c.retry_at), else_=_when.c.due_at
+)
 _SCHEDULE: Final = Statement(
     select(_when.c.domain, _at).where(_when.c.due_at.is_not(None)).order_by(_at).limit(number("most"))
 )
@@ -310,18 +327,23 @@ async def _without_stopped(database: Database, claims: Sequence[Claim], owner: s
 
 
 async def put_off(tx: Tx, keys: Collection[tuple[int, int]], owner: str, until: int) -> None:
-    """Give back what was taken up, and was not tried."""
+    """Give back what was taken up, and is not to be tried before `until`."""
     await tx.run(_PUT_OFF, given_back=keys, owner=owner, until=until)
+
+
+async def give_back(tx: Tx, keys: Collection[tuple[int, int]], owner: str, now: int) -> None:
+    """Let others have what was taken up, and was not tried."""
+    await tx.run(_GIVE_BACK, given_back=keys, owner=owner, now=now)
 
 
 async def prolong(tx: Tx, keys: Collection[tuple[int, int]], owner: str, until: int) -> None:
     """Keep what this owner has taken up, and still means to hand over or is handing over."""
-    await tx.run(_PROLONG, kept=keys, owner=owner, until=until)
+    await tx.run(_PROLONG, kept=sorted(keys), owner=owner, until=until)
 
 
-async def free_all(tx: Tx) -> int:
+async def free_all(tx: Tx, now: int) -> int:
     """End every lease: for a store that one process has to itself, when it begins. The number is of doubtful ones."""
-    return await tx.run(_LET_GO_ALL)
+    return await tx.run(_LET_GO_ALL, now=now)
 
 
 async def find(tx: Tx, queue_id: int) -> Entry | None:
@@ -341,7 +363,9 @@ async def silent(tx: Tx, lanes: Collection[str], now: int) -> dict[str, int]:
 
 
 async def schedule(tx: Tx, most: int) -> list[tuple[str, int]]:
-    """The domains that something waits for, with the time of the next attempt, the earliest first."""
+    """The domains that something waits for, with the time of the next attempt, the earliest first: `AT_ONCE` though
+    their servers are left alone.
+    """
     return [(domain, at) for domain, at in await tx.all(_SCHEDULE, most=most)]
 
 

@@ -21,7 +21,7 @@ from mailgate.database.statement import member
 from mailgate.queue import claim as entries
 from mailgate.queue.bounces import Bounces, Kind, Told
 from mailgate.queue.outcome import State
-from mailgate.queue.schema import IS_WAITING, queue_destination, queued_message, queued_recipient
+from mailgate.queue.schema import DELETED, IS_WAITING, aside, queue_destination, queued_message, queued_recipient
 from mailgate.queue.settling import end_if_done, lock
 from mailgate.queue.suspending import Failure, SuspendedMeanwhile, Suspensions
 from mailgate.store import MailStore
@@ -59,6 +59,15 @@ _HOST_ANSWERS: Final = Statement(
         member(queue_destination.c.domain, "names"), queue_destination.c.failures > 0
     )
 )
+_abandoned = and_(
+    _r.lease_owner.is_not(None), aside(_r.state) == DELETED, _r.done_at == 0, _r.due_at <= number("now")
+)  # fmt: skip
+_ABANDONED: Final = Statement(select(_r.queue_id).where(_abandoned).distinct().order_by(_r.queue_id))
+_DELETE: Final = Statement(
+    update(queued_recipient)
+    .where(_abandoned, member(_r.queue_id, "ids"))
+    .values(lease_owner=None, due_at=0, done_at=number("now"))
+)
 _OLD: Final = Statement(
     select(_m.queue_id).where(_m.done_at > 0, _m.done_at < bindparam("before")).limit(_FORGOTTEN_AT_ONCE)
 )
@@ -86,6 +95,7 @@ class Clock:
     async def look(self) -> int:
         """Deal with what is due; give the number of messages."""
         now, done = int(self.time()), 0
+        await self._end_deleted(now)
         rows = await self.database.read(lambda tx: tx.all(_DUE, now=now, most=_AT_ONCE))
         for queue_id, some in groupby(sorted(rows, key=_QUEUE_ID), key=_QUEUE_ID):
             try:
@@ -93,6 +103,18 @@ class Clock:
             except Exception:
                 log.exception("a message of the queue stays as it is", queue_id=f"{queue_id:x}")
         return done
+
+    async def _end_deleted(self, now: int) -> None:
+        """What was deleted while it was being sent, by a process that died or gave it back."""
+        ids = [row[0] for row in await self.database.read(lambda tx: tx.all(_ABANDONED, now=now))]
+
+        async def work(tx: Tx) -> None:
+            await lock(tx, *ids)
+            await tx.run(_DELETE, ids=ids, now=now)
+            await end_if_done(tx, ids, now)
+
+        if ids:
+            await self.database.write(work)
 
     async def _deal_with(self, queue_id: int, rows: Sequence[Row], now: int) -> bool:
         entry = await self.database.read(partial(entries.find, queue_id=queue_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -76,7 +77,7 @@ class EntryView(msgspec.Struct, frozen=True):
     attempts: int
     doubts: int
     sending: bool
-    """Whether a process is at it, or was when it was killed a moment ago."""
+    """Whether a process is at it, or has died so lately that its lease lasts."""
     answer: str
     remote: str
     done_at: int
@@ -209,8 +210,9 @@ def _after(cursor: str) -> Any:  # noqa: ANN401 - an SQL condition
 
 def _view(row: Row[*tuple[Any, ...]]) -> EntryView:
     code = f"{row.code} {row.status} " if row.code else ""
+    sending = row.lease_owner is not None and row.due_at > time.time()
     return EntryView(
         f"{row.queue_id:x}", row.number, State(row.state), row.address, row.domain, row.mail_from, row.size,
-        row.priority, row.created_at, row.due_at, row.attempts, row.doubts, row.lease_owner is not None,
+        row.priority, row.created_at, row.due_at, row.attempts, row.doubts, sending,
         f"{code}{row.answer}", row.remote, row.done_at, row.expires_at, row.dispatch_id,
     )  # fmt: skip

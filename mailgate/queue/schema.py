@@ -60,8 +60,18 @@ queued_message: Final = Table(
 
 WAITING: Final = "waiting"
 """The one state of `queued_recipient` in which something is to be done."""
+DELETED: Final = "deleted"
+"""The state of one that is not to leave; its message needs it no more once `done_at` says when it ended."""
 IS_WAITING: Final = literal_column("'waiting'", Text)
 """The same as a part of SQL: with a parameter in its place no partial index is used."""
+
+
+ASKED_FOR: Final = 1
+"""Of a row with a lease: it was taken up because an operator asked to have it tried now."""
+ASKED_AGAIN: Final = 2
+"""Of one with a lease, or that had one: an operator asked for it since. It is tried once more after that attempt."""
+AT_ONCE: Final = 0
+"""The time at which a row is due that an operator asks for: it is tried though its servers are left alone."""
 
 
 def aside(column: ColumnElement[str]) -> ColumnElement[str]:
@@ -97,6 +107,7 @@ queued_recipient: Final = Table(
     _text("original", nullable=True),
     _number("done_at"),
     _number("person_id", nullable=True),
+    _number("asked", default="0"),
     _index(_waiting, "domain", "priority", "due_at", name="ix_queued_recipient_claim"),
     _index(_waiting, "domain", "due_at", name="ix_queued_recipient_due"),
     _index(_waiting, "state", "notice_at", name="ix_queued_recipient_notice"),
@@ -107,7 +118,7 @@ queued_recipient: Final = Table(
     comment="One recipient of it. person_id: who wished it to be sent there; due_at: when it is tried next, or, while "
     "lease_owner is at it, when that lease ends; notice_at: when its sender is told that it waits, then when it "
     "expires; doubts: how often nobody knows whether the other side took it; code, status, answer, remote: what "
-    "was answered last",
+    "was answered last; asked: of one that is being sent, 1 when an operator had asked for it, 2 when one has since",
     **_CLUSTERED,
 )
 

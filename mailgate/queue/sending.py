@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -60,7 +60,8 @@ class Sending:
     ) -> tuple[Connection | None, bool]:
         """Send what was claimed over `connection`, or one made now, and settle it.
 
-        Give the connection if it lasts, and whether a part is to be tried again at once.
+        Give the connection if it lasts, and whether more may be sent to the domain at once: a part of it again, or what
+        waited for servers that answer by now.
         """
         answers, connection = await self._answers(claim, domain, connection, go_ahead)
         now = int(self.clock())
@@ -69,8 +70,8 @@ class Sending:
             "handed over", queue_id=f"{claim.entry.queue_id:x}", domain=domain, remote=answers[0].remote,
             answers=sorted({f"{one.code} {one.status}" for one in answers}), recipients=len(answers),
         )  # fmt: skip
-        await self._settle(claim, domain, answers, results, now)
-        return connection, any(one.state == State.WAITING and one.due_at <= now for one in results)
+        again = await self._settle(claim, domain, answers, results, now)
+        return connection, again or (claim.failures > 0 and _of_host(answers) is None)
 
     async def _answers(
         self, claim: Claim, domain: str, connection: Connection | None, go_ahead: Callable[[], bool]
@@ -100,8 +101,10 @@ class Sending:
 
     async def _settle(
         self, claim: Claim, domain: str, answers: list[Answer], results: list[Result], now: int
-    ) -> None:  # fmt: skip
-        """Write it down, with what the sender is to be told, however long the database is away."""
+    ) -> bool:  # fmt: skip
+        """Write it down, with what the sender is to be told, however long the database is away: whether a part is to
+        be tried again at once.
+        """
         while True:
             try:
                 return await self._settle_once(claim, domain, answers, results, now)
@@ -109,14 +112,14 @@ class Sending:
                 continue
             except LeaseLost:
                 log.warning("lease lost while sending", queue_id=f"{claim.entry.queue_id:x}", domain=domain)
-                return None
+                return False
             except DatabaseError as error:
                 log.warning("a result waits for the database", reason=str(error))
                 await asyncio.sleep(_PAUSE)
 
     async def _settle_once(
         self, claim: Claim, domain: str, answers: list[Answer], results: list[Result], now: int
-    ) -> None:  # fmt: skip
+    ) -> bool:  # fmt: skip
         entry = claim.entry
         told = [
             (Told(to.address, to.notify, to.original, one.status, one.code, one.text, one.remote), result, one)
@@ -139,26 +142,30 @@ class Sending:
         if not (parcels or counted.failures or host):
             return await self.settler.settle(outcome)
 
+        again = False
+
         async def work(tx: Tx) -> None:
+            nonlocal again
             settled = await settle(tx, self.owner, [outcome])
             await counted.write(tx)
-            if parcels and settled < len(results):
+            if parcels and settled.number < len(results):
                 raise LeaseLost
             if host is not None:
                 await host(tx)
+            again = bool(settled.at_once)
 
         if parcels:
             await self.store.deliver_all(parcels, first=work)
         else:
             await self.database.write(work)
-        return None
+        return again
 
     def _host_noted(
         self, claim: Claim, domain: str, answers: list[Answer], now: int
     ) -> Callable[[Tx], Awaitable[None]] | None:
         """What leaves servers alone that fail, a while longer each time, or forgets it when one answers."""
         note = partial(entries.silence, lane=self.route.lane(domain), now=now)
-        bad = next((one for one in answers if one.of_host and one.temporary), None)
+        bad = _of_host(answers)
         if bad is not None:
             failures = claim.failures + 1
             pause = self.schedule.silence(failures, random.random())  # noqa: S311 no secret
@@ -167,6 +174,11 @@ class Sending:
         if claim.failures and claim.entry.tls is not TlsDemand.OPTIONAL:  # which says nothing of their TLS
             return partial(note, failures=0, retry_at=0, answer="")
         return None
+
+
+def _of_host(answers: Sequence[Answer]) -> Answer | None:
+    """What says that no server of the domain would take anything at the moment."""
+    return next((one for one in answers if one.of_host and one.temporary), None)
 
 
 def _demand(entry: Entry) -> TlsDemand:

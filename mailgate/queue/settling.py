@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, Text, bindparam, exists, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, bindparam, case, exists, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from mailgate.database import Database, DatabaseError, Statement, Tx
 from mailgate.database.statement import member, rows
-from mailgate.queue.schema import WAITING, aside, queued_message, queued_recipient
+from mailgate.queue.schema import ASKED_AGAIN, AT_ONCE, DELETED, WAITING, aside, queued_message, queued_recipient
 from mailgate.store.retained import let_go, letting_go
 from mailgate.store.schema import number
 
@@ -27,21 +27,30 @@ _results = rows(
     "results", queue_id=BigInteger, number=BigInteger, state=Text, due_at=BigInteger, attempts=BigInteger,
     doubts=BigInteger, code=BigInteger, status=Text, answer=Text, remote=Text, done_at=BigInteger,
 )  # fmt: skip
+_tries_on = _results.c.state == WAITING
 _settle = (
     update(queued_recipient)
     .where(
         _r.queue_id == _results.c.queue_id,
         _r.number == _results.c.number,
         aside(_r.lease_owner) == bindparam("owner", type_=Text),
-        aside(_r.state) == WAITING,
+        _r.done_at == 0,
     )
     .values(
         lease_owner=None,
-        **{name: _results.c[name] for name in ("state", "due_at", "code", "status", "answer", "remote", "done_at")},
+        **{name: _results.c[name] for name in ("code", "status", "answer", "remote")},
+        state=case((_tries_on, _r.state), else_=_results.c.state),
+        due_at=case((and_(_tries_on, _r.asked == ASKED_AGAIN), AT_ONCE), else_=_results.c.due_at),
+        done_at=case((and_(_tries_on, _r.state == DELETED), number("now")), else_=_results.c.done_at),
+        asked=0,
         attempts=_r.attempts + _results.c.attempts,
         doubts=_r.doubts + _results.c.doubts,
     )
+    .returning(
+        _r.queue_id, _r.number, _r.done_at, and_(_r.state == WAITING, _r.due_at <= number("now")).label("at_once")
+    )
 )
+"""What does not end here is as an operator wants it by now: held, deleted, or tried once more at once."""
 _SETTLE: Final = Statement(_settle)
 
 
@@ -57,7 +66,7 @@ _END: Final = Statement(_ending())
 
 def _settling() -> Statement:
     """All of it at once, for PostgreSQL, whose parts do not see what the others change."""
-    settled = _settle.returning(_r.queue_id, _r.number, _r.done_at).cte("settled")
+    settled = _settle.cte("settled")
     s = settled.c
     done = (
         select(s.number)
@@ -65,9 +74,7 @@ def _settling() -> Statement:
         .correlate(queued_recipient)
     )
     ended = _ending(~done.exists()).cte("ended")
-    return Statement(
-        select(func.count()).select_from(settled).add_cte(ended, *letting_go(ended.c.content_id, ended.c.queue_id))
-    )
+    return Statement(select(s.queue_id, s.at_once).add_cte(ended, *letting_go(ended.c.content_id, ended.c.queue_id)))
 
 
 _SETTLE_AT_ONCE: Final = _settling()
@@ -98,6 +105,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """What was written: of how many recipients, and of which messages some are to be tried again at once."""
+
+    number: int
+    at_once: Collection[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of all recipients that were handed over together; `whole`: the message has no others."""
 
@@ -108,7 +123,7 @@ class Outcome:
     """Seconds since the epoch."""
 
 
-_Pending: TypeAlias = tuple[Outcome, "asyncio.Future[None]"]
+_Pending: TypeAlias = tuple[Outcome, "asyncio.Future[bool]"]
 
 
 async def lock(tx: Tx, *queue_ids: int) -> None:
@@ -116,22 +131,22 @@ async def lock(tx: Tx, *queue_ids: int) -> None:
     await tx.all(_LOCK, ids=queue_ids)
 
 
-async def settle(tx: Tx, owner: str, outcomes: Sequence[Outcome]) -> int:
-    """Write what came of recipients that this owner still has, and let contents go that nobody needs; give the number
-    of recipients. One statement on PostgreSQL where each message is whole.
+async def settle(tx: Tx, owner: str, outcomes: Sequence[Outcome]) -> Settled:
+    """Write what came of recipients that this owner still has, and let contents go that nobody needs. One statement on
+    PostgreSQL where each message is whole.
 
     Of a message with other recipients, others may settle those at the same time: each would see the other's wait.
     """
     if not all(one.whole for one in outcomes):
         await lock(tx, *(one.queue_id for one in outcomes))
     ids, now = [one.queue_id for one in outcomes], max(one.at for one in outcomes)
-    results = [(one.queue_id, *result.row) for one in outcomes for result in one.results]
+    results = sorted((one.queue_id, *result.row) for one in outcomes for result in one.results)  # others lock in order
     if tx.engine == "postgresql":
-        row = await tx.one(_SETTLE_AT_ONCE, owner=owner, results=results, ids=ids, now=now)
-        return 0 if row is None else int(row[0])
-    settled = await tx.run(_SETTLE, owner=owner, results=results)
+        found = await tx.all(_SETTLE_AT_ONCE, owner=owner, results=results, ids=ids, now=now)
+        return Settled(len(found), {queue_id for queue_id, at_once in found if at_once})
+    rows = await tx.all(_SETTLE, owner=owner, results=results, now=now)
     await end_if_done(tx, ids, now)
-    return settled
+    return Settled(len(rows), {queue_id for queue_id, *_, at_once in rows if at_once})
 
 
 async def end_if_done(tx: Tx, queue_ids: Sequence[int], now: int) -> None:
@@ -149,13 +164,16 @@ class Settler:
         self._waiting: list[_Pending] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def settle(self, outcome: Outcome) -> None:
-        """Return once it is durable. Raises what `Database.write` raises."""
-        done = asyncio.get_running_loop().create_future()
+    async def settle(self, outcome: Outcome) -> bool:
+        """Return once it is durable, and whether a part is to be tried again at once.
+
+        Raises what `Database.write` raises.
+        """
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((outcome, done))
         if self._task is None:
             self._task = asyncio.create_task(self._work(), name="queue-settler")
-        await done
+        return await done
 
     def close(self) -> None:
         """Give up what is under way, when nobody waits for it any more."""
@@ -167,39 +185,38 @@ class Settler:
             while self._waiting:
                 some, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
                 try:
-                    await self._write([outcome for outcome, _ in some])
+                    settled = await self._write([outcome for outcome, _ in some])
                 except DatabaseError as error:
                     _answer(some, error)
                 except Exception:
                     await self._write_each(some)
                 else:
-                    _answer(some)
+                    _answer(some, settled)
         finally:
             self._task = None
 
-    async def _write(self, outcomes: Sequence[Outcome]) -> None:
+    async def _write(self, outcomes: Sequence[Outcome]) -> Settled:
         work = partial(settle, owner=self._owner, outcomes=outcomes)
         if all(one.whole for one in outcomes):
-            await self._database.write_alone(work, durable=True)
-        else:
-            await self._database.write(work)
+            return await self._database.write_alone(work, durable=True)
+        return await self._database.write(work)
 
     async def _write_each(self, some: Sequence[_Pending]) -> None:
         """One that cannot be written keeps no other from it: the messages have left."""
         for one in some:
             try:
-                await self._write([one[0]])
+                settled = await self._write([one[0]])
             except Exception as error:
                 _answer([one], error)
             else:
-                _answer([one])
+                _answer([one], settled)
 
 
-def _answer(some: Sequence[_Pending], error: Exception | None = None) -> None:
-    for _, done in some:
+def _answer(some: Sequence[_Pending], came_of: Settled | Exception) -> None:
+    for outcome, done in some:
         if done.done():  # who waited was cancelled
             continue
-        if error is None:
-            done.set_result(None)
+        if isinstance(came_of, Settled):
+            done.set_result(outcome.queue_id in came_of.at_once)
         else:
-            done.set_exception(error)
+            done.set_exception(came_of)

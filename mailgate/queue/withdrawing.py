@@ -4,22 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Text, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Text, and_, bindparam, case, literal, null, select, update
 
 from mailgate.database import Statement, Tx
 from mailgate.database.statement import member
 from mailgate.queue.outcome import State
-from mailgate.queue.schema import queued_message, queued_recipient
+from mailgate.queue.schema import DELETED, WAITING, queued_message, queued_recipient
 from mailgate.queue.settling import end_if_done, lock
 from mailgate.store.schema import number
 
 _r = queued_recipient.c
 _m = queued_message.c
+
+
+def under_way(now: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a process is sending a row, or has taken it up for that."""
+    return and_(_r.lease_owner.is_not(None), _r.due_at > now)
+
+
+def deletion(now: ColumnElement[int]) -> dict[str, ColumnElement[Any]]:
+    """What a row is when it is deleted: of one that is being sent, who sends it says when it ended, and how."""
+    being_sent = under_way(now)
+    return {
+        "state": literal(DELETED, Text),
+        "lease_owner": case((being_sent, _r.lease_owner), else_=null()),
+        "due_at": case((being_sent, _r.due_at), else_=0),
+        "done_at": case((being_sent, 0), else_=now),
+    }
+
+
+_unended: Final = and_(_r.state == DELETED, _r.done_at == 0)
+"""Deleted while it was being sent: it may still arrive."""
 _of_dispatch: Final = _m.dispatch_id == bindparam("dispatch", type_=Text)
 _OUTSIDE: Final = Statement(
-    select(_r.address, _r.state, _r.code, _r.status, _r.answer, _r.done_at, _r.due_at)
+    select(_r.address, case((_unended, WAITING), else_=_r.state), _r.code, _r.status, _r.answer, _r.done_at, _r.due_at)
     .join_from(queued_message, queued_recipient, _r.queue_id == _m.queue_id)
     .where(_of_dispatch, _m.verp == 0)
     .order_by(_r.queue_id, _r.number)
@@ -32,10 +52,8 @@ _COPIES: Final = Statement(
 _QUEUED: Final = Statement(select(_m.queue_id).where(_of_dispatch, _m.done_at == 0).order_by(_m.queue_id))
 _DELETE: Final = Statement(
     update(queued_recipient)
-    .where(
-        and_(_r.queue_id == number("of"), _r.done_at == 0, _r.lease_owner.is_(None)),
-    )
-    .values(state=State.DELETED.value, due_at=0, done_at=number("now"))
+    .where(_r.queue_id == number("of"), _r.done_at == 0, _r.state != DELETED)
+    .values(deletion(number("now")))
 )
 
 
@@ -47,7 +65,7 @@ class OutsideState:
     state: State
     answer: str
     at: int
-    """When that was, or when it is tried next: seconds since the epoch."""
+    """When that was, or when it is tried next (`schema.AT_ONCE`: now): seconds since the epoch."""
 
 
 async def outside_of(tx: Tx, dispatch_id: str) -> list[OutsideState]:
@@ -64,7 +82,7 @@ async def outside_of(tx: Tx, dispatch_id: str) -> list[OutsideState]:
 async def take_back(tx: Tx, dispatch_id: str, now: int) -> int:
     """Delete what of a message waits to leave, and let its content go; give the number of recipients.
 
-    What a process is sending at this moment is not taken back.
+    What a process is sending at this moment is left to it, and deleted where that attempt does not end it.
     """
     return await _take(tx, [row[0] for row in await tx.all(_QUEUED, dispatch=dispatch_id)], now)
 

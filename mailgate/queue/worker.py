@@ -14,7 +14,7 @@ import secrets
 import socket
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +26,7 @@ from mailgate.database import Database, DatabaseError, DatabaseUnavailable
 from mailgate.queue import claim as entries
 from mailgate.queue.claim import MOST, Claim
 from mailgate.queue.enqueue import domains_in
+from mailgate.queue.schema import AT_ONCE
 from mailgate.queue.sending import Sending
 from smtp.client.connection import Connection
 
@@ -113,7 +114,8 @@ class Worker:
 
     async def start(self) -> None:
         """Begin with what waits already."""
-        if self._database.engine == "sqlite" and (doubtful := await self._database.write(entries.free_all)):
+        free = partial(entries.free_all, now=int(self._sending.clock()))
+        if self._database.engine == "sqlite" and (doubtful := await self._database.write(free)):
             log.warning("messages were being sent when the last process ended: some may be sent twice", number=doubtful)
         self._stop_listening = self._database.listen(self._hear)
         self._look.set()
@@ -195,7 +197,7 @@ class Worker:
         silent = await self._database.read(partial(entries.silent, lanes=lanes, now=int(now)))
         pause = LOOK
         for domain, at in found:
-            left = max(at, silent.get(route.lane(domain), 0)) - now
+            left = (at if at == AT_ONCE else max(at, silent.get(route.lane(domain), 0))) - now
             if left <= 0:
                 self._want(domain)
             else:
@@ -304,10 +306,8 @@ class Worker:
             lane.ready.clear()
         self._held.difference_update(keys)
         if keys:
-            await self._put_off(keys, int(self._sending.clock()))
-
-    async def _put_off(self, keys: Collection[tuple[int, int]], until: int) -> None:
-        await self._database.write(partial(entries.put_off, keys=keys, owner=self._owner, until=until), durable=False)
+            give_back = partial(entries.give_back, keys=keys, owner=self._owner, now=int(self._sending.clock()))
+            await self._database.write(give_back, durable=False)
 
     async def _hand_over(self, ready: _Ready, connection: Connection | None) -> tuple[Connection | None, bool]:
         """Raises what `Sending.hand_over` raises, with a bug put off; cancelled, it leaves the lease to run out."""
@@ -318,7 +318,9 @@ class Worker:
         try:
             return await self._sending.hand_over(ready.claim, ready.domain, connection, go_ahead)
         except Exception:
-            await self._put_off(ready.claim.keys, int(self._sending.clock()) + self._limits.lease)
+            until = int(self._sending.clock()) + self._limits.lease
+            put_off = partial(entries.put_off, keys=ready.claim.keys, owner=self._owner, until=until)
+            await self._database.write(put_off, durable=False)
             raise
         finally:
             self._held.difference_update(ready.claim.keys)

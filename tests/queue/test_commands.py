@@ -55,22 +55,22 @@ async def test_what_waits_is_listed_page_by_page(desk: Desk, command: Command) -
 async def test_hold_release_retry_and_delete(desk: Desk, command: Command) -> None:
     await desk.put("parent@example.net")
     [entry] = (await run(command, "list"))["entries"]
-    assert await run(command, "hold", entry["id"]) == {"changed": 1}
+    assert await run(command, "hold", entry["id"]) == {"changed": 1, "sending": 0}
     async with Sink(lambda verb, _: "451 4.7.1 later" if verb == "RCPT" else None) as sink:
         worker = await desk.worker(desk.smarthost(sink.port))
         assert await desk.rows("state", "attempts") == [("held", 0)]
         desk.now = 4_000_000_000
-        assert await run(command, "release", "--domain", "example.net") == {"changed": 1}
+        assert await run(command, "release", "--domain", "example.net") == {"changed": 1, "sending": 0}
         worker.look()
         await desk.until("attempts", "state", is_=[(1, "waiting")])
-        assert await run(command, "retry", "--answer", "4.7.1 LATER") == {"changed": 1}
+        assert await run(command, "retry", "--answer", "4.7.1 LATER") == {"changed": 1, "sending": 0}
         worker.look()
         await desk.until("attempts", is_=[(2,)])
-        assert await run(command, "flush", "example.net") == {"changed": 1}
+        assert await run(command, "flush", "example.net") == {"changed": 1, "sending": 0}
         worker.look()
         await desk.until("attempts", is_=[(3,)])
-    assert await run(command, "delete", "--all", "--dry-run") == {"changed": 1}
-    assert await run(command, "delete", entry["id"]) == {"changed": 1}
+    assert await run(command, "delete", "--all", "--dry-run") == {"changed": 1, "sending": 0}
+    assert await run(command, "delete", entry["id"]) == {"changed": 1, "sending": 0}
     [shown] = await run(command, "show", entry["id"])
     assert (shown["state"], shown["answer"]) == ("deleted", "451 4.7.1 later")
     assert await collect(desk.database, now=4_000_000_000_000) == 1
@@ -92,7 +92,13 @@ async def test_what_is_being_sent_is_left_alone(desk: Desk, command: Command) ->
         await desk.worker(desk.smarthost(sink.port))
         await desk.put("parent@example.net")
         await reached.wait()
-        assert await run(command, "delete", "--all") == {"changed": 0}
+        [entry] = (await run(command, "list"))["entries"]
+        assert entry["sending"]
+        said = await asyncio.to_thread(command.good, "queue", "hold", "--all")
+        assert "1 entries, 1 of them being sent" in said.out
+        assert await run(command, "delete", entry["id"]) == {"changed": 1, "sending": 1}
+        refused = await asyncio.to_thread(command.refused, ExitCode.FAILED, "queue", "delete", entry["id"])
+        assert "nothing of message" in refused
         gate.set()
         await sink.wait(1)
         await desk.until("state", is_=[("sent",)])
@@ -105,7 +111,7 @@ async def test_after_a_restore_nothing_leaves_twice(desk: Desk, command: Command
     assert "1 entries of the queue are held" in outcome.out
     assert await desk.rows("state") == [("held",)]
     assert (await asyncio.to_thread(command.good, "restored", "--json")).json["held"] == 0
-    assert await run(command, "release", "--all") == {"changed": 1}
+    assert await run(command, "release", "--all") == {"changed": 1, "sending": 0}
 
 
 async def test_what_people_of_a_school_sent_is_told_apart_and_what_is_done_is_in_the_audit(
@@ -123,13 +129,13 @@ async def test_what_people_of_a_school_sent_is_told_apart_and_what_is_done_is_in
     ours, others = f"00000{SCHOOL}A", f"00000{OTHER_SCHOOL}A"
     found = [len((await run(command, "list", "--school", uai))["entries"]) for uai in (ours, others)]
     assert found == [1, 0]
-    assert await run(command, "hold", "--school", others) == {"changed": 0}
-    assert await run(command, "hold", "--school", ours, "--dry-run") == {"changed": 1}
+    assert await run(command, "hold", "--school", others) == {"changed": 0, "sending": 0}
+    assert await run(command, "hold", "--school", ours, "--dry-run") == {"changed": 1, "sending": 0}
     for action, named in (
         ("hold", ["--school", ours]), ("release", ["--all"]), ("retry", ["--domain", "example.net"]),
         ("flush", ["example.net"]), ("delete", ["--sender", PEOPLE[1]]),
     ):  # fmt: skip
-        assert await run(command, action, *named) == {"changed": 1}
+        assert await run(command, action, *named) == {"changed": 1, "sending": 0}
     rows: list[tuple[str, str, str]] = []
     query = select(audit.c.action, audit.c.subject, audit.c.detail).order_by(audit.c.at, audit.c.audit_id)
     await batch(queue_url, lambda connection: rows.extend(tuple(row) for row in connection.execute(query)), forget)

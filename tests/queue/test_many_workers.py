@@ -11,7 +11,7 @@ from mailgate.policy.matrix import Verdict
 from mailgate.policy.stops import Wanted, add, begin, lift
 from mailgate.queue import claim as entries
 from mailgate.queue.claim import Claim
-from mailgate.queue.settling import Outcome, Result, settle
+from mailgate.queue.settling import Outcome, Result, Settled, settle
 from mailgate.queue.worker import Limits, Worker
 from tests.queue.conftest import PEOPLE, Desk, addresses
 from tests.support.sink import Sink
@@ -63,8 +63,8 @@ async def test_a_lease_that_ran_out_is_taken_over_and_counted(desk: Desk) -> Non
     assert second.recipients[0].doubts == 1
     late = Result(0, "sent", 0, 1, 0, 250, "2.0.0", "taken", "sink", now)
     outcome = Outcome(first.entry.queue_id, [late], whole=True, at=now)
-    assert await desk.database.write(lambda tx: settle(tx, "dead", [outcome])) == 0
-    assert await desk.database.write(lambda tx: settle(tx, "other", [outcome])) == 1
+    assert await desk.database.write(lambda tx: settle(tx, "dead", [outcome])) == Settled(0, set())
+    assert await desk.database.write(lambda tx: settle(tx, "other", [outcome])) == Settled(1, set())
 
 
 async def test_nothing_is_completed_after_the_lease(desk: Desk) -> None:
