@@ -118,7 +118,7 @@ def feeds(connection: Connection, academy: str) -> list[Feed]:
 
 
 def forget(connection: Connection, academy: str, name: str, year: int = NOW) -> int:
-    """Hold nothing of a source any more; how many records were held.
+    """Hold nothing of a source any more; how many records were held. One that is followed is compared whole next.
 
     Raises:
         DirectoryError: there is no such source.
@@ -128,6 +128,9 @@ def forget(connection: Connection, academy: str, name: str, year: int = NOW) -> 
         raise DirectoryError(name, None, "nothing is held of a source of this name")
     connection.execute(delete(schema.held_record).where(schema.held_record.c.source_id == row.source_id))
     connection.execute(delete(schema.source).where(schema.source.c.source_id == row.source_id))
+    if year == NOW:
+        of_name = (schema.followed.c.academy == academy, schema.followed.c.name == name)
+        connection.execute(update(schema.followed).where(*of_name).values(position=None))
     return int(row.records)
 
 

@@ -119,7 +119,7 @@ class Follower:
 def _unchanged(connection: Connection, state: State, position: Position, every: int) -> None:
     left = states.came_to_its_end(_now(), every)
     encoded = position.encode()
-    if encoded != state.position:
+    if encoded != state.position and not states.is_forgotten(connection, state):
         left["position"] = encoded
     states.change(connection, state, **left)
 

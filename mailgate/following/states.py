@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from directory.holding_schema import followed
 from mailgate.config import Directory, DirectorySource, Ldap
@@ -84,6 +84,15 @@ def change(connection: Connection, state: State, **values: Any) -> None:  # noqa
     """Write a part of a state down."""
     same = (followed.c.academy == state.academy, followed.c.name == state.name)
     connection.execute(update(followed).where(*same).values(values))
+
+
+def is_forgotten(connection: Connection, state: State) -> bool:
+    """Whether the position is there no more: the year turned over since the look began, or the source was forgotten;
+    what is held is of another time then.
+    """
+    same = (followed.c.academy == state.academy, followed.c.name == state.name)
+    kept = select(func.count()).where(*same, followed.c.position.is_not(None))
+    return state.position is not None and not connection.scalar(kept)
 
 
 def came_to_its_end(now: int, every: int) -> dict[str, Any]:

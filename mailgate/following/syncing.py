@@ -86,8 +86,11 @@ def _apply(
     begun = time.monotonic()
     now = datetime.datetime.now().astimezone()
     report = None
+    lock(connection)
+    if not found.complete and states.is_forgotten(connection, state):
+        text = "what is held of it is of another time than when this look began: the next one compares everything"
+        raise DirectoryError(live.source.name, None, text)
     if found.step is not None:
-        lock(connection)
         year = year_now(connection, settings.directory, now.date())
         report = import_sources(
             connection,
@@ -113,7 +116,8 @@ def _apply(
 
 
 def _note(connection: Connection, state: State, left: dict[str, Any]) -> None:
-    states.put(connection, state._replace(**left))
+    now = states.state_of(connection, state.academy, state.name)
+    states.put(connection, now._replace(**left))
 
 
 async def _in(engine: AsyncEngine, work: Callable[[Connection], T], *, writes: bool = False) -> T:

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import msgspec
@@ -17,10 +17,12 @@ import pytest
 from sqlalchemy import select
 
 from directory import following
+from directory.following import Followed, follow
 from directory.model import DirectoryError, Record
 from directory.opening import read_server
 from directory.schema import person
 from directory.source import Source
+from directory.sources import forget
 from mailgate.config import Retention, Settings
 from mailgate.config.retention import Leavers
 from mailgate.following import states
@@ -130,6 +132,41 @@ async def test_a_source_that_was_never_imported_is_left_alone(site: Site) -> Non
     follower = Follower(_renamed(site.settings, "another"))
     assert await follower.look() == site.live.server.every
     assert (await site.do(lambda connection: states.state_of(connection, "demo", "another"))).looked_at == 0
+
+
+async def test_a_source_that_is_forgotten_is_read_whole_the_next_time(site: Site) -> None:
+    assert await site.do(lambda connection: forget(connection, "demo", "ent"))
+    found = await sync_source(site.settings, site.live)
+    assert found.complete
+    assert found.report is not None
+    assert found.report.taken[0].change.added > 100
+    assert not found.report.directory.left
+
+
+async def test_a_look_is_not_taken_in_when_the_year_turns_over_meanwhile(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def turn() -> None:
+        state = await site.state()
+        await site.do(lambda connection: states.change(connection, state, position=None))
+
+    @contextmanager
+    def slow(*words: Any) -> Iterator[Followed]:  # noqa: ANN401 - those of `follow`
+        with follow(*words) as found:
+            asyncio.run(turn())
+            yield found
+
+    for change in (None, site.pupils()[0]):
+        await sync_source(site.settings, site.live)
+        if change is not None:
+            site.out_of_class(change)
+        with monkeypatch.context() as patched:
+            patched.setattr("mailgate.following.syncing.follow", slow)
+            with pytest.raises(DirectoryError, match="the next one compares everything"):
+                await sync_source(site.settings, site.live)
+        state = await site.state()
+        assert (state.position, state.failures) == (None, 1)
+    assert (await sync_source(site.settings, site.live)).complete
 
 
 async def test_a_server_that_restarts_between_two_pages_changes_nothing(
