@@ -34,6 +34,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from benchmarks.figures import Figure, as_json, print_table
 from smtp.handler import Envelope, Peer, Recipient, SaslExchange, Sender, SmtpError
+from smtp.header import Header
 from smtp.submission import SubmissionServer
 
 CREDENTIALS = b"\0prof\0secret"
@@ -73,7 +74,7 @@ class Nowhere:
     async def rcpt_to(self, envelope: Envelope, recipient: Recipient) -> None:
         """To anybody."""
 
-    async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
+    async def deliver(self, envelope: Envelope, header: Header, content: IO[bytes]) -> str:
         """Look at the size, as little as a delivery can do."""
         return f"{content.seek(0, os.SEEK_END)} octets dropped"
 

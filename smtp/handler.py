@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol, TypeVar
 
+from smtp.header import Header
+
 
 class SmtpError(Exception):
     """A refusal as the client reads it: reply code, enhanced status code (RFC 3463), text.
@@ -121,11 +123,12 @@ class Handler(Protocol[T_contra]):
         """May this message go there? SmtpError 550 5.1.1 for an unknown address."""
         ...
 
-    async def deliver(self, envelope: T_contra, content: IO[bytes]) -> str:
+    async def deliver(self, envelope: T_contra, header: Header, content: IO[bytes]) -> str:
         """Make the message visible to every recipient, and only then return the text after ``250 2.0.0``.
 
-        `content` is rewound, has CRLF line ends only and dots already removed. The engine closes it. Of a transaction
-        by LMTP it may leave recipients out, with their `refusal`; of any other it delivers to all or raises.
+        `content` is rewound, has CRLF line ends only and dots already removed, and begins with `header` and the empty
+        line behind it. The engine closes it. Of a transaction by LMTP it may leave recipients out, with their
+        `refusal`; of any other it delivers to all or raises.
         """
         ...
 

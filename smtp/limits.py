@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Final
 
+HEADER_LIMIT: Final = 256 * 1024
+"""The largest header of a message, in octets."""
 ANNOUNCED_MOST: Final = 999_999
 """What six digits hold (RFC 9422 section 4)."""
 
@@ -21,8 +23,7 @@ class Limits:
     """The largest message, announced with SIZE (RFC 1870)."""
     spool_memory: int = 1 << 20
     """How much of a message stays in memory before it goes to a temporary file."""
-    header_size: int = 256 * 1024
-    """The largest header block of a message."""
+    header_size: int = HEADER_LIMIT
     hops: int = 50
     """Received fields above this number mean a mail loop (RFC 5321 section 6.3)."""
     recipients: int = 500

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -12,155 +12,138 @@ from typing import IO, Final
 
 from smtp.addresses import parse_addresses
 from smtp.handler import Envelope, SmtpError
+from smtp.header import Field, Header, identifier, read_fields
+from smtp.limits import HEADER_LIMIT
 
-HEADER_LIMIT: Final = 256 * 1024
-"""The largest header block that is read, in octets."""
 BLOCK: Final = 64 * 1024
 
-_FIELD: Final = re.compile(rb"([!-9;-~]+)[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n")
-_ONCE: Final = (b"from", b"sender", b"date", b"message-id")
-_IDENTITY: Final = frozenset({b"from", b"sender"})
+_ONCE: Final = frozenset({b"date", b"message-id"})
+_NEVER_EMPTY: Final = frozenset({b"from", b"sender", b"date"})
 _DROPPED: Final = frozenset({b"bcc", b"resent-bcc", b"return-path"})
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """A header block: whole fields, each with its CRLF, without the empty line; and where the body begins."""
-
-    block: bytes
-    body_offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A message ready to be stored: a new header in front of the body that is still in the content."""
 
-    header: bytes
-    """The header block with its empty line."""
-    body_offset: int
+    header: Header
+    origin: Header
+    """The header with which the content begins."""
     authors: tuple[str, ...]
     """The addresses of the From field, at least one; who may use them is the application's to say."""
     sender: str | None
     """The address of the Sender field."""
-    message_id: str
-    """With its angle brackets."""
+
+    @property
+    def message_id(self) -> str:
+        """As `Header` has it."""
+        return self.header.message_id
+
+    @property
+    def body_offset(self) -> int:
+        """Where in the content the body begins."""
+        return self.origin.size
 
     def blocks(self, content: IO[bytes], size: int = BLOCK) -> Iterator[bytes]:
         """The whole message in pieces of about `size` octets."""
-        yield self.header
+        yield self.header.octets
         content.seek(self.body_offset)
         while block := content.read(size):
             yield block
 
 
 def read_header(content: IO[bytes], limit: int = HEADER_LIMIT) -> Header:
-    """The header block at the start of `content`; what is no field and no continuation begins the body.
+    """The header of a message that came, which from now on ends with an empty line for whoever reads `content`.
 
-    Raises SmtpError 554 5.6.0 when it has more than `limit` octets.
+    So a message without one is read in one way by all: what is to be delivered, what looks for harm in it, and who
+    signed it. Raises SmtpError 554 5.6.0 when it has more than `limit` octets.
     """
     content.seek(0)
     data = content.read(limit + 1)
-    if data.startswith(b"\r\n"):
-        return Header(b"", 2)
-    end = data.find(b"\r\n\r\n")
-    block = data if end < 0 else data[: end + 2]
-    whole = end >= 0 or len(data) <= limit
-    if whole and not block.endswith(b"\r\n"):
-        block += b"\r\n"
-    size = _fields_size(block)
-    rest = block[size:]
-    if not whole and (rest[:1] in {b"", b" ", b"\t"} or b"\r\n" not in rest):
-        raise SmtpError(554, "5.6.0", "The header of this message is too long")
-    if rest:
-        return Header(block[:size], size)
-    return Header(block, size + 2 if end >= 0 else len(data))
+    header = Header(read_fields(data))
+    end = header.size - len(b"\r\n")
+    if data.startswith(b"\r\n", end):
+        return header
+    rest = data[end:]
+    if len(data) > limit:
+        if rest[:1] in {b"", b" ", b"\t"} or b"\r\n" not in rest:
+            raise SmtpError(554, "5.6.0", "The header of this message is too long")
+    elif not data.endswith(b"\r\n"):
+        ended = Header(read_fields(data + b"\r\n"))
+        if ended.size == len(data) + len(b"\r\n\r\n"):  # its last line was of the header
+            _insert(content, len(data), b"\r\n\r\n")
+            return ended
+    _insert(content, end, b"\r\n")
+    return header
 
 
-def fields(block: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Each field of a header block: its name in small letters, its raw value, and the whole field."""
-    at = 0
-    while match := _FIELD.match(block, at):
-        yield match[1].lower(), match[2], match[0]
-        at = match.end()
+def writers(header: Header) -> tuple[tuple[str, ...], str | None]:
+    """The addresses of the one From field, at least one, and that of the Sender field, if there is any.
 
-
-def count_received(block: bytes) -> int:
-    """How many servers the message has passed (RFC 5321 section 6.3)."""
-    return sum(name == b"received" for name, _, _ in fields(block))
-
-
-def from_addresses(block: bytes) -> list[str]:
-    """The addresses of the one From field; [] when there is none.
-
-    Raises SmtpError 554 5.6.0 for several From fields, and for one that mail programs may read differently.
+    Raises SmtpError 554 5.6.0 for a header without an author, for several such fields, and for one that mail programs
+    may read differently.
     """
-    values = [value for name, value, _ in fields(block) if name == b"from"]
-    if len(values) > 1:
-        raise SmtpError(554, "5.6.0", "The message has more than one From field")
-    return _addresses("From", values[0]) if values else []
-
-
-def prepare(
-    content: IO[bytes],
-    envelope: Envelope,
-    *,
-    hostname: str,
-    received: bytes,
-    now: datetime,
-    limit: int = HEADER_LIMIT,
-) -> Prepared:
-    """Put `received` on top, add Date, Message-ID and From where they are missing, remove Bcc and Return-Path.
-
-    From is the envelope's sender then: the application has found it to be the person's own.
-    Raises SmtpError 554 5.6.0 for a header without an author, and for a second or malformed From or Sender.
-    """
-    header = read_header(content, limit)
-    once, kept = _sort_out(header.block)
-    kept.insert(0, received)
-    if not once[b"from"] and envelope.mail_from:
-        kept.append(b"From: <%s>\r\n" % envelope.mail_from.encode())
-    if not once[b"date"]:
-        kept.append(b"Date: %s\r\n" % format_datetime(now).encode())
-    message_id = b"".join(once[b"message-id"].split()).decode("utf-8", "replace")
-    if not message_id:
-        message_id = f"<{secrets.token_hex(16)}@{hostname}>"
-        kept.append(f"Message-ID: {message_id}\r\n".encode())
-    kept.append(b"\r\n")
-    authors = _addresses("From", once[b"from"] or envelope.mail_from.encode())
+    authors, senders = _addresses(header, "From"), _addresses(header, "Sender")
     if not authors:
         raise SmtpError(554, "5.6.0", "The message has no author in its From field")
-    senders = _addresses("Sender", once[b"sender"])
     if len(senders) > 1:
         raise SmtpError(554, "5.6.0", "The message has more than one address in its Sender field")
-    return Prepared(b"".join(kept), header.body_offset, tuple(authors), senders[0] if senders else None, message_id)
+    return tuple(authors), senders[0] if senders else None
 
 
-def _sort_out(block: bytes) -> tuple[dict[bytes, bytes], list[bytes]]:
-    """The values of the fields that may stand once, and all fields that stay.
+def prepare(header: Header, envelope: Envelope, trace: Sequence[Field], *, hostname: str, now: datetime) -> Prepared:
+    """Put `trace` on top, add Date, Message-ID and From where they are missing, remove Bcc and Return-Path.
 
-    Empty ones of the first, and a second Date or Message-ID, are dropped; a second author is a matter to refuse.
+    From is the envelope's sender then: the application has found it to be the person's own. Empty ones of these fields
+    are missing, a Message-ID without an identifier, too (RFC 6409 section 8.3), and of two the second goes.
+    Raises SmtpError as `writers` does.
     """
-    once = dict.fromkeys(_ONCE, b"")
-    kept = []
-    for name, value, whole in fields(block):
-        if name in once:
-            if once[name] and name in _IDENTITY:
-                raise SmtpError(554, "5.6.0", f"The message has more than one {name.decode().title()} field")
-            if once[name] or not value.strip():
-                continue
-            once[name] = value.strip()
-        if name not in _DROPPED:
-            kept.append(whole)
-    return once, kept
+    kept = [*trace, *_kept(header)]
+    there = {one.name for one in kept}
+    if b"from" not in there and envelope.mail_from:
+        kept.append(Field.of(b"From: <%s>\r\n" % envelope.mail_from.encode()))
+    if b"date" not in there:
+        kept.append(Field.of(b"Date: %s\r\n" % format_datetime(now).encode()))
+    if b"message-id" not in there:
+        kept.append(Field.of(f"Message-ID: <{secrets.token_hex(16)}@{hostname}>\r\n".encode()))
+    mended = Header(tuple(kept))
+    return Prepared(mended, header, *writers(mended))
 
 
-def _fields_size(block: bytes) -> int:
-    """How many octets at the start of `block` are fields."""
-    return sum(len(whole) for _, _, whole in fields(block))
+def _kept(header: Header) -> Iterator[Field]:
+    """What stays of a header; a second author is a matter to refuse."""
+    there = set[bytes]()
+    for one in header.fields:
+        if one.name in _DROPPED or one.name in there:
+            continue
+        if one.name in _NEVER_EMPTY and not one.value.strip():
+            continue
+        if one.name == b"message-id" and not identifier(one.value):
+            continue
+        if one.name in _ONCE:
+            there.add(one.name)
+        yield one
 
 
-def _addresses(title: str, value: bytes) -> list[str]:
+def _addresses(header: Header, title: str) -> list[str]:
+    values = header.values(title.lower().encode())
+    if len(values) > 1:
+        raise SmtpError(554, "5.6.0", f"The message has more than one {title} field")
     try:
-        return parse_addresses(value.decode("utf-8", "surrogateescape"))
+        return parse_addresses(b"".join(values).decode("utf-8", "surrogateescape"))
     except ValueError:
         raise SmtpError(554, "5.6.0", f"The {title} field of the message is malformed") from None
+
+
+def _insert(content: IO[bytes], at: int, octets: bytes) -> None:
+    """Put octets into a file, whose others behind them move on, block by block from the last."""
+    end = content.seek(0, os.SEEK_END)
+    while end > at:
+        start = max(end - BLOCK, at)
+        content.seek(start)
+        block = content.read(end - start)
+        content.seek(start + len(octets))
+        content.write(block)
+        end = start
+    content.seek(at)
+    content.write(octets)

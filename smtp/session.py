@@ -13,7 +13,7 @@ from smtp.connection import Connection
 from smtp.content import Content, DotDecoder
 from smtp.handler import Handler, Peer, Recipient, SmtpError, Transaction
 from smtp.inbound import Disconnected
-from smtp.message import count_received, read_header
+from smtp.message import read_header
 from smtp.replies import Closing, render_lines
 from smtp.syntax import MailCommand, RcptCommand, parse_bdat, parse_host, parse_mail, parse_rcpt
 
@@ -244,12 +244,13 @@ class Session(Connection, Generic[T]):
         """
         self._expect_nothing()
         message = content.finish()
-        if count_received(read_header(message, self._limits.header_size).block) > self._limits.hops:
+        header = read_header(message, self._limits.header_size)
+        if len(header.values(b"received")) > self._limits.hops:  # RFC 5321 section 6.3
             raise SmtpError(554, "5.4.6", "This message goes round in circles")
         message.seek(0)
         if self._gone.is_set():
             raise Disconnected
-        text = await self._to.deliver(envelope, message)
+        text = await self._to.deliver(envelope, header, message)
         self._idle_commands = self._faults = 0
         return text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from smtp.message import fields
+from smtp.header import Header
 
 _FIELD: Final = b"tls-required"
 
@@ -21,12 +21,12 @@ class TlsDemand(IntEnum):
     """``TLS-Required: No``: whatever becomes of TLS, whatever the destination's policy says."""
 
 
-def demanded(header: bytes, *, require_tls: bool) -> TlsDemand:
-    """How a message with this header block is tagged; the parameter of MAIL counts more than the field.
+def demanded(header: Header, *, require_tls: bool) -> TlsDemand:
+    """How a message with this header is tagged; the parameter of MAIL counts more than the field.
 
     A second field, or another value, is none: RFC 8689 section 3 allows neither.
     """
     if require_tls:
         return TlsDemand.REQUIRED
-    values = [value.strip().lower() for name, value, _ in fields(header) if name == _FIELD]
+    values = [value.strip().lower() for value in header.values(_FIELD)]
     return TlsDemand.OPTIONAL if values == [b"no"] else TlsDemand.POLICY

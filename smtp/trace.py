@@ -1,4 +1,4 @@
-"""The Received field that a server puts on top of a message (RFC 5321 section 4.4)."""
+"""The fields that a server puts on top of a message (RFC 5321 section 4.4)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from email.utils import format_datetime
 from typing import Final
 
 from smtp.handler import Envelope, Peer, Transaction
+from smtp.header import Field
 
 _DOMAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*")
 _TLS_NAME: Final = re.compile(r"TLS_[A-Z0-9_]+")
 _ID: Final = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def trace(
+    envelope: Transaction, *, hostname: str, identity: str, when: datetime, disclose: bool = False
+) -> tuple[Field, Field]:
+    """Return-Path and `received`, for a message that is delivered here."""
+    on_top = received(envelope, hostname=hostname, identity=identity, when=when, disclose=disclose)
+    return Field.of(b"Return-Path: <%s>\r\n" % envelope.mail_from.encode()), Field.of(on_top)
 
 
 def received(envelope: Transaction, *, hostname: str, identity: str, when: datetime, disclose: bool = False) -> bytes:

@@ -26,6 +26,7 @@ from mailgate.policy.writing import may_write
 from mailgate.queue.enqueue import OutsideRecipient
 from mailgate.store import MailStore
 from smtp.handler import Recipient, SmtpError
+from smtp.header import Header
 
 
 class Admission:
@@ -161,7 +162,7 @@ class Admission:
                 text = translate(_("Messages to {address} may have {limit} KB, attachments included."))
                 raise SmtpError(552, "5.3.4", ascii_only(text.format(address=one.address, limit=limit // 1024)))
 
-    async def check_posting(self, lists: Sequence[ListRecipient], header: bytes, octets: int) -> None:
+    async def check_posting(self, lists: Sequence[ListRecipient], header: Header, octets: int) -> None:
         """Refuse what is larger than one of the lists takes, what it has had before, and automatic answers."""
         await self.check_size(lists, octets)
         for one in lists:

@@ -8,7 +8,7 @@ household never stand in it. Programs get no answer (RFC 3834 section 2).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import Final
 
 from sqlalchemy import BigInteger, Text, and_, bindparam, select
 
@@ -34,7 +34,7 @@ from mailgate.policy.sharing import may_receive_as_list
 from mailgate.policy.writing import may_write
 from mailgate.store import MailStore, Parcel
 from smtp.handler import Sender
-from smtp.message import read_header
+from smtp.header import Header
 
 _MOST: Final = 5
 """Whom to ask, at most."""
@@ -107,9 +107,8 @@ class Helping:
         language = await language_of_school(tx, found.target.school_id, self._language)
         return Question(sender.account_id, sender.username, found, language), ""
 
-    async def deliver(self, question: Question, content: IO[bytes], first: Work[None]) -> str:
+    async def deliver(self, question: Question, header: Header, first: Work[None]) -> str:
         """Answer, after `first` in the same transaction; give the text after ``250``. Raises SmtpError."""
-        header = read_header(content).block
         if wants_no_answer(header):
             raise refusal(question.language, _("Lists take no automatic answers."))
         known = await self._database.read(lambda tx: _look(tx, question))

@@ -48,10 +48,11 @@ from mailgate.store.contents import opened
 from mailgate.strangers.door import Door, Reputation
 from smtp.arrival import arrived
 from smtp.handler import Recipient, SmtpError, Transaction
+from smtp.header import Header
 from smtp.message import Prepared
 from smtp.resolver import Resolver
 from smtp.server import is_among
-from smtp.trace import received
+from smtp.trace import trace
 
 log = structlog.stdlib.get_logger("mailgate.delivery")
 
@@ -182,7 +183,7 @@ class Incoming:
         course.schools[found.list_id] = schools
         await self._admission.admit(OUTSIDE_WRITER, recipient, found, await self._database.read(look))
 
-    async def deliver(self, envelope: Transaction, content: IO[bytes]) -> str:
+    async def deliver(self, envelope: Transaction, header: Header, content: IO[bytes]) -> str:
         """Store the message once and one row for each person it reaches; committed when this returns."""
         match envelope.recipients[0].resolved:
             case Returned() as returned:
@@ -191,9 +192,8 @@ class Incoming:
                 return await self.endings.deliver(ending)
         identity = secrets.token_hex(8)
         now = datetime.datetime.now(datetime.UTC)
-        trace = received(envelope, hostname=self._hostname, identity=identity, when=now, disclose=True)
-        return_path = b"Return-Path: <%s>\r\n" % envelope.mail_from.encode()
-        message = arrived(content, return_path + trace, admitted=self._admitted if self._is_trusted(envelope) else ())
+        on_top = trace(envelope, hostname=self._hostname, identity=identity, when=now, disclose=True)
+        message = arrived(header, on_top, admitted=self._admitted if self._is_trusted(envelope) else ())
         self._check_names(message)
         outcome = await self._examined(envelope, message, content, identity)
         await self._look_again(envelope)
@@ -255,7 +255,7 @@ class Incoming:
         log.info(
             "received", id=identity, peer=envelope.peer.host, recipients=len(envelope.recipients), mailboxes=reached,
             held=len(to.held), junk=len(copies.junk),
-            octets=len(message.header) + content.seek(0, os.SEEK_END) - message.body_offset,
+            octets=message.header.size + content.seek(0, os.SEEK_END) - message.body_offset,
         )  # fmt: skip
         return f"Accepted as {identity}" if to.held else f"Delivered as {identity}"
 

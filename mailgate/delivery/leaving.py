@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import IO
 
 from sqlalchemy import Connection, select
 
@@ -27,7 +26,7 @@ from mailgate.i18n import Language, ascii_only
 from mailgate.policy.audit import record
 from mailgate.policy.schools import language_of_school
 from smtp.handler import Sender
-from smtp.message import read_header
+from smtp.header import Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,9 @@ class Leaving:
             why_not = _("You are not on this list.")
         return Leave(sender.account_id, found.address, language), why_not
 
-    async def deliver(self, leave: Leave, content: IO[bytes]) -> str:
+    async def deliver(self, leave: Leave, header: Header) -> str:
         """Take the person off the list; give the text after ``250``. Raises SmtpError."""
-        if is_automatic_reply(read_header(content).block):
+        if is_automatic_reply(header):
             raise refusal(leave.language, _("Lists take no automatic answers."))
         async with batch_transaction(self._url) as connection:
             await connection.run_sync(lambda plain: _leave(plain, leave))

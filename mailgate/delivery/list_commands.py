@@ -16,6 +16,7 @@ from mailgate.delivery.saying import refusal
 from mailgate.moderation.links import Service
 from mailgate.store import MailStore
 from smtp.handler import Envelope, Sender
+from smtp.header import Header
 
 Wish: TypeAlias = Leave | Question | Order
 
@@ -59,15 +60,15 @@ class ListCommands:
             raise refusal(wish.language, why_not)
         return wish
 
-    async def deliver(self, wish: Wish, content: IO[bytes], counted: Work[None]) -> str:
+    async def deliver(self, wish: Wish, header: Header, content: IO[bytes], counted: Work[None]) -> str:
         """Do it; give the text after ``250``. `counted` goes with a message that answers. Raises SmtpError."""
         match wish:
             case Leave():
-                return await self._leaving.deliver(wish, content)
+                return await self._leaving.deliver(wish, header)
             case Question():
-                return await self._helping.deliver(wish, content, counted)
+                return await self._helping.deliver(wish, header, counted)
             case Order():
-                return await self._managing.deliver(wish, content, counted)
+                return await self._managing.deliver(wish, header, content, counted)
 
 
 def _(text: str) -> str:

@@ -16,15 +16,14 @@ from email.utils import format_datetime, make_msgid
 from typing import Final
 
 from mailgate.delivery.posting import PostedTo, command_address, list_fields
-from smtp.message import fields
+from smtp.header import Header
 
-_MESSAGE_ID: Final = re.compile(rb"<[!-;=?-~]{1,400}>")
+_MESSAGE_ID: Final = re.compile(r"<[!-;=?-~]{1,400}>")
 
 
-def message_id_of(header: bytes) -> str:
+def message_id_of(header: Header) -> str:
     """The Message-ID by which an answer may refer to a message; empty when it has none that could stand there."""
-    found = next((value.strip() for name, value, _ in fields(header) if name == b"message-id"), b"")
-    return found.decode() if _MESSAGE_ID.fullmatch(found) else ""
+    return header.message_id if _MESSAGE_ID.fullmatch(header.message_id) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +49,4 @@ def write(letter: ListLetter, of: PostedTo, hostname: str) -> bytes:
         message["In-Reply-To"] = letter.answers
     message["Auto-Submitted"] = "auto-generated"
     message.set_content("\n\n".join(letter.paragraphs) + "\n", charset="utf-8")
-    return list_fields(of) + message.as_bytes()
+    return b"".join(one.whole for one in list_fields(of)) + message.as_bytes()

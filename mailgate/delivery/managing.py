@@ -33,7 +33,7 @@ from mailgate.i18n import Language, ascii_only
 from mailgate.policy.schools import language_of_school
 from mailgate.store import MailStore, Parcel
 from smtp.handler import Sender
-from smtp.message import read_header
+from smtp.header import Header
 
 _MOST: Final = 100
 """Addresses in one message."""
@@ -83,9 +83,8 @@ class Managing:
         order = Order(sender.account_id, sender.username, main, language)
         return order, "" if role is not None and role[0] > 0 else _NOT_THEIRS
 
-    async def deliver(self, order: Order, content: IO[bytes], first: Work[None]) -> str:
+    async def deliver(self, order: Order, header: Header, content: IO[bytes], first: Work[None]) -> str:
         """Do it, and answer after `first`; give the text after ``250``. Raises SmtpError when nothing was done."""
-        header = read_header(content).block
         if wants_no_answer(header):
             raise refusal(order.language, _("Lists take no automatic answers."))
         action, people = _read(subject_of(header), content)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from typing import Final
 
 from sqlalchemy import BigInteger, bindparam, select
@@ -30,7 +29,8 @@ from mailgate.store import Dispatch, Parcel
 from mailgate.store.contents import opened
 from mailgate.store.retained import let_go, retain
 from mailgate.store.schema import CHUNK
-from smtp.message import HEADER_LIMIT, read_header
+from smtp.header import Header, read_fields
+from smtp.limits import HEADER_LIMIT
 from smtp.tls_demand import TlsDemand, demanded
 
 _NOBODY: Final = 1
@@ -78,11 +78,11 @@ class Notices:
         return found
 
     def _copied(
-        self, parcel: Parcel, readers: Sequence[int], sent: Dispatch, header: bytes, now: int, *, tls: TlsDemand
+        self, parcel: Parcel, readers: Sequence[int], sent: Dispatch, header: Header, now: int, *, tls: TlsDemand
     ) -> Parcel:
         with opened(parcel.content) as octets:
             eightbit = not all(octets[at : at + CHUNK].isascii() for at in range(0, len(octets), CHUNK))
-        utf8, before = not header.isascii(), parcel.stored
+        utf8, before = not header.octets.isascii(), parcel.stored
 
         async def stored(tx: Tx, content_id: bytes, size: int) -> None:
             if before is not None:
@@ -136,9 +136,9 @@ def _is_told_of(parcel: Parcel) -> bool:
     return parcel.list_id is not None and not parcel.junk
 
 
-def _header(parcel: Parcel) -> bytes:
+def _header(parcel: Parcel) -> Header:
     with opened(parcel.content) as octets:
-        return read_header(BytesIO(octets[:_HEADER]), _HEADER).block
+        return Header(read_fields(octets[:_HEADER]))
 
 
 def _(text: str) -> str:

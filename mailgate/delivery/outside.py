@@ -57,7 +57,7 @@ class Outside:
             priority=priority_of(len(envelope.recipients)),
             dispatch_id=dispatch_id,
             eightbit=_has_eight_bits(content),
-            utf8=not (all(map(str.isascii, addresses)) and copies.message.header.isascii()),
+            utf8=not (all(map(str.isascii, addresses)) and copies.message.header.octets.isascii()),
             ret=envelope.dsn_return,
             envelope_id=envelope.envelope_id,
             release_request=envelope.release_request,

@@ -15,7 +15,7 @@ from mailgate.database import Tx
 from mailgate.i18n import Language, translator
 from mailgate.store import Dispatch, dispatches
 from smtp.handler import Envelope, Sender
-from smtp.message import fields
+from smtp.header import Header
 
 _READ: Final = 64 * 1024
 """Octets of a request that are looked through for a Message-ID, when it answers to none."""
@@ -23,15 +23,14 @@ _MOST: Final = 20
 _ID: Final = re.compile(rb"<[^<>\s@]{1,400}@[^<>\s@]{1,255}>")
 
 
-def named_in(header: bytes, content: IO[bytes]) -> list[str]:
+def named_in(header: Header, content: IO[bytes]) -> list[str]:
     """What a request is about: what it answers to, else the Message-IDs in its text."""
-    values = {name: value for name, value, _ in fields(header) if name in {b"in-reply-to", b"references"}}
-    named = _ID.findall(values.get(b"in-reply-to", b"")) or _ID.findall(values.get(b"references", b""))[-1:]
+    named = _ids(header, b"in-reply-to") or _ids(header, b"references")[-1:]
     if not named:
         content.seek(0)
-        own = [value.strip() for name, value, _ in fields(header) if name == b"message-id"]
+        own = header.message_id.encode()
         text = readable_text(content.read(_READ), _READ).encode("utf-8", "replace")
-        named = [one for one in _ID.findall(text) if one not in own]
+        named = [one for one in _ID.findall(text) if one != own]
     return [one.decode("utf-8", "replace") for one in dict.fromkeys(named[:_MOST])]
 
 
@@ -46,13 +45,12 @@ async def sent_among(tx: Tx, names: Sequence[str], sender: Sender, own: Collecti
 
 
 def answer(
-    header: bytes, envelope: Envelope, language: Language, local: str, subject: str, texts: Sequence[str]
+    header: Header, envelope: Envelope, language: Language, local: str, subject: str, texts: Sequence[str]
 ) -> bytes:
     """The letter to keep, from this address of the person's domain; programs are not to answer it (RFC 3834 section 5).
 
     `header` is that of the request; `subject` is translated.
     """
-    request = next((value.strip() for name, value, _ in fields(header) if name == b"message-id"), b"")
     domain = envelope.sender.username.rpartition("@")[2] or "localhost"
     letter = EmailMessage(policy=SMTP)
     letter["From"] = f"{local}@{domain}"
@@ -61,7 +59,11 @@ def answer(
     letter["Date"] = format_datetime(datetime.now(UTC))
     letter["Message-ID"] = make_msgid(domain=domain)
     letter["Auto-Submitted"] = "auto-replied"
-    if _ID.fullmatch(request):
-        letter["In-Reply-To"] = request.decode("ascii", "replace")
+    if _ID.fullmatch(header.message_id.encode()):
+        letter["In-Reply-To"] = header.message_id.encode("ascii", "replace").decode()
     letter.set_content("\n\n".join(texts) + "\n")
     return letter.as_bytes()
+
+
+def _ids(header: Header, name: bytes) -> list[bytes]:
+    return _ID.findall(b" ".join(header.values(name)))

@@ -10,21 +10,23 @@ from __future__ import annotations
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from email import header as encoded
 from email.errors import HeaderParseError
-from email.header import Header, decode_header, make_header
 from typing import Final
 from urllib.parse import quote
 
 from directory.list_settings import ListSettings, Reply
 from directory.reserved import HELP, LEAVE
 from imap.backend import SHARED
-from smtp.message import Prepared, fields
+from smtp.header import Field, Header
+from smtp.message import Prepared
 
 _OF_A_LIST: Final = frozenset(
     {b"list-id", b"list-post", b"list-help", b"list-archive", b"list-owner", b"list-subscribe", b"list-unsubscribe",
      b"list-unsubscribe-post", b"precedence"}
 )  # fmt: skip
 _LOOP: Final = b"x-loop"
+_AUTO: Final = b"auto-submitted"
 _SIGNED: Final = frozenset({b"dkim-signature", b"arc-message-signature"})
 
 
@@ -39,63 +41,68 @@ class PostedTo:
     """The URL of its archive; empty where there is none."""
 
 
-def has_passed(header: bytes, address: str) -> bool:
+def has_passed(header: Header, address: str) -> bool:
     """Whether the message went through this list before."""
-    return any(name == _LOOP and value.strip().lower() == address.encode() for name, value, _ in fields(header))
+    return any(value.strip().lower() == address.encode() for value in header.values(_LOOP))
 
 
-def is_automatic_reply(header: bytes) -> bool:
+def is_automatic_reply(header: Header) -> bool:
     """Whether a program answered by itself (RFC 3834 section 5): such a message is for one person, never for a list."""
-    return any(
-        name == b"auto-submitted" and value.strip().lower().startswith(b"auto-replied")
-        for name, value, _ in fields(header)
-    )
+    return any(value.strip().lower().startswith(b"auto-replied") for value in header.values(_AUTO))
 
 
-def wants_no_answer(header: bytes) -> bool:
+def wants_no_answer(header: Header) -> bool:
     """Whether a program or a list wrote it: then no program answers (RFC 3834 section 2)."""
-    return any(
-        (name == b"auto-submitted" and not value.strip().lower().startswith(b"no"))
-        or (name == b"precedence" and value.strip().lower() in {b"bulk", b"junk", b"list"})
-        or name == b"list-id"
-        for name, value, _ in fields(header)
+    return (
+        is_automatic(header)
+        or any(value.strip().lower() in {b"bulk", b"junk", b"list"} for value in header.values(b"precedence"))
+        or bool(header.values(b"list-id"))
     )
 
 
-def subject_of(header: bytes) -> str:
-    """The Subject in letters that can be shown, on one line; empty when there is none."""
-    return shown(next((value for name, value, _ in fields(header) if name == b"subject"), b""))
+def is_automatic(header: Header) -> bool:
+    """Whether a program wrote it, whatever for (RFC 3834 section 5)."""
+    return any(not value.strip().lower().startswith(b"no") for value in header.values(_AUTO))
+
+
+def subject_of(header: Header) -> str:
+    """The Subject in letters that can be shown, on one line; empty when there is none.
+
+    Of several it is the last, as ENVELOPE has it for those who read the message.
+    """
+    return shown(b"".join(header.values(b"subject")[-1:]))
 
 
 def shown(raw: bytes) -> str:
     """The value of a field in letters that can be shown, on one line."""
     text = raw.decode("utf-8", "replace")
     with suppress(HeaderParseError, LookupError, ValueError):
-        text = str(make_header(decode_header(text)))
+        text = str(encoded.make_header(encoded.decode_header(text)))
     found = "".join(" " if unicodedata.category(one)[0] in {"C", "Z"} else one for one in text)
     return " ".join(found.split())
 
 
 def as_posted(message: Prepared, to: PostedTo) -> Prepared:
     """The copy that members of a list get."""
-    kept = [(name, value, whole) for name, value, whole in fields(message.header) if name not in _OF_A_LIST]
-    signed = any(name in _SIGNED for name, _, _ in kept)
+    kept = [one for one in message.header.fields if one.name not in _OF_A_LIST]
+    signed = any(one.name in _SIGNED for one in kept)
     settings = to.settings
     answers = None if signed else {Reply.LIST: to.address, Reply.ADDRESS: settings.reply_to}.get(settings.reply)
-    lines: list[bytes] = []
-    for name, value, whole in kept:
-        if name == b"reply-to" and answers:
+    found: list[Field] = []
+    for one in kept:
+        if one.name == b"reply-to" and answers:
             continue
-        lines.append(_tagged(value, settings.tag) if name == b"subject" and settings.tag and not signed else whole)
+        tagged = one.name == b"subject" and settings.tag and not signed
+        found.append(Field.of(_tagged(one.value, settings.tag)) if tagged else one)
     if answers:
-        lines.append(b"Reply-To: <%s>\r\n" % answers.encode())
-    lines.append(list_fields(to))
-    lines.append(b"Precedence: list\r\n")
-    lines.append(b"X-Loop: %s\r\n" % to.address.encode())
-    return replace(message, header=b"".join(lines) + b"\r\n")
+        found.append(Field.of(b"Reply-To: <%s>\r\n" % answers.encode()))
+    found += list_fields(to)
+    found.append(Field.of(b"Precedence: list\r\n"))
+    found.append(Field.of(b"X-Loop: %s\r\n" % to.address.encode()))
+    return replace(message, header=Header(tuple(found)))
 
 
-def list_fields(of: PostedTo) -> bytes:
+def list_fields(of: PostedTo) -> list[Field]:
     """The fields by which a message says which list it is of. A plus is a plus in a mailto URI (RFC 6068)."""
     lines = [
         b"List-Id: %s<%s>\r\n" % (_phrase(of.label), of.address.replace("@", ".").encode()),
@@ -106,7 +113,7 @@ def list_fields(of: PostedTo) -> bytes:
         lines.append(b"List-Unsubscribe: <mailto:%s?subject=unsubscribe>\r\n" % command_address(of.address).encode())
     if of.archive:
         lines.append(b"List-Archive: <%s>\r\n" % of.archive.encode())
-    return b"".join(lines)
+    return [Field.of(line) for line in lines]
 
 
 def archive_url(imap_url: str, address: str, settings: ListSettings) -> str:
@@ -136,7 +143,11 @@ def _tagged(subject: bytes, tag: str) -> bytes:
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode() if text.isascii() else Header(text, "utf-8", maxlinelen=60).encode().encode()
+    return (
+        text.encode()
+        if text.isascii()
+        else encoded.Header(text, "utf-8", maxlinelen=60).encode(linesep="\r\n").encode()
+    )
 
 
 def _phrase(label: str) -> bytes:

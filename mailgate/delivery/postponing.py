@@ -14,9 +14,9 @@ from sqlalchemy import bindparam, func, select
 from mailgate.database import Database, Statement, Tx
 from mailgate.moderation.held import POSTPONED, HeldMessage, State
 from mailgate.moderation.schema import held_message
-from smtp.addresses import parse_addresses
 from smtp.handler import Envelope, Peer, Recipient, Sender
-from smtp.message import Prepared, fields, from_addresses
+from smtp.header import Header, read_fields
+from smtp.message import Prepared, writers
 
 _NAMED: Final = 500
 """Letters of the recipients that a list of what waits shows."""
@@ -85,12 +85,8 @@ def begun_again(held: HeldMessage) -> tuple[Envelope, list[Recipient]]:
 def prepared_of(held: HeldMessage, content: IO[bytes]) -> Prepared:
     """The message as it was prepared when it was accepted; `content` is the whole of it."""
     content.seek(0)
-    header = content.read(held.header_size)
-    senders = [value for name, value, _ in fields(header) if name == b"sender"]
-    sender = parse_addresses(senders[0].decode("utf-8", "surrogateescape"))[0] if senders else None
-    message_id = next((value.strip() for name, value, _ in fields(header) if name == b"message-id"), b"")
-    authors = tuple(from_addresses(header))
-    return Prepared(header, held.header_size, authors, sender, message_id.decode("utf-8", "replace"))
+    header = Header(read_fields(content.read(held.header_size)))
+    return Prepared(header, header, *writers(header))
 
 
 async def waiting_of(database: Database, sender: int) -> tuple[int, int]:

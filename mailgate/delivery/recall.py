@@ -26,7 +26,7 @@ from mailgate.queue.outcome import State as Leaving
 from mailgate.queue.withdrawing import outside_of
 from mailgate.store import Dispatch, MailStore, dispatches
 from smtp.handler import Envelope, Sender, SmtpError
-from smtp.message import read_header
+from smtp.header import Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,14 @@ class RecallByMail:
         local, _, domain = address.strip().lower().rpartition("@")
         return local in RECALL and domain == self._domain
 
-    async def deliver(self, envelope: Envelope, content: IO[bytes], own: Collection[int]) -> str:
+    async def deliver(self, envelope: Envelope, header: Header, content: IO[bytes], own: Collection[int]) -> str:
         """Take back the message that a request names; give the text after ``250``.
 
         `own` are the accounts that this person may send from. Raises SmtpError when nothing can be taken back.
         """
-        header = read_header(content)
-        if is_automatic_reply(header.block):
+        if is_automatic_reply(header):
             raise self._refusal(self._language, _("Automatic answers take nothing back."))
-        names = named_in(header.block, content)
+        names = named_in(header, content)
         sender = envelope.sender
         found = await self._database.read(lambda tx: self._look(tx, names, sender, own))
         self._check(found)
@@ -72,7 +71,7 @@ class RecallByMail:
         local = RECALL[1] if found.language == "fr" else RECALL[0]
         about = translator(found.language)(_("Message: {id}")).format(id=found.sent[0].internet_id)
         subject = _("Your message was taken back")
-        letter = answer(header.block, envelope, found.language, local, subject, [text, about])
+        letter = answer(header, envelope, found.language, local, subject, [text, about])
         await self._store.deliver(letter, [sender.account_id])
         return ascii_only(text)
 

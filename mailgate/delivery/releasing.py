@@ -25,7 +25,8 @@ from mailgate.store import MailStore, Parcel
 from mailgate.store.provisioning import SIGNS_IN
 from mailgate.store.schema import account
 from smtp.handler import Envelope, Recipient, SmtpError
-from smtp.message import Prepared, fields
+from smtp.header import Header
+from smtp.message import Prepared
 
 log = structlog.stdlib.get_logger("mailgate.delivery")
 
@@ -162,9 +163,9 @@ class Releasing:
         lines = [translate(_("Your message could not be delivered to:")), ""]
         for to, error in told:
             lines += [to.address, f"  {error.text}"]
-        header = b"".join(line for name, _, line in fields(message.header) if name != b"return-path") + b"\r\n"
+        header = Header(tuple(one for one in message.header.fields if one.name != b"return-path"))
         reported = Reported(
-            header, message.message_id, envelope.envelope_id, held.created_at, future=envelope.release_request
+            header.octets, message.message_id, envelope.envelope_id, held.created_at, future=envelope.release_request
         )
         content = report(
             self.reporter, held.language, envelope.mail_from, reported, translate(_("Not delivered: {subject}")),

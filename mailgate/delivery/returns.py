@@ -26,7 +26,7 @@ from mailgate.queue.suspending import Failure, SuspendedMeanwhile, Suspensions, 
 from mailgate.store import MailStore
 from mailgate.store.schema import number
 from smtp.handler import Recipient, Transaction
-from smtp.message import fields
+from smtp.header import read_fields
 
 log = structlog.stdlib.get_logger("mailgate.delivery")
 
@@ -130,7 +130,7 @@ def status_of(report: bytes) -> str | None:
 def _groups(block: bytes) -> Iterator[dict[bytes, bytes]]:
     """The fields of each group, by name: of the message, then of its recipients (RFC 3464 section 2.1)."""
     for group in block.split(b"\r\n\r\n"):
-        yield {name: value for name, value, _ in fields(group.lstrip(b"\r\n") + b"\r\n")}
+        yield {name: value for name, value, _ in read_fields(group.lstrip(b"\r\n") + b"\r\n")}
 
 
 def _(text: str) -> str:

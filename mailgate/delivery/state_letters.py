@@ -27,7 +27,7 @@ from mailgate.i18n import Language, ascii_only
 from mailgate.policy.schools import language_of_person
 from mailgate.store import MailStore, Parcel
 from smtp.handler import Envelope
-from smtp.message import read_header
+from smtp.header import Header
 
 _PEOPLE_AT_MOST: Final = 500
 
@@ -53,16 +53,22 @@ class StatesByMail:
         return local in DELIVERY and domain == self._domain
 
     async def deliver(
-        self, envelope: Envelope, content: IO[bytes], own: Collection[int], first: Work[None], *, staff: bool
+        self,
+        envelope: Envelope,
+        header: Header,
+        content: IO[bytes],
+        own: Collection[int],
+        first: Work[None],
+        *,
+        staff: bool,
     ) -> str:
         """Answer after `first`; give the text after ``250``. `own` are the accounts that this person may send from.
 
         Raises SmtpError when no message of theirs is meant.
         """
-        header = read_header(content)
-        if wants_no_answer(header.block) or not envelope.mail_from:
+        if wants_no_answer(header) or not envelope.mail_from:
             raise refusal(self._language, _("Lists take no automatic answers."))
-        names, sender = named_in(header.block, content), envelope.sender
+        names, sender = named_in(header, content), envelope.sender
 
         async def look(tx: Tx) -> _Found:
             mine = await sent_among(tx, names, sender, own)
@@ -78,7 +84,7 @@ class StatesByMail:
         texts = [text for one in found.reports for text in _texts(one, found.language, staff=staff)]
         texts.append(said(found.language, _("Message: {id}"), id=found.reports[0].dispatch.internet_id))
         local = DELIVERY[1] if found.language == "fr" else DELIVERY[0]
-        letter = answer(header.block, envelope, found.language, local, _("What became of your message"), texts)
+        letter = answer(header, envelope, found.language, local, _("What became of your message"), texts)
         parcel = Parcel(letter, frozenset([sender.account_id]), list_id=None)
         await self._store.deliver_all([parcel], first=first)
         return ascii_only(said(found.language, _("The answer is in your mailbox.")))

@@ -51,8 +51,9 @@ from mailgate.policy.targets import OutsideTarget
 from mailgate.store import Dispatch, MailStore, Parcel, archives
 from mailgate.store.contents import opened
 from smtp.handler import Envelope, Recipient, SmtpError
+from smtp.header import Header
 from smtp.message import Prepared, prepare
-from smtp.trace import received
+from smtp.trace import trace
 
 _RECALL: Final = object()
 """What the address is resolved to that takes a message back."""
@@ -210,32 +211,27 @@ class Submission(SmtpSignIn):
             for recipient in envelope.recipients:
                 await self._admission.look_again(envelope.sender.account_id, recipient)
 
-    async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
+    async def deliver(self, envelope: Envelope, header: Header, content: IO[bytes]) -> str:
         """Store the message once and one row for each person it reaches; committed when this returns.
 
         What is to wait is held in the same transaction.
         """
         if isinstance(ticket := envelope.recipients[0].resolved, Ticket):
-            return await self._decisions.deliver(ticket, content)
+            return await self._decisions.deliver(ticket, header, content)
         if isinstance(wish := envelope.recipients[0].resolved, Wish):
-            return await self._list_commands.deliver(wish, content, self._brakes.guard(envelope, 1))
+            return await self._list_commands.deliver(wish, header, content, self._brakes.guard(envelope, 1))
         self._brakes.check_content(envelope, content)
         if (about := _about_sent(envelope)) is not None:
             own = set((await self._senders(envelope)).values())
             if about is _RECALL:
-                return await self._recall.deliver(envelope, content, own)
+                return await self._recall.deliver(envelope, header, content, own)
             staff = self._brakes.standing(envelope).profile in STAFF
-            return await self._states.deliver(envelope, content, own, self._brakes.guard(envelope, 1), staff=staff)
+            first = self._brakes.guard(envelope, 1)
+            return await self._states.deliver(envelope, header, content, own, first, staff=staff)
         identity = secrets.token_hex(8)
         now = datetime.datetime.now(datetime.UTC)
-        trace = received(envelope, hostname=self._hostname, identity=identity, when=now)
-        prepared = prepare(
-            content,
-            envelope,
-            hostname=self._hostname,
-            received=b"Return-Path: <%s>\r\n" % envelope.mail_from.encode() + trace,
-            now=now,
-        )
+        on_top = trace(envelope, hostname=self._hostname, identity=identity, when=now)
+        prepared = prepare(header, envelope, on_top, hostname=self._hostname, now=now)
         return await self.submit(envelope, prepared, content, identity)
 
     async def submit(
@@ -309,7 +305,7 @@ class Submission(SmtpSignIn):
                 parcels = await self._notices.joined(parcels, dispatch, dispatch.at, require_tls=envelope.require_tls)
             parcels = [*parcels, *settling.parcels]
             await self._store.deliver_all(parcels, first=in_turn(settling.first, first), dispatch=dispatch, gate=gate)
-        octets = len(prepared.header) + content.seek(0, os.SEEK_END) - prepared.body_offset
+        octets = prepared.header.size + content.seek(0, os.SEEK_END) - prepared.body_offset
         sender = envelope.sender.account_id
         self._brakes.sent(envelope, octets * ((author == sender) + (sender in to.people)))
         log.info(

@@ -150,7 +150,11 @@ def parcel(
 ) -> Parcel:
     """The report, for the INBOX of who asked, or for the queue."""
     reported = Reported(
-        message.header, message.message_id, envelope.envelope_id, envelope.accepted_at, future=envelope.release_request
+        message.header.octets,
+        message.message_id,
+        envelope.envelope_id,
+        envelope.accepted_at,
+        future=envelope.release_request,
     )
     return _parcel(asker, envelope.mail_from, reported, delivered, reporter)
 

@@ -95,7 +95,7 @@ class Authentication:
 
     async def _find(self, arriving: Arriving) -> _Found:
         message, transaction = arriving.message, arriving.transaction
-        header = bytes(arriving.content[: message.body_offset])
+        fields = message.origin.fields
         client = spf.Client(transaction.peer.host, transaction.helo, transaction.mail_from)
         domains, seconds = dmarc.author_domains(message.authors), self._seconds
 
@@ -107,8 +107,8 @@ class Authentication:
             checked = group.create_task(
                 spf.check(self._names, client, receiver=self._hostname, limits=spf.Limits(seconds=seconds))
             )
-            verified = group.create_task(self._verifier.verify(header, body, int(time.time())))
-            validated = group.create_task(self._validator.validate(header, body))
+            verified = group.create_task(self._verifier.verify(fields, body, int(time.time())))
+            validated = group.create_task(self._validator.validate(fields, body))
             published = [group.create_task(dmarc.discover(self._names, one, seconds=seconds)) for one in domains]
         verdicts = [dmarc.judge(one.result(), checked.result(), verified.result()) for one in published]
         verdict, chain = dmarc.strictest(verdicts), validated.result()

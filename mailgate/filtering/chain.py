@@ -13,7 +13,8 @@ import structlog
 from mailgate.config import OnFailure
 from mailgate.filtering.contract import Action, Arriving, Check, Finding, Unavailable, deferred
 from mailgate.i18n import Language, translator
-from smtp.message import Prepared, fields
+from smtp.header import Field, Header, read_fields
+from smtp.message import Prepared
 
 log = structlog.stdlib.get_logger("mailgate.filtering")
 
@@ -51,12 +52,12 @@ class Outcome:
 
     def on(self, message: Prepared, *, marked: bool) -> Prepared:
         """The message with the fields of the checks below its Return-Path; `marked`: as junk, with the reasons."""
-        lines = [whole for name, _, whole in fields(message.header) if not name.startswith(_FOREIGN)]
-        spam = b""
+        kept = [one for one in message.header.fields if not one.name.startswith(_FOREIGN)]
+        found = [*read_fields(self.header)]
         if marked:
             reasons = "; ".join(self.junk).encode("ascii", "replace")
-            spam = b"X-Spam-Flag: YES\r\nX-Spam-Status: Yes, %b\r\n" % reasons
-        return replace(message, header=b"".join([*lines[:1], self.header, spam, *lines[1:], b"\r\n"]))
+            found += [Field.of(b"X-Spam-Flag: YES\r\n"), Field.of(b"X-Spam-Status: Yes, %b\r\n" % reasons)]
+        return replace(message, header=Header((*kept[:1], *found, *kept[1:])))
 
 
 class Chain:

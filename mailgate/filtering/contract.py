@@ -67,7 +67,9 @@ class Arriving:
     message: Prepared
     """The header as it would be delivered, with our trace fields; its authors."""
     content: Buffer
-    """The octets as they came, with CRLF line ends: header and body. May be read from several threads at once."""
+    """The octets as they came, with CRLF line ends: header, empty line and body. May be read from several threads at
+    once.
+    """
     audience: Audience
     """The recipients with their schools, looked up when somebody asks."""
     sender: int = OUTSIDE_WRITER

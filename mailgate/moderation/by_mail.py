@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import IO, Final
 
 from imap.message import readable_text
+from mailgate.delivery.posting import is_automatic
 from mailgate.i18n import Language, ascii_only
 from mailgate.moderation.deciding import MAX_WORDS, DecidedError, Moderation, Ticket, UndeliverableError
 from mailgate.moderation.held import OPEN, State
@@ -18,7 +19,7 @@ from mailgate.moderation.links import Service
 from mailgate.moderation.tokens import Action
 from mailgate.moderation.wording import Writer
 from smtp.handler import Envelope, SmtpError
-from smtp.message import fields, read_header
+from smtp.header import Header
 
 _READ: Final = 256 * 1024
 """Octets of a message that are looked through for words to the writer."""
@@ -61,10 +62,10 @@ class DecisionsByMail:
             raise _refusal(writer, _("Please send a decision alone, to nobody else."))
         return ticket
 
-    async def deliver(self, ticket: Ticket, content: IO[bytes]) -> str:
+    async def deliver(self, ticket: Ticket, header: Header, content: IO[bytes]) -> str:
         """Decide; give the text after ``250``. Raises SmtpError."""
         writer = Writer(ticket.held.language, self._service.zone)
-        if _is_automatic(content):
+        if is_automatic(header):
             raise _refusal(writer, _("Automatic answers decide nothing."))
         action, words = ticket.action, _words(content)
         if action is Action.REPLY:
@@ -88,14 +89,6 @@ class DecisionsByMail:
 
 def _refusal(writer: Writer, text: str) -> SmtpError:
     return SmtpError(550, "5.7.1", ascii_only(writer.translate(text)))
-
-
-def _is_automatic(content: IO[bytes]) -> bool:
-    """Whether a program wrote it (RFC 3834 section 5)."""
-    return any(
-        name == b"auto-submitted" and not value.strip().lower().startswith(b"no")
-        for name, value, _ in fields(read_header(content).block)
-    )
 
 
 def _decision(text: str) -> tuple[Action, str] | None:

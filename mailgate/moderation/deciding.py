@@ -35,6 +35,7 @@ from mailgate.policy.targets import OUTSIDE_WRITER
 from mailgate.policy.writing import may_write
 from mailgate.store import Dispatch, MailStore, Parcel
 from mailgate.store.schema import account
+from smtp.header import Header, read_fields
 from smtp.message import Prepared
 
 log = structlog.stdlib.get_logger("mailgate.moderation")
@@ -394,8 +395,8 @@ def _as_dispatch(held: HeldMessage) -> Dispatch:
 
 
 def _as_prepared(held: HeldMessage, content: IO[bytes]) -> Prepared:
-    header = content.read(held.header_size)
-    return Prepared(header, held.header_size, (held.writer,), None, held.message_ref)
+    header = Header(read_fields(content.read(held.header_size)))
+    return Prepared(header, header, (held.writer,), None)
 
 
 async def _target(tx: Tx, held: HeldMessage) -> tuple[list[int], list[ListRecipient]]:

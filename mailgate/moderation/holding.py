@@ -153,7 +153,7 @@ class Holding:
             subject=message.subject,
             message_ref=message.reference,
             size=message.size,
-            header_size=len(message.prepared.header),
+            header_size=message.prepared.header.size,
             reach=1,
             direct=msgspec.json.encode(direct).decode(),
             created_at=dispatch.at,

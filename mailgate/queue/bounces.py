@@ -25,7 +25,7 @@ from mailgate.policy.schools import language_of_person
 from mailgate.queue.claim import Entry
 from mailgate.store import Parcel
 from mailgate.store.messages import cut, joined, read_chunks, read_range, read_rendered
-from smtp.message import fields
+from smtp.header import Header, read_fields
 from smtp.tls_demand import TlsDemand
 
 WHOLE: Final = 1024 * 1024
@@ -102,17 +102,13 @@ async def _reported(tx: Tx, entry: Entry, *, whole: bool) -> Reported:
         header = await read_header(tx, entry.content_id)
     except MessageGone:
         header = b""
-    kept = [(name, value, line) for name, value, line in fields(header) if name != b"return-path"]
-    message_id = next(
-        (value.strip().decode("ascii", "replace") for name, value, _ in kept if name == b"message-id"), ""
-    )
+    kept = Header(tuple(one for one in read_fields(header) if one.name != b"return-path"))
     content = None
     if whole and entry.ret == "FULL" and entry.size <= WHOLE:
         chunks = await read_chunks(tx, [entry.content_id])
         content = without_return_path(joined(chunks).get(entry.content_id, b""))
-    block = b"".join(line for _, _, line in kept) + b"\r\n"
     arrived_at, future = entry.accepted_at or entry.created_at, entry.release_request or ""
-    return Reported(block, message_id, entry.envelope_id, arrived_at, content, future)
+    return Reported(kept.octets, kept.message_id, entry.envelope_id, arrived_at, content, future)
 
 
 async def read_header(tx: Tx, content_id: bytes) -> bytes:

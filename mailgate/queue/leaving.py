@@ -26,7 +26,7 @@ from mailgate.queue.endings import with_words, words
 from mailgate.queue.reverse_paths import named_in, reverse_path
 from mailgate.queue.stop_addresses import PAGE, Claim, is_genuine, stop_address, stop_token
 from smtp.addresses import parse_addresses
-from smtp.message import fields
+from smtp.header import read_fields
 
 _INSIDE: Final = frozenset({b"return-path", b"list-unsubscribe", b"list-unsubscribe-post"})
 """The last two lead to an address that takes orders only from people who sign in."""
@@ -57,7 +57,7 @@ class Outward:
         From stays where it is of this installation; otherwise no server outside could tell such a message from a forged
         one (RFC 7489), and it says ``Name via List``, with the author in Reply-To.
         """
-        kept = [(name, value, line) for name, value, line in fields(header)]
+        kept = [(name, value, line) for name, value, line in read_fields(header)]
         rest = header[sum(len(line) for _, _, line in kept) :]
         author = next((value for name, value, _ in kept if name == b"from"), b"")
         ours = self._holds_all(author)
@@ -77,7 +77,7 @@ class Outward:
 
     def is_ours(self, header: bytes) -> bool:
         """Whether the author of a header is of this installation."""
-        return self._holds_all(next((value for name, value, _ in fields(header) if name == b"from"), b""))
+        return self._holds_all(next((value for name, value, _ in read_fields(header) if name == b"from"), b""))
 
     def _holds_all(self, author: bytes) -> bool:
         return not author.strip() or all(map(self.holds, _addresses(author)))

@@ -16,7 +16,7 @@ from smtp.authentication.canonical import BodyHash
 from smtp.authentication.results import FIELD, AuthenticationResults, parse
 from smtp.authentication.signatures import Malformed
 from smtp.authentication.signing import Algorithm, SigningKey, sign
-from smtp.message import fields
+from smtp.header import read_fields
 
 _AT_ONCE: Final = 64 * 1024
 """Octets that are hashed in the event loop; more in a thread."""
@@ -77,7 +77,7 @@ class Signer:
 
     def _results(self, header: bytes) -> AuthenticationResults | None:
         """What we found of a message when it came."""
-        for name, value, _ in fields(header):
+        for name, value, _ in read_fields(header):
             if name == FIELD:
                 with contextlib.suppress(ValueError):
                     found = parse(value.decode("utf-8", "replace"))
@@ -98,7 +98,7 @@ async def _hash(body: AsyncIterator[bytes]) -> bytes:
 
 def author_domain(header: bytes) -> str:
     """The domain of the one author, in small letters and as the DNS has it; empty where there is not exactly one."""
-    values = [value for name, value, _ in fields(header) if name == b"from"]
+    values = [value for name, value, _ in read_fields(header) if name == b"from"]
     try:
         found = {one.rpartition("@")[2].lower() for value in values for one in parse_addresses(value.decode("utf-8"))}
         return found.pop().encode("idna").decode() if len(found) == 1 == len(values) else ""

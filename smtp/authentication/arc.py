@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from smtp.authentication.canonical import Field, hash_body, read_fields
+from smtp.authentication.canonical import canonical, hash_body
 from smtp.authentication.dkim import Body, Limits
 from smtp.authentication.public_keys import Names, NoKey, PublicKey, fetch
 from smtp.authentication.signatures import (
@@ -23,6 +23,7 @@ from smtp.authentication.signatures import (
 )
 from smtp.authentication.signing import SigningKey, fields_to_sign, header_data, signed_field
 from smtp.authentication.tags import parse_tags
+from smtp.header import Field, read_fields
 
 MOST: Final = 50
 """Sets of a chain (section 4.2.1)."""
@@ -81,9 +82,8 @@ class Validator:
         self._limits = limits or Limits()
         self._turns = asyncio.Semaphore(self._limits.at_once)
 
-    async def validate(self, header: bytes, body: Body) -> Chain:
-        """RFC 8617 section 5.2."""
-        fields = read_fields(header)
+    async def validate(self, fields: Sequence[Field], body: Body) -> Chain:
+        """RFC 8617 section 5.2, of the header with these fields."""
         try:
             sets = _sets(fields)
             if not sets:
@@ -95,7 +95,7 @@ class Validator:
         except TimeoutError:
             return Chain(Status.FAIL, "there was no time to verify it")
 
-    async def _validate(self, sets: Sequence[_Set], fields: list[Field], body: Body) -> Chain:
+    async def _validate(self, sets: Sequence[_Set], fields: Sequence[Field], body: Body) -> Chain:
         last = await fetch(self._names, sets[-1].message.domain, sets[-1].message.selector)
         async with self._turns:
             hashes = await asyncio.to_thread(hash_body, body(), {one.coverage.relaxed_body for one in sets})
@@ -167,7 +167,7 @@ def _set(results: Field, message: Field, seal: Field) -> _Set:
     return _Set(results, signature, coverage, sealed, sealed.tags[b"cv"])
 
 
-def _message_holds(one: _Set, key: PublicKey, fields: list[Field], hashes: dict[bool, tuple[bytes, int]]) -> bool:
+def _message_holds(one: _Set, key: PublicKey, fields: Sequence[Field], hashes: dict[bool, tuple[bytes, int]]) -> bool:
     coverage = one.coverage
     body_hash, size = hashes[coverage.relaxed_body]
     if coverage.body_hash != body_hash or (coverage.length is not None and coverage.length != size):
@@ -179,7 +179,7 @@ def _verdict(
     sets: Sequence[_Set],
     sealed: Sequence[PublicKey | NoKey],
     signed: Sequence[PublicKey | NoKey],
-    fields: list[Field],
+    fields: Sequence[Field],
     hashes: dict[bool, tuple[bytes, int]],
 ) -> Chain:
     """RFC 8617 section 5.2 steps 5 to 7."""
@@ -206,11 +206,11 @@ def _verdict(
 
 
 def _unsealed(results: Field, message: Field) -> bytes:
-    return results.canonical(relaxed=True) + message.canonical(relaxed=True)
+    return canonical(results, relaxed=True) + canonical(message, relaxed=True)
 
 
 def _sealed(one: _Set) -> bytes:
-    return _unsealed(one.results, one.message.field) + one.seal.field.canonical(relaxed=True)
+    return _unsealed(one.results, one.message.field) + canonical(one.seal.field, relaxed=True)
 
 
 def seal(header: bytes, body_hash: bytes, results: bytes, status: Status, key: SigningKey, now: int) -> bytes:

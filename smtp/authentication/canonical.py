@@ -1,6 +1,6 @@
 """A message in the forms that DKIM hashes: canonicalization and the choice of fields (RFC 6376 sections 3.4, 5.4.2).
 
-The body is taken in pieces of any size and never held; the header comes as `smtp.message.fields` gives it.
+The body is taken in pieces of any size and never held; the header comes as `smtp.header` reads it.
 """
 
 from __future__ import annotations
@@ -9,31 +9,17 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
-from smtp.message import fields
+from smtp.header import Field
 
 _WSP: Final = re.compile(rb"[ \t]+")
 _EMPTY_LINES: Final = b"\r\n" * 4_096
 
 
-class Field(NamedTuple):
-    """A header field."""
-
-    name: bytes
-    """In small letters."""
-    value: bytes
-    whole: bytes
-    """With its CRLF."""
-
-    def canonical(self, *, relaxed: bool) -> bytes:
-        """As it is hashed (RFC 6376 sections 3.4.1 and 3.4.2)."""
-        return relaxed_field(self.name, self.value) if relaxed else self.whole
-
-
-def read_fields(header: bytes) -> list[Field]:
-    """The fields of a header block."""
-    return [Field(*one) for one in fields(header)]
+def canonical(one: Field, *, relaxed: bool) -> bytes:
+    """A field as it is hashed (RFC 6376 sections 3.4.1 and 3.4.2)."""
+    return relaxed_field(one.name, one.value) if relaxed else one.whole
 
 
 def relaxed_field(name: bytes, value: bytes) -> bytes:

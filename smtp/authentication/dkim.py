@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from smtp.authentication.canonical import Field, hash_body, read_fields
+from smtp.authentication.canonical import hash_body
 from smtp.authentication.public_keys import Names, NoKey, PublicKey, fetch
 from smtp.authentication.signatures import (
     Coverage,
@@ -25,6 +25,7 @@ from smtp.authentication.signatures import (
     signed_data,
 )
 from smtp.authentication.tags import parse_list, without_white
+from smtp.header import Field
 
 Body = Callable[[], Iterable[bytes]]
 """Gives the octets of a body in pieces, from its beginning; called in a thread."""
@@ -97,12 +98,11 @@ class Verifier:
         self._limits = limits or Limits()
         self._turns = asyncio.Semaphore(self._limits.at_once)
 
-    async def verify(self, header: bytes, body: Body, now: int) -> list[Verified]:
+    async def verify(self, fields: Sequence[Field], body: Body, now: int) -> list[Verified]:
         """What became of each DKIM-Signature field of a header, from the top; [] when there is none.
 
         `now`: seconds since the epoch.
         """
-        fields = read_fields(header)
         found = [one for one in fields if one.name == b"dkim-signature"][: self._limits.signatures]
         read = [_read(one, fields, now) for one in found]
         try:
@@ -112,7 +112,7 @@ class Verifier:
             late = "there was no time to verify it"
             return [one.verdict(Result.TEMPERROR, late) if isinstance(one, _Read) else one for one in read]
 
-    async def _verify(self, read: Sequence[_Read | Verified], fields: list[Field], body: Body) -> list[Verified]:
+    async def _verify(self, read: Sequence[_Read | Verified], fields: Sequence[Field], body: Body) -> list[Verified]:
         keyed = await asyncio.gather(*(self._key(one) for one in read))
         done = [one for one in keyed if isinstance(one, Verified)]
         if len(done) == len(keyed):
@@ -186,13 +186,13 @@ def _identity(tags: dict[bytes, bytes], domain: str) -> str:
     return f"{local}@{of.lower()}"
 
 
-def _verdicts(keyed: Sequence[_Keyed | Verified], fields: list[Field], body: Body) -> list[Verified]:
+def _verdicts(keyed: Sequence[_Keyed | Verified], fields: Sequence[Field], body: Body) -> list[Verified]:
     kinds = {one.coverage.relaxed_body for one in keyed if isinstance(one, _Keyed)}
     hashes = hash_body(body(), kinds) if kinds else {}
     return [one if isinstance(one, Verified) else _verdict(one, fields, hashes) for one in keyed]
 
 
-def _verdict(one: _Keyed, fields: list[Field], hashes: dict[bool, tuple[bytes, int]]) -> Verified:
+def _verdict(one: _Keyed, fields: Sequence[Field], hashes: dict[bool, tuple[bytes, int]]) -> Verified:
     """RFC 6376 section 6.1.3."""
     coverage, key = one.coverage, one.key
     if key.strict and one.identity.rpartition("@")[2] != one.signature.domain:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from smtp.authentication.canonical import Field, select
+from smtp.authentication.canonical import canonical, select
 from smtp.authentication.public_keys import NoKey, PublicKey
 from smtp.authentication.tags import parse_base64, parse_list, parse_tags, without_signature
+from smtp.header import Field
 
 ALGORITHMS: Final = {b"rsa-sha256": "rsa", b"ed25519-sha256": "ed25519"}
 """And the kind of key that each needs."""
@@ -44,7 +46,7 @@ class Signature:
         """The field itself, as it is hashed (RFC 6376 section 3.7)."""
         bare = without_signature(self.field.value)
         whole = self.field.whole[: -len(self.field.value) - 2] + bare + b"\r\n"
-        return Field(self.field.name, bare, whole).canonical(relaxed=relaxed).removesuffix(b"\r\n")
+        return canonical(Field(self.field.name, bare, whole), relaxed=relaxed).removesuffix(b"\r\n")
 
     def made_by(self, key: PublicKey, data: bytes) -> bool:
         """Whether the key signed this. Raises NoKey for one of another kind than the signature."""
@@ -101,11 +103,11 @@ def read_coverage(tags: dict[bytes, bytes]) -> Coverage:
     )
 
 
-def signed_data(signature: Signature, coverage: Coverage, header: list[Field]) -> bytes:
+def signed_data(signature: Signature, coverage: Coverage, header: Sequence[Field]) -> bytes:
     """What the signature is of: the fields that it names, and itself."""
     relaxed = coverage.relaxed_header
     others = [one for one in header if one is not signature.field]
-    covered = b"".join(one.canonical(relaxed=relaxed) for one in select(others, coverage.names))
+    covered = b"".join(canonical(one, relaxed=relaxed) for one in select(others, coverage.names))
     return covered + signature.hashed(relaxed=relaxed)
 
 

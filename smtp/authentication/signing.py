@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from smtp.authentication.canonical import Field, read_fields, relaxed_field, select
+from smtp.authentication.canonical import canonical, relaxed_field, select
+from smtp.header import Field, read_fields
 
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 
@@ -95,7 +96,7 @@ def fields_to_sign(header: Iterable[Field]) -> list[str]:
 
 def header_data(fields: Sequence[Field], names: Iterable[str]) -> bytes:
     """What is hashed of the header, before the signature itself."""
-    return b"".join(one.canonical(relaxed=True) for one in select(fields, (name.encode() for name in names)))
+    return b"".join(canonical(one, relaxed=True) for one in select(fields, (name.encode() for name in names)))
 
 
 def signed_field(name: str, tags: Sequence[str], data: bytes, key: SigningKey) -> bytes:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from directory.list_settings import ListSettings, Reply
 from mailgate.delivery.posting import PostedTo, as_posted, has_passed, is_automatic_reply, wants_no_answer
+from smtp.header import Header, read_fields
 from smtp.message import Prepared
 
 ADDRESS = "6eme-a.parents@clg-mistral.ent.example.org"
@@ -21,11 +22,11 @@ LINE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_s
 
 def posted(header: bytes, label: str = "6ème A", **settings: object) -> EmailMessage:
     """A message as the members get it, read again."""
-    message = Prepared(header + b"\r\n", 0, ("a@ent.example.org",), None, "<1@x>")
+    message = Prepared(Header(read_fields(header)), Header(()), ("a@ent.example.org",), None)
     copy = as_posted(message, PostedTo(ADDRESS, label, ListSettings(**settings)))  # type: ignore[arg-type]
-    assert copy.header.endswith(b"\r\n\r\n")
-    assert copy.header.isascii()
-    return email.message_from_bytes(copy.header, policy=email.policy.default)
+    assert Header(read_fields(copy.header.octets)) == copy.header
+    assert copy.header.octets.isascii()
+    return email.message_from_bytes(copy.header.octets, policy=email.policy.default)
 
 
 def test_a_list_says_which_it_is_and_changes_nothing_else() -> None:
@@ -75,7 +76,7 @@ def test_answers_go_where_the_list_wants_them() -> None:
 
 
 def test_a_loop_is_seen() -> None:
-    message = Prepared(HEADER + b"\r\n", 0, (), None, "")
+    message = Prepared(Header(read_fields(HEADER)), Header(()), (), None)
     assert not has_passed(message.header, ADDRESS)
     copy = as_posted(message, PostedTo(ADDRESS, "", ListSettings()))
     assert has_passed(copy.header, ADDRESS)
@@ -87,7 +88,7 @@ def test_a_loop_is_seen() -> None:
     [(b"auto-replied", True), (b" Auto-Replied; x=y", True), (b"auto-generated", False), (b"no", False)],
 )
 def test_automatic_answers_are_told_by_their_field(value: bytes, *, automatic: bool) -> None:
-    assert is_automatic_reply(HEADER + b"Auto-Submitted: " + value + b"\r\n\r\n") is automatic
+    assert is_automatic_reply(Header(read_fields(HEADER + b"Auto-Submitted: " + value + b"\r\n"))) is automatic
 
 
 @given(LINE, LINE)
@@ -109,4 +110,4 @@ def test_no_label_and_no_tag_breaks_the_header(label: str, tag: str) -> None:
     ],
 )
 def test_programs_get_no_answer(field: bytes, *, answered: bool) -> None:
-    assert wants_no_answer(HEADER + field + b"\r\n\r\n") is not answered
+    assert wants_no_answer(Header(read_fields(HEADER + field + b"\r\n"))) is not answered

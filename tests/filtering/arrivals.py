@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from mailgate.filtering.audience import Concerned
 from mailgate.filtering.contract import Arriving
 from smtp.handler import Envelope, Peer, Recipient, Sender, Transaction
+from smtp.header import Header
 from smtp.message import Prepared
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -33,7 +34,7 @@ def arriving(content: bytes = WELL_MEANT, *, username: str = "", helo: str = "re
         transaction = Envelope(peer, helo, "a@b.example", recipients=recipients, sender=sender)
     else:
         transaction = Transaction(peer, helo, "a@b.example", recipients=recipients)
-    message = Prepared(b"", 0, ("a@b.example",), None, "")
+    message = Prepared(Header(()), Header(()), ("a@b.example",), None)
     audience: Nobody = Nobody()
     return Arriving("77ab", transaction, message, content, audience, 42 if username else 0)  # type: ignore[arg-type]
 

@@ -14,16 +14,21 @@ from mailgate.filtering.audience import Audience
 from mailgate.filtering.chain import Chain, Guarded, Outcome
 from mailgate.filtering.contract import Action, Arriving, Finding, Unavailable, deferred, refused
 from smtp.handler import Peer, SmtpError, Transaction
+from smtp.header import Header, read_fields
 from smtp.message import Prepared
 
 HEADER = b"Return-Path: <a@b.example>\r\nReceived: from b.example\r\nFrom: a@b.example\r\n\r\n"
 UNABLE = "451 4.3.0 Your message cannot be checked at the moment. Please try again later."
 
 
+def prepared(header: bytes) -> Prepared:
+    return Prepared(Header(read_fields(header)), Header(()), ("a@b.example",), None)
+
+
 def arriving(*, trusted: bool = False) -> Arriving:
     """A message that no check of these tests looks into."""
     transaction = Transaction(Peer("192.0.2.1", 2525, ""), "b.example", "a@b.example")
-    message = Prepared(HEADER, 0, ("a@b.example",), None, "")
+    message = prepared(HEADER)
     audience: Audience = None  # type: ignore[assignment]  # nobody asks for it
     return Arriving("0123", transaction, message, b"From: a@b.example\r\n\r\n", audience, trusted=trusted)
 
@@ -155,9 +160,9 @@ async def test_a_trusted_network_is_not_looked_at_where_the_settings_say_so() ->
 
 
 def test_fields_go_below_the_return_path_and_those_of_others_are_taken_off() -> None:
-    message = Prepared(HEADER[:-2] + b"X-Spam-Flag: YES\r\nX-SPAMD-Bar: +++\r\n\r\n", 0, ("a@b.example",), None, "")
+    message = prepared(HEADER[:-2] + b"X-Spam-Flag: YES\r\nX-SPAMD-Bar: +++\r\n\r\n")
     outcome = Outcome(b"X-One: 1\r\n", ("score=7.00 required=6.00", "dmarc=fail"))
     first, rest = HEADER.split(b"\r\n", 1)
-    assert outcome.on(message, marked=False).header == first + b"\r\nX-One: 1\r\n" + rest
+    assert outcome.on(message, marked=False).header.octets == first + b"\r\nX-One: 1\r\n" + rest
     spam = b"X-Spam-Flag: YES\r\nX-Spam-Status: Yes, score=7.00 required=6.00; dmarc=fail\r\n"
-    assert outcome.on(message, marked=True).header == first + b"\r\nX-One: 1\r\n" + spam + rest
+    assert outcome.on(message, marked=True).header.octets == first + b"\r\nX-One: 1\r\n" + spam + rest

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from imap.message.scanner import MAX_DEPTH, MAX_PARTS
 from mailgate.filtering.inspecting import Inventory, TooComplex, extensions, inspect
 from mailgate.filtering.zip_names import MOST, TooManyNames, ZipNames
+from smtp.message import read_header
 from tests.filtering.attached import HEAD, archive, attached, crlf, named
 
 
@@ -105,6 +106,18 @@ def test_a_name_counts_however_it_is_written(fields: str) -> None:
 def test_what_is_inside_another_part_counts(part: bytes) -> None:
     content = HEAD % b"x" + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + part + b"\r\n--b--\r\n"
     assert "exe" in found(content).extensions
+
+
+def test_a_line_that_is_no_field_hides_no_part_that_readers_will_see() -> None:
+    """What is looked through ends its header where that ends which is delivered."""
+    part = b"Content-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    part += crlf(encodebytes(archive("setup.exe"))) + b"--b--\r\n"
+    start = HEAD % b"x" + b"Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: 8bit\r\n"
+    content = io.BytesIO(start + b"no field\r\n--b\r\n" + part)
+    assert "exe" not in found(content.getvalue()).extensions
+    read_header(content)
+    assert content.getvalue() == start + b"\r\nno field\r\n--b\r\n" + part
+    assert "exe" in found(content.getvalue()).extensions
 
 
 def test_a_message_that_is_nothing_but_the_file() -> None:

@@ -14,7 +14,7 @@ from mailgate.policy.schools import school_id_of
 from smtp.authentication.arc import Status, seal
 from smtp.authentication.canonical import BodyHash
 from smtp.authentication.signing import SigningKey, sign
-from smtp.message import fields
+from smtp.header import read_fields
 from tests.incoming.conftest import SENDER, Site, note, running
 from tests.incoming.test_incoming import COLLEGE, TEACHER
 from tests.incoming.test_lmtp import over
@@ -82,7 +82,7 @@ async def found(site: Site, subject: str, who: str = TEACHER, mailbox: str = "IN
 def results(message: bytes) -> list[bytes]:
     """The values of its Authentication-Results, unfolded."""
     header, _ = split(message)
-    values = [value for name, value, _ in fields(header) if name == b"authentication-results"]
+    values = [value for name, value, _ in read_fields(header) if name == b"authentication-results"]
     return [b" ".join(one.split()) for one in values]
 
 

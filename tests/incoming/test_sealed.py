@@ -13,6 +13,7 @@ from mailgate import config
 from mailgate.signing.schema import dkim_key
 from smtp.authentication.arc import Status, Validator
 from smtp.authentication.dkim import Result, Verifier
+from smtp.header import read_fields
 from tests.incoming.conftest import running
 from tests.incoming.test_authentication import CLIENT, KEY, ZONE, send, signed
 from tests.incoming.test_ending import PARENT
@@ -52,10 +53,10 @@ async def test_a_copy_says_what_was_found(academy_url: str, tmp_path: Path) -> N
             await site.batch(emptied)
     header, body = split(taken.data)
     assert f"<noreply@{DOMAIN}>".encode() in header
-    ours, authors = await Verifier(KEYS).verify(header, lambda: [body], int(time.time()))
+    ours, authors = await Verifier(KEYS).verify(read_fields(header), lambda: [body], int(time.time()))
     assert (ours.result, ours.domain) == (Result.PASS, DOMAIN)
     assert authors.result is Result.FAIL, "From and the body are others now: that is what the seal is for"
-    chain = await Validator(KEYS).validate(header, lambda: [body])
+    chain = await Validator(KEYS).validate(read_fields(header), lambda: [body])
     assert (chain.status, chain.sealers) == (Status.PASS, ((DOMAIN, "r1"),))
     [assessment] = chain.assessments
     assert assessment.startswith(b"mx.ent.example.org;")

@@ -18,6 +18,7 @@ from mailgate.moderation.deciding import Moderation
 from mailgate.moderation.links import Service
 from mailgate.store import MailStore
 from smtp.handler import Envelope, Peer, Recipient, Sender
+from smtp.message import read_header
 
 SETTINGS = Settings()
 SERVICE = Service(SETTINGS.directory.domain, "mail.example.org", "https://mail.example.org")
@@ -66,4 +67,5 @@ class Desk:
             await self.submission.rcpt_to(envelope, recipient)
             envelope.recipients.append(recipient)
         text = f"From: <{sender}>\r\nSubject: {subject}\r\n\r\n{body}\r\n"
-        return await self.submission.deliver(envelope, io.BytesIO(text.encode()))
+        content = io.BytesIO(text.encode())
+        return await self.submission.deliver(envelope, read_header(content), content)

@@ -41,6 +41,7 @@ from mailgate.store import MailStore, dispatches
 from mailgate.store.messages import joined, read_chunks
 from mailgate.store.schema import entry, number
 from smtp.handler import Envelope, Peer, Recipient, Sender, SmtpError
+from smtp.message import read_header
 from tests.end_to_end.school import DOMAIN, PARENTS, members
 from tests.moderation.desk import SERVICE, SETTINGS, Desk
 
@@ -92,7 +93,8 @@ class Later(Desk):
         text = (
             f"From: <{sender}>\r\nSubject: {subject}\r\nMessage-ID: <{at}.{subject}@client.example>\r\n\r\nBonjour.\r\n"
         )
-        answer = await self.submission.deliver(envelope, io.BytesIO(text.encode()))
+        content = io.BytesIO(text.encode())
+        answer = await self.submission.deliver(envelope, read_header(content), content)
         assert answer.startswith("Accepted as ")
         [held] = await self.database.read(partial(held_of, dispatch_id=answer.split()[-1]))
         return held

@@ -18,6 +18,7 @@ from mailgate.signing.schema import dkim_key
 from mailgate.signing.signer import author_domain
 from smtp.authentication.arc import Status, Validator
 from smtp.authentication.dkim import Result, Verified, Verifier
+from smtp.header import read_fields
 from tests.queue.conftest import MESSAGE, Desk
 from tests.queue.family import batch
 from tests.queue.test_copies import POSTED, allow, deliver, wish
@@ -56,7 +57,7 @@ pytestmark = pytest.mark.usefixtures("_no_keys")
 
 async def verify(taken: Taken) -> list[Verified]:
     header, body = split(taken.data)
-    return await Verifier(ZONE).verify(header, lambda: [body], int(time.time()))
+    return await Verifier(ZONE).verify(read_fields(header), lambda: [body], int(time.time()))
 
 
 async def sent(desk: Desk, content: bytes, number: int = 1, **changes: object) -> list[Taken]:
@@ -197,7 +198,7 @@ async def test_what_came_from_outside_is_sealed(
     header, body = split(taken.data)
     assert b"Reply-To: Ami <ami@example.com>" in header
     assert [one.result for one in await verify(taken)] == [Result.PASS] * 2
-    chain = await Validator(ZONE).validate(header, lambda: [body])
+    chain = await Validator(ZONE).validate(read_fields(header), lambda: [body])
     if not is_sealed:
         assert chain.status is Status.NONE
         return
@@ -224,7 +225,7 @@ async def test_a_chain_goes_on_or_is_ended(
         await deliver(family, 1, content=again)
         second = (await sink.wait(2))[1]
     header, body = split(second.data)
-    assert (await Validator(ZONE).validate(header, lambda: [body])).status is status
+    assert (await Validator(ZONE).validate(read_fields(header), lambda: [body])).status is status
     assert ends in header.partition(b"\r\nARC-Message-Signature")[0]
 
 

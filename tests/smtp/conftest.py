@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from smtp.handler import Envelope, Peer, Recipient, SaslExchange, Sender, SmtpError
+from smtp.header import Header
 from smtp.limits import Limits
 from smtp.submission import SubmissionServer
 
@@ -137,10 +138,10 @@ class School:
         if recipient.address.startswith("lent"):
             await self.proceed.wait()
 
-    async def deliver(self, envelope: Envelope, content: IO[bytes]) -> str:
+    async def deliver(self, envelope: Envelope, header: Header, content: IO[bytes]) -> str:
         self.delivering.set()
         await self.proceed.wait()
-        self.delivered.append((envelope, content.read()))
+        self.delivered.append((envelope, content.read() if header.fields else content.read().removeprefix(b"\r\n")))
         return f"Accepted as {len(self.delivered)}"
 
     @property

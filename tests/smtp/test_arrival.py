@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from smtp.arrival import arrived
 from smtp.handler import SmtpError
+from smtp.header import read_fields
+from smtp.message import read_header
 
 TRACE = b"Return-Path: <ami@elsewhere.example>\r\nReceived: from a by b; now\r\n"
 
@@ -19,7 +21,7 @@ FRONT = frozenset({"front.ecole.example"})
 
 def made(text: bytes, admitted: frozenset[str] = frozenset()) -> bytes:
     content = io.BytesIO(text)
-    return b"".join(arrived(content, TRACE, admitted=admitted).blocks(content))
+    return b"".join(arrived(read_header(content), read_fields(TRACE), admitted=admitted).blocks(content))
 
 
 def test_the_trace_comes_on_top_and_nothing_else_changes() -> None:
@@ -72,7 +74,7 @@ def test_any_value_is_judged(value: bytes) -> None:
 
 def test_authors_sender_and_message_id_are_read() -> None:
     text = b"From: A <a@x.example>, b@y.example\r\nSender: c@z.example\r\nMessage-ID:\r\n <1@x.example>\r\n\r\n"
-    found = arrived(io.BytesIO(text), TRACE)
+    found = arrived(read_header(io.BytesIO(text)), ())
     assert (found.authors, found.sender, found.message_id) == (
         ("a@x.example", "b@y.example"), "c@z.example", "<1@x.example>"
     )  # fmt: skip

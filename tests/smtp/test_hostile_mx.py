@@ -84,7 +84,7 @@ async def test_a_chunk_whose_size_lies_makes_no_message_of_the_rest(start_mx: St
     await other.send(b"BDAT 1000 LAST\r\n" + MESSAGE + b".\r\nQUIT\r\n")
     other.writer.write_eof()
     assert await other.rest() == ""
-    assert [body for _, body in mx.box.delivered] == [MESSAGE[:10]]
+    assert [body for _, body in mx.box.delivered] == [MESSAGE[:10] + b"\r\n\r\n"]
 
 
 @pytest.mark.parametrize(

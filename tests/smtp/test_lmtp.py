@@ -15,6 +15,7 @@ from typing import IO
 import pytest
 
 from smtp.handler import Recipient, SmtpError, Transaction
+from smtp.header import Header
 from smtp.limits import Limits
 from smtp.lmtp import LmtpServer
 from tests.smtp.conftest import MESSAGE, Wire
@@ -31,13 +32,13 @@ class Boxes(Letterbox):
             return
         await super().rcpt_to(envelope, recipient)
 
-    async def deliver(self, envelope: Transaction, content: IO[bytes]) -> str:
+    async def deliver(self, envelope: Transaction, header: Header, content: IO[bytes]) -> str:
         for recipient in envelope.recipients:
             if recipient.address.startswith("panne"):
                 raise RuntimeError("secret in an exception")
             if recipient.address.startswith("plein"):
                 recipient.refusal = FULL
-        return await super().deliver(envelope, content)
+        return await super().deliver(envelope, header, content)
 
 
 @dataclass

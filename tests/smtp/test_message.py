@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import random
 import re
+import tempfile
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.utils import parseaddr
@@ -14,13 +16,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imap.message import render
+from imap.message.header import split_fields
 from smtp.addresses import parse_addresses
 from smtp.handler import Envelope, Peer, Sender, SmtpError, Transaction
-from smtp.message import Prepared, from_addresses, prepare, read_header
+from smtp.header import Field, Header, read_fields
+from smtp.message import BLOCK, Prepared, prepare, read_header, writers
 from smtp.trace import received
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 TRACE = b"Received: from a by b; c\r\n"
+FROM = b"From: a@b.example\r\n"
+PIECES = st.sampled_from([b"A: b", b"a", b":", b" ", b"\r\n", b"Content-Type : x/y", b"\t", b"\xff"])
 
 
 def envelope(**changes: object) -> Envelope:
@@ -35,7 +42,8 @@ def envelope(**changes: object) -> Envelope:
 
 def mend(message: bytes, **changes: object) -> tuple[Prepared, bytes]:
     content = io.BytesIO(message)
-    prepared = prepare(content, envelope(**changes), hostname="mail.ecole.example", received=TRACE, now=NOW)
+    header = read_header(content)
+    prepared = prepare(header, envelope(**changes), [Field.of(TRACE)], hostname="mail.ecole.example", now=NOW)
     return prepared, b"".join(prepared.blocks(content))
 
 
@@ -92,12 +100,69 @@ def test_empty_and_doubled_fields_are_mended() -> None:
         (b"no field\r\n", b"", b"no field\r\n"),
         (b" folded\r\nA: b\r\n", b"", b" folded\r\nA: b\r\n"),
         (b"no end", b"", b"no end"),
+        (b"A: b\r\n c", b"A: b\r\n c\r\n", b""),
+        (b"A: b\r\nC: d\r\n\t", b"A: b\r\nC: d\r\n\t\r\n", b""),
+        (b"A: b\r\nC", b"A: b\r\n", b"C"),
+        (b"A: b\r\n \r\nC: d\r\n\r\nbody", b"A: b\r\n \r\nC: d\r\n", b"body"),
+        (b"A: b\r\n: c\r\n\r\nbody", b"A: b\r\n", b": c\r\n\r\nbody"),
+        (b"A: b\r\nC d: e\r\n\r\nbody", b"A: b\r\n", b"C d: e\r\n\r\nbody"),
+        (b"A: b\r\n\xc3\xa9: c\r\n\r\nbody", b"A: b\r\n", b"\xc3\xa9: c\r\n\r\nbody"),
+        (b"From a@b Mon Nov 23\r\nA: b\r\n\r\nbody", b"", b"From a@b Mon Nov 23\r\nA: b\r\n\r\nbody"),
+        (b"A : \xff\x00\r\nB:\r\n\r\n\r\nbody", b"A : \xff\x00\r\nB:\r\n", b"\r\nbody"),
+        (b"A: " + b"x" * 5_000 + b"\r\n\r\nbody", b"A: " + b"x" * 5_000 + b"\r\n", b"body"),
     ],
 )
-def test_where_a_header_ends(message: bytes, header: bytes, body: bytes) -> None:
-    found = read_header(io.BytesIO(message))
-    assert found.block == header
-    assert message[found.body_offset :] == body
+def test_where_a_header_ends_an_empty_line_is_put_for_whoever_reads_on(
+    message: bytes, header: bytes, body: bytes
+) -> None:
+    content = io.BytesIO(message)
+    found = read_header(content)
+    assert found.octets == header + b"\r\n"
+    assert content.getvalue() == header + b"\r\n" + body
+    assert read_header(content) == found
+
+
+@given(st.lists(PIECES), st.booleans())
+def test_imap_reads_the_same_fields_and_the_same_body(pieces: list[bytes], ended: bool) -> None:  # noqa: FBT001
+    content = io.BytesIO(b"".join(pieces) + b"\r\n" * ended)
+    header = read_header(content)
+    shown = render(content.getvalue())
+    assert shown.header == header.octets
+    assert [(name, raw + b"\n") for name, raw in split_fields(shown.header)] == [
+        (one.name, one.whole) for one in header.fields
+    ]
+
+
+def test_a_long_body_moves_on_for_the_empty_line() -> None:
+    body = random.Random(1).randbytes(2 * BLOCK + 1_234).replace(b"\n", b"").replace(b"\r", b"")
+    with tempfile.SpooledTemporaryFile(BLOCK) as content:
+        content.write(FROM + body)
+        read_header(content)
+        content.seek(0)
+        assert content.read() == FROM + b"\r\n" + body
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (b"Message-ID: <1@x>\r\n", "<1@x>"),
+        (b"Message-ID:\r\n <1@x>\r\n", "<1@x>"),
+        (b"Message-ID: (of a program) <1@x>\r\n", "<1@x>"),
+        (b"Message-ID: <1@x>\r\nMessage-ID: <2@x>\r\n", "<1@x>"),
+        (b"Message-ID: 1\r\nMESSAGE-ID : <2@x>\r\n", "<2@x>"),
+        (b"Message-ID: 1@x\r\n", ""),
+        (b"Message-ID: <1\r\n @x>\r\n", ""),
+        (b"Message-ID: <>\r\n", ""),
+        (b"", ""),
+    ],
+)
+def test_there_is_one_reading_of_the_message_id(header: bytes, found: str) -> None:
+    assert Header(read_fields(header)).message_id == found
+    prepared, whole = mend(FROM + header + b"\r\n")
+    assert prepared.message_id == (found or prepared.message_id) != ""
+    shown = render(whole)
+    assert shown.envelope.endswith(b'%b")' % prepared.message_id.encode())
+    assert shown.header.lower().count(b"message-id") == 1
 
 
 @pytest.mark.parametrize("line", [b"A: b\r\n", b"A: b\r\n" + b" c\r\n" * 400, b"A: " + b"x" * 1_500 + b"\r\n"])
@@ -107,7 +172,7 @@ def test_a_header_over_the_limit_is_refused(line: bytes) -> None:
 
 
 def test_a_body_that_looks_endless_is_no_header() -> None:
-    assert read_header(io.BytesIO(b"A: b\r\nbody\r\n" + b"x" * 5_000), limit=1_000).block == b"A: b\r\n"
+    assert read_header(io.BytesIO(b"A: b\r\nbody\r\n" + b"x" * 5_000), limit=1_000).octets == b"A: b\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -137,6 +202,11 @@ def test_a_body_that_looks_endless_is_no_header() -> None:
 def test_an_author_in_doubt_is_refused(header: bytes) -> None:
     with pytest.raises(SmtpError, match=r"^554 5\.6\.0"):
         mend(header + b"\r\n")
+
+
+@pytest.mark.parametrize("field", [b"", b"Sender:\r\n", b"Sender: Nobody:;\r\n"])
+def test_a_sender_may_be_nobody(field: bytes) -> None:
+    assert mend(FROM + field + b"\r\n")[0].sender is None
 
 
 def test_no_author_at_all_is_refused() -> None:
@@ -170,7 +240,8 @@ def test_no_author_at_all_is_refused() -> None:
 )
 def test_addresses_of_a_field(text: str, addresses: list[str]) -> None:
     assert parse_addresses(text) == addresses
-    assert from_addresses(f"From: {text}\r\n".encode()) == addresses
+    if addresses:
+        assert writers(Header(read_fields(f"From: {text}\r\n".encode()))) == (tuple(addresses), None)
 
 
 @given(st.text(alphabet=st.sampled_from('ab@.,;:<>()[]\\" \té')))

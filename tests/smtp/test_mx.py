@@ -14,6 +14,7 @@ from typing import IO, Any
 import pytest
 
 from smtp.handler import Recipient, SmtpError, Transaction
+from smtp.header import Header
 from smtp.limits import Limits
 from smtp.mx import MxServer
 from smtp.rates import MINUTE, Rate
@@ -38,7 +39,7 @@ class Letterbox:
         if recipient.address.startswith("inconnu"):
             raise SmtpError(550, "5.1.1", "Nobody")
 
-    async def deliver(self, envelope: Transaction, content: IO[bytes]) -> str:
+    async def deliver(self, envelope: Transaction, header: Header, content: IO[bytes]) -> str:
         self.delivered.append((envelope, content.read()))
         return "Delivered"
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtp.handler import SmtpError
+from smtp.header import Header, read_fields
 from smtp.syntax import parse_mail
 from smtp.tls_demand import TlsDemand, demanded
 from tests.smtp.conftest import USER, Start
@@ -64,10 +65,10 @@ def test_it_takes_no_value() -> None:
     ],
 )
 def test_the_field_counts_unless_the_parameter_does(header: bytes, found: TlsDemand) -> None:
-    assert demanded(header, require_tls=False) is found
-    assert demanded(header, require_tls=True) is REQUIRED
+    assert demanded(Header(read_fields(header)), require_tls=False) is found
+    assert demanded(Header(read_fields(header)), require_tls=True) is REQUIRED
 
 
 @given(st.binary(max_size=200))
 def test_any_header_is_read(block: bytes) -> None:
-    assert demanded(b"TLS-Required:" + block, require_tls=False) in TlsDemand
+    assert demanded(Header(read_fields(b"TLS-Required:" + block)), require_tls=False) in TlsDemand

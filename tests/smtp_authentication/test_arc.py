@@ -19,6 +19,7 @@ from smtp.authentication.arc import Chain, Status, Validator, seal
 from smtp.authentication.canonical import hash_body
 from smtp.authentication.dkim import Result, Verifier
 from smtp.authentication.signing import SigningKey, sign
+from smtp.header import read_fields
 from tests.smtp_authentication.zone import KEYS, RECORDS, RSA, Zone, public, split
 
 NOW: Final = int(time.time())
@@ -42,7 +43,7 @@ def suite() -> list[Any]:
 
 async def validate(message: bytes, zone: Zone = ZONE) -> Chain:
     header, body = split(message)
-    return await Validator(zone).validate(header, lambda: [body])
+    return await Validator(zone).validate(read_fields(header), lambda: [body])
 
 
 def sealed(message: bytes, status: Status = Status.NONE, key: SigningKey = KEYS[0]) -> bytes:
@@ -157,6 +158,6 @@ async def test_the_seal_covers_our_signatures_and_leaves_them_whole() -> None:
     message = sealed(signed)
     assert (await validate(message)).status is Status.PASS
     header, body = split(message)
-    found = await Verifier(ZONE).verify(header, lambda: [body], NOW)
+    found = await Verifier(ZONE).verify(read_fields(header), lambda: [body], NOW)
     assert [one.result for one in found] == [Result.PASS, Result.PASS]
     assert (await validate(message.replace(b"DKIM-Signature: v=1;", b"DKIM-Signature: v=2;", 1))).status is Status.FAIL

@@ -18,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtp.authentication.arc import Status, Validator
-from smtp.authentication.canonical import hash_body, read_fields, relaxed_field
+from smtp.authentication.canonical import canonical, hash_body, relaxed_field
 from smtp.authentication.dkim import Limits, Result, Verified, Verifier
 from smtp.authentication.public_keys import NoKey, parse_key
 from smtp.authentication.signing import SigningKey, sign
 from smtp.authentication.tags import parse_tags
+from smtp.header import read_fields
 from smtp.resolver import Resolver
 from tests.smtp_authentication.zone import KEYS, RECORDS, RSA, Zone, by_dkimpy, dkimpy_accepts, public, split
 from tests.support.nameserver import BROKEN, SILENT, NameServer, txt
@@ -35,7 +36,9 @@ P: Final = public(RSA)
 
 async def verify(message: bytes, records: dict[str, str | None] | None = None, now: int = NOW) -> list[Verified]:
     header, body = split(message)
-    return await Verifier(Zone(RECORDS if records is None else records)).verify(header, lambda: [body], now)
+    return await Verifier(Zone(RECORDS if records is None else records)).verify(
+        read_fields(header), lambda: [body], now
+    )
 
 
 async def outcome(message: bytes, records: dict[str, str | None] | None = None) -> tuple[Result, str]:
@@ -52,7 +55,7 @@ def resigned(tags: bytes, message: bytes = MESSAGE, key: SigningKey = KEYS[0]) -
     text = b"; ".join(name + b"=" + value for name, value in base.items() if value != b"-") + b"; b="
     fields = read_fields(header)
     data = b"".join(
-        one.canonical(relaxed=True) for name in (b"from", b"to", b"subject") for one in fields if one.name == name
+        canonical(one, relaxed=True) for name in (b"from", b"to", b"subject") for one in fields if one.name == name
     )
     value = key.sign(data + relaxed_field(b"dkim-signature", b" " + text).removesuffix(b"\r\n"))
     return b"DKIM-Signature: " + text + base64.b64encode(value) + b"\r\n" + message
@@ -107,7 +110,7 @@ async def test_no_more_than_ten_are_looked_at() -> None:
     zone = Zone(RECORDS)
     one = by_dkimpy(MESSAGE)
     header, body = split(one[: len(one) - len(MESSAGE)] * 100 + MESSAGE)
-    found = await Verifier(zone).verify(header, lambda: [body], NOW)
+    found = await Verifier(zone).verify(read_fields(header), lambda: [body], NOW)
     assert len(found) == len(zone.asked) == 10
 
 
@@ -199,7 +202,7 @@ def test_any_signature_and_any_key_are_judged(text: bytes) -> None:
         header, body = split(message)
         found = asyncio.run(verify(message))
         assert all(one.result is not Result.PASS for one in found)
-        chain = asyncio.run(Validator(Zone(RECORDS)).validate(header, lambda: [body]))  # noqa: B023
+        chain = asyncio.run(Validator(Zone(RECORDS)).validate(read_fields(header), lambda: [body]))  # noqa: B023
         assert chain.status is not Status.PASS
     with contextlib.suppress(NoKey):
         parse_key(text)
@@ -288,7 +291,7 @@ async def test_the_body_is_read_once_off_the_event_loop_and_in_pieces() -> None:
     seen.clear()
     header, _ = split(MESSAGE)
     signed = sign(header, body_hash, KEYS, NOW) + header
-    found = await Verifier(Zone(RECORDS)).verify(signed, body, NOW)
+    found = await Verifier(Zone(RECORDS)).verify(read_fields(signed), body, NOW)
     assert [one.result for one in found] == [Result.PASS, Result.PASS]
     assert len(seen) == 100
     assert here not in seen
@@ -305,11 +308,11 @@ async def test_a_real_name_server() -> None:
     )
     async with NameServer(records) as server:
         resolver = Resolver([("127.0.0.1", server.port)], timeout=0.5)
-        found = await Verifier(resolver, Limits(seconds=5)).verify(header, lambda: [body], NOW)
+        found = await Verifier(resolver, Limits(seconds=5)).verify(read_fields(header), lambda: [body], NOW)
         assert [one.result for one in found] == [Result.PASS, Result.TEMPERROR, Result.TEMPERROR]
         # Who keeps a key back leaves the others as they are, however long the resolver waits.
         patient = Resolver([("127.0.0.1", server.port)], timeout=9.0)
-        found = await Verifier(patient, Limits(seconds=1)).verify(header, lambda: [body], NOW)
+        found = await Verifier(patient, Limits(seconds=1)).verify(read_fields(header), lambda: [body], NOW)
         assert [one.result for one in found] == [Result.PASS, Result.TEMPERROR, Result.TEMPERROR]
         said = "no name server answers for the key"
         assert [one.reason for one in found[1:]] == [said, f"{said} in time"]

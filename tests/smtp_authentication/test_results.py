@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtp.authentication.results import AuthenticationResults, Resinfo, authserv_id, parse
-from smtp.message import fields
+from smtp.header import read_fields
 
 MICROSOFT = (
     "mx.microsoft.com 1; spf=pass (sender ip is 192.0.2.1) smtp.rcpttodomain=example.org\r\n smtp.mailfrom=example.net;"
@@ -100,7 +100,7 @@ _RESINFOS = st.builds(
 @given(_TEXTS, st.lists(_RESINFOS, min_size=1, max_size=5).map(tuple))
 def test_what_is_written_can_be_read(who: str, resinfos: tuple[Resinfo, ...]) -> None:
     written = AuthenticationResults(who, resinfos)
-    [(name, value, whole)] = fields(written.field())
+    [(name, value, whole)] = read_fields(written.field())
     assert (name, whole) == (b"authentication-results", written.field())
     assert parse(value.decode()) == written
     assert max(map(len, whole.split(b"\r\n"))) < 998
@@ -111,7 +111,7 @@ def test_what_is_written_can_be_read(who: str, resinfos: tuple[Resinfo, ...]) ->
 def test_nothing_that_a_stranger_says_leaves_its_place(reason: str, properties: list[tuple[str, str]]) -> None:
     named = tuple((f"header.p{at}", f"{one}{two}") for at, (one, two) in enumerate(properties))
     field = AuthenticationResults("mx.example.org", (Resinfo("dkim", "fail", reason, named),)).field()
-    [(_, value, whole)] = fields(field)
+    [(_, value, whole)] = read_fields(field)
     assert whole == field
     assert [(one.method, one.result) for one in parse(value.decode()).resinfos] == [("dkim", "fail")]
 

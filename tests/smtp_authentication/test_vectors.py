@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from smtp.authentication.dkim import Result, Verified, Verifier
+from smtp.header import read_fields
 from tests.smtp_authentication.zone import Zone, split
 
 BODY: Final = "Hi.\n\nWe lost the game. Are you hungry yet?\n\nJoe.\n"
@@ -74,7 +75,7 @@ NOW: Final = 1_790_000_000
 
 async def verify(text: str) -> list[Verified]:
     header, body = split(text.replace("\n", "\r\n").encode())
-    return await Verifier(ZONE).verify(header, lambda: [body], NOW)
+    return await Verifier(ZONE).verify(read_fields(header), lambda: [body], NOW)
 
 
 async def test_rfc_6376() -> None:
