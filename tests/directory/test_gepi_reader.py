@@ -145,6 +145,11 @@ def test_options_are_groups_of_the_classes_that_have_them(tmp_path: Path) -> Non
     ]
 
 
+def test_a_course_of_several_classes_is_an_option_whatever_it_is_called(tmp_path: Path) -> None:
+    before = read(tmp_path)
+    assert read(tmp_path, g_prof_disc_classes="DURANDL;MATHS;6A;CG;\nDURANDL;ALL2;6A!5A;CG;\n") == before
+
+
 def test_keys_and_one_relative_of_two_children(tmp_path: Path) -> None:
     records = read(tmp_path)
     pupils = [one for one in records if isinstance(one, Pupil)]

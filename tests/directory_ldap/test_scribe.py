@@ -20,6 +20,7 @@ from directory.model import (
     Rejected,
     Relative,
     School,
+    Service,
     Staff,
 )
 from directory.readers.scribe import ScribeSettings, read_scribe, read_scribe_ldif
@@ -145,6 +146,22 @@ def test_the_class_of_another_school_is_left_out_and_a_broken_one_reported(tmp_p
     found = read(tmp_path, TREE + PUPIL + classes)
     assert [one.classes for one in found if isinstance(one, Pupil)] == [(Place(COLLEGE, "6A"),)]
     assert [(one.id, one.value) for one in found if isinstance(one, Rejected)] == [("700001", "6B")]
+
+
+def test_a_team_that_fits_two_classes_is_reported_and_left_out(tmp_path: Path) -> None:
+    own = "ou=0131001T,ou=ac-x,ou=education,c=fr"
+    classes = "".join(f"ENTEleveClasses: {own}${name}\n" for name in ("1STMG 2", "1STMG-2", "6ème A"))
+    teacher = PUPIL.replace("zoe", "paul").replace("ENTEleve", "ENTAuxEnseignant").replace("700001", "1")
+    teams = "".join(
+        f"\ndn: cn=profs-{name},ou=local,ou=groupes,{own}\nobjectClass: posixGroup\ncn: profs-{name}\ntype: {kind}\n"
+        "memberUid: PAUL\n"
+        for name, kind in (("1stmg-2", "Equipe"), ("6eme_a", "equipe"), ("5a", "Groupe"))
+    )
+    found = read(tmp_path, f"{TREE}{PUPIL}{classes}\n{teacher}{teams}")
+    assert [(one.id, one.why) for one in found if isinstance(one, Rejected)] == [
+        ("profs-1stmg-2", "the team of 1STMG 2 or 1STMG-2: left out")
+    ]
+    assert [one.classes for one in found if isinstance(one, Staff)] == [(Service(Place(COLLEGE, "6ème A")),)]
 
 
 def test_parental_authority_tells_guardians_from_others(tmp_path: Path) -> None:
