@@ -18,7 +18,7 @@ from directory.model import ClassRecord, GroupRecord, Mef, Pupil, Record, Relati
 from directory.report import ImportReport, Kind
 from directory.schema import address, class_member, class_service, guardian, mef, person, subject
 from directory.source import Feed, Format, Source
-from tests.directory.academy import SETTINGS, empty_directory
+from tests.directory.academy import SETTINGS, empty_directory, small, teacher
 from tests.directory.conftest import Transaction
 from tests.directory.truth import (
     AAF,
@@ -255,6 +255,22 @@ def test_a_number_of_sts_is_another_person_with_another_birth(connection: Connec
     report = import_directory(connection, feeds, NAMED)
     assert (report.added, report.left) == ({"teacher": 1}, {"teacher": 1})
     assert connection.scalar(select(person.c.state).where(person.c.person_id == before["ugo"][0])) == "left"
+
+
+def test_one_number_of_the_academy_is_one_person_whatever_the_name_is(connection: Connection) -> None:
+    """AAF, the academy's LDAP directory and tables with its numbers, a marriage apart, and no date of birth."""
+    records = [("aaf", Format.AAF, "Martin"), ("ent", Format.SDET, "Martin-Roy"), ("tables", Format.CSV, "Roy")]
+    feeds: list[Feed] = [
+        (Source(name, form, academic=True), small(replace(teacher(1, "Léa Martin", "6A"), sn=sn)))
+        for name, form, sn in records
+    ]
+    for _ in range(2):
+        report = bring(connection, feeds)
+        (found,) = connection.execute(select(person.c.person_id, person.c.display)).all()
+        assert found.display == "Léa Martin"
+        assert Kind.OTHER_TEACHERS not in report.suspicious
+    assert unchanged(report)
+    assert [one.space for one in numbers_of(connection, found.person_id)] == ["aaf"]
 
 
 SOURCES = (AAF, *SIECLE, *STS, Source("plain", Format.CSV))
