@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import gettext
 import io
 import unicodedata
 from collections.abc import Callable
 from importlib import resources
-from typing import Literal
+from typing import Final, Literal
 
 Language = Literal["fr", "en"]
 Domain = Literal["mailgate", "imap"]
@@ -42,7 +43,20 @@ class ImapTexts:
         return translator("fr", "imap")(text) if language == "fr" and text else text
 
 
+def long_date(day: datetime.date, language: Language) -> str:
+    """A day as people write it: ``1er septembre 2026``, ``1 September 2026``."""
+    from babel.dates import format_date  # noqa: PLC0415 - as above
+
+    text = format_date(day, "d MMMM y", locale=language)
+    return text.replace("1", "1er", 1) if language == "fr" and day.day == 1 else text
+
+
+_PLAIN: Final = {"’": "'", "œ": "oe", "\u00a0": " ", "« ": '"', " »": '"', "“": '"', "”": '"'}
+
+
 def ascii_only(text: str) -> str:
-    """`text` without accents and with plain apostrophes: an SMTP reply is ASCII (RFC 5321 4.2)."""
-    plain = text.replace("’", "'").replace("œ", "oe").replace("\u00a0", " ")
+    """`text` without accents, and with plain apostrophes and quotation marks: an SMTP reply is ASCII (RFC 5321 4.2)."""
+    plain = text
+    for character, instead in _PLAIN.items():
+        plain = plain.replace(character, instead)
     return unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()

@@ -165,7 +165,7 @@ def _paragraphs(question: Question, of: PostedTo, known: _Known) -> list[str]:
         text = _("Messages to {address} may have {limit} KB, attachments included.")
         told.append(said(language, text, address=of.address, limit=str(settings.size_limit // 1024)))
     if settings.hold_minutes:
-        text = _("A message goes {minutes} minutes after it was sent; until then its writer can take it back.")
+        text = _("A message goes {minutes} min after it was sent; until then its writer can take it back.")
         told.append(said(language, text, minutes=str(settings.hold_minutes)))
     if known.member and settings.archive:
         text = _("Earlier messages are in the mailbox {name}, which every member reads.")

@@ -95,7 +95,7 @@ class RecallByMail:
         if not found.minutes:
             raise self._refusal(found.language, _("Your school does not let messages be taken back."))
         if time.time() - min(one.at for one in found.sent) > found.minutes * 60:
-            text = _("It is too late: a message can be taken back for {minutes} minutes.")
+            text = _("It is too late: a message can be taken back for {minutes} min.")
             raise self._refusal(found.language, text, minutes=found.minutes)
 
     async def _take_back(self, found: _Found, sender: Sender) -> tuple[Tally, int]:

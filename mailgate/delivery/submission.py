@@ -15,7 +15,6 @@ from typing import IO, Final
 
 import msgspec
 import structlog
-from babel.dates import format_date
 
 from mailgate.accounts import Accounts
 from mailgate.accounts.smtp_sign_in import SmtpSignIn
@@ -40,7 +39,7 @@ from mailgate.delivery.state_letters import StatesByMail
 from mailgate.filtering.audience import Audience
 from mailgate.filtering.chain import Chain, Outcome
 from mailgate.filtering.contract import Arriving
-from mailgate.i18n import ascii_only, translator
+from mailgate.i18n import ascii_only, long_date, translator
 from mailgate.moderation import wording
 from mailgate.moderation.by_mail import DecisionsByMail
 from mailgate.moderation.deciding import Moderation, Ticket
@@ -48,6 +47,7 @@ from mailgate.moderation.holding import Holding, Later, Message
 from mailgate.policy.matrix import Verdict
 from mailgate.policy.profiles import STAFF
 from mailgate.policy.targets import OutsideTarget
+from mailgate.retention.days import last_day
 from mailgate.store import Dispatch, MailStore, Parcel, archives
 from mailgate.store.contents import opened
 from smtp.handler import Envelope, Recipient, SmtpError
@@ -117,9 +117,9 @@ class Submission(SmtpSignIn):
     def _has_left(self, writer: Writer) -> SmtpError:
         """Who has left the school reads on for a while, and writes to nobody."""
         language = writer.standing.language or self._language
-        day = datetime.datetime.fromtimestamp(writer.reads_until or 0, self._zone).date()
+        day = long_date(last_day(writer.reads_until or 0, self._zone), language)
         text = translator(language)(_("You have left: you can read your messages until {day}, and send none."))
-        return SmtpError(550, "5.7.1", ascii_only(text.format(day=format_date(day, "long", locale=language))))
+        return SmtpError(550, "5.7.1", ascii_only(text.format(day=day)))
 
     async def _check_room(self, envelope: Envelope, octets: int) -> None:
         """Refuse what is to be sent later where too much of this person waits for that (RFC 4865 section 6)."""

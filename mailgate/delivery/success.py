@@ -199,7 +199,7 @@ def _lines(one: Delivered, language: Language) -> list[str]:
     to = one.recipient.address
     if one.mailboxes is None:
         return [translate(_("{address}: delivered")).format(address=to)]
-    text = translate(_("{address}: delivered to {number} mailboxes"))
+    text = translate(_("{address}: delivered (mailboxes: {number})"))
     lines = [text.format(address=to, number=one.mailboxes)]
     if one.without:
         text = translate(_("  Without account, so that they did not get it ({number}): {names}"))

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 
 import msgspec
 import segno
-from babel.dates import format_date
 
 from mailgate.accounts.chosen_passwords import MIN_LENGTH
 from mailgate.accounts.rolls import Member, Roll
-from mailgate.i18n import Language, translator
+from mailgate.i18n import Language, long_date, translator
 from mailgate.naming.client_setup import settings_to_enter
 from mailgate.naming.site import Site
 
@@ -153,7 +152,7 @@ def _about(roll: Roll, one: Member, language: Language) -> str:
 
 
 def _date(at: int, sender: Sender) -> str:
-    return format_date(datetime.datetime.fromtimestamp(at, sender.zone).date(), "long", locale=sender.language)
+    return long_date(datetime.datetime.fromtimestamp(at, sender.zone).date(), sender.language)
 
 
 def _qr(text: str) -> str:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
 
-from babel.dates import format_datetime
-
-from mailgate.i18n import Language, translator
+from mailgate.i18n import Language, long_date, translator
 from mailgate.moderation.held import DELAY, JUNK, LATER, POSTPONED, HeldMessage, State
 from mailgate.moderation.letters import Button, Letter
 from mailgate.moderation.links import Link
@@ -44,7 +42,7 @@ class Writer:
     def time(self, at: int) -> str:
         """A moment, as people of the school read it."""
         moment = datetime.fromtimestamp(at).astimezone(self.zone)
-        return format_datetime(moment, "d MMMM y, HH:mm", locale=self.language)
+        return f"{long_date(moment.date(), self.language)}, {moment:%H:%M}"
 
     def size(self, octets: int) -> str:
         """A size in words."""
@@ -182,5 +180,5 @@ class Writer:
     def at_the_door(self, *, minutes: int = 0) -> str:
         """What the writer's program is told when it hands the message in."""
         if minutes:
-            return self.say(_("Accepted; it goes in {minutes} minutes."), minutes=str(minutes))
+            return self.say(_("Accepted; it goes in {minutes} min."), minutes=str(minutes))
         return self.say(_("Accepted; somebody looks at it before it is delivered."))

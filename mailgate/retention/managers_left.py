@@ -112,10 +112,10 @@ class ManagersLeft:
     def _letter(self, one: _School) -> bytes:
         language = one.language or self.settings.gateway.language
         translate = translator(language)
-        roles = {"manage": translate(_("managed it")), "moderate": translate(_("approved its messages"))}
+        did = {"manage": translate(_("{name} managed it")), "moderate": translate(_("{name} approved its messages"))}
         of_list = defaultdict[str, list[str]](list)
         for role in one.roles:
-            of_list[role.of].append(f"  {role.name} <{role.address}>: {roles[role.role]}")
+            of_list[role.of].append("  " + did[role.role].format(name=f"{role.name} <{role.address}>"))
         said = [
             translate(_("People who managed lists, or approved what is written to them, have left:")),
             *("\n".join([name, *lines]) for name, lines in of_list.items()),

@@ -8,7 +8,6 @@ schools that he or she was of let that out.
 
 from __future__ import annotations
 
-import datetime
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +16,6 @@ from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
-from babel.dates import format_date
 from sqlalchemy import and_, case, select, update
 
 from directory.family_schema import person_merge
@@ -26,13 +24,14 @@ from mailgate.config import Settings
 from mailgate.database import Database, Statement, Tx
 from mailgate.database.statement import member
 from mailgate.delivery.wished import REPORTS
-from mailgate.i18n import Language, translator
+from mailgate.i18n import Language, long_date, translator
 from mailgate.policy.schools import SchoolSettings, settings_of_all
 from mailgate.queue.enqueue import Outgoing, OutsideRecipient, enqueue
 from mailgate.queue.leaving import outward_of
 from mailgate.queue.letters import write
 from mailgate.queue.outbound import schedule_of
 from mailgate.queue.schedule import Priority
+from mailgate.retention.days import last_day
 from mailgate.retention.leavers import DAY
 from mailgate.retention.schema import leaver
 from mailgate.store import MailStore, Parcel
@@ -170,8 +169,7 @@ class LeaverNotices:
         return write(self.settings, words.language, translate(subject).format(day=day), text)
 
     def _day(self, at: int, language: Language) -> str:
-        there = datetime.datetime.fromtimestamp(at, self.settings.gateway.zone())
-        return format_date(there.date(), "long", locale=language)
+        return long_date(last_day(at, self.settings.gateway.zone()), language)
 
 
 async def _look(tx: Tx, now: int) -> tuple[list[_Leaver], dict[int, list[SchoolSettings]]]:

@@ -18,8 +18,10 @@ from sqlalchemy import Connection, Select, select
 from directory.schema import former_school, list_, school
 from mailgate.config import load
 from mailgate.database import Statement, open_database
+from mailgate.i18n import long_date
 from mailgate.policy.audit import audit
 from mailgate.queue.schema import queued_message, queued_recipient
+from mailgate.retention.days import last_day
 from mailgate.retention.managers_left import ManagersLeft
 from mailgate.retention.schema import leaver
 from mailgate.retention.telling import LeaverNotices
@@ -113,6 +115,10 @@ def counted(connection: Connection, statement: Select[tuple[int]]) -> int:
     return len(connection.scalars(statement).all())
 
 
+def end_of_grace(connection: Connection, account: int) -> int:
+    return connection.execute(select(leaver.c.reads_until).where(leaver.c.account_id == account)).scalar_one()
+
+
 def total(command: Command) -> int:
     return on(command, partial(counted, statement=select(leaver.c.account_id)))
 
@@ -146,7 +152,9 @@ def test_who_comes_late_has_one_letter_and_who_is_back_none(academy: Command) ->
     tell(academy, 1)
     for one in ("staff", "pupil"):
         [letter] = inbox(academy, people[one])
-        assert letter["Subject"].startswith("Votre départ : votre boîte reste ouverte jusqu’au ")
+        ends = on(academy, partial(end_of_grace, account=number(academy, people[one])))
+        whole = long_date(last_day(ends, load(academy.config, {}).gateway.zone()), "fr")
+        assert letter["Subject"] == f"Votre départ : votre boîte reste ouverte jusqu’au {whole}"
         assert "Vous n’êtes plus dans l’annuaire de l’établissement." in text(letter)
     academy.good("directory", "import", DEMO, "--force")
     tell(academy, 8)
@@ -217,5 +225,5 @@ def test_schools_are_told_once_of_lists_whose_managers_left(either: Command) -> 
     [letter] = inbox(either, readers[0])
     assert letter["Subject"] == "Listes dont les gestionnaires sont partis"
     said = letter.get_content()
-    for one in (*lists, f"<{employee}>: gérait la liste", f"<{parent}>: approuvait ses messages"):
+    for one in (*lists, f"<{employee}> gérait la liste", f"<{parent}> en approuvait les messages"):
         assert one in said

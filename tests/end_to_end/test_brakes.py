@@ -160,7 +160,7 @@ def test_size_is_told_before_the_data_and_held_at_their_end(gateway: Gateway, co
         with gateway.smtp(sender) as client:
             client.ehlo()
             code, text = client.mail(sender.address, ["SIZE=200001"])
-            assert (code, text) == (552, b"5.3.4 Vos messages peuvent faire 0.2 Mo, pieces jointes comprises.")
+            assert (code, text) == (552, b"5.3.4 Vos messages peuvent faire 0.2 Mo au plus, pieces jointes comprises.")
             assert attempt(client, sender, [sender.address], size=201_000)[0] == 552
             assert attempt(client, sender, [sender.address], size=150_000)[0] == 250
     finally:

@@ -110,7 +110,7 @@ def test_the_answer_is_in_the_language_of_the_school(gateway: Gateway, cast: Cas
 
 
 def test_programs_get_no_answer_and_a_question_goes_alone(gateway: Gateway, cast: Cast) -> None:
-    automatic = (550, "5.7.1 Les listes ne prennent pas de reponses automatiques.")
+    automatic = (550, "5.7.1 Les listes n'acceptent pas les reponses automatiques.")
     assert ask(gateway, cast.member, Auto_Submitted="auto-replied") == automatic
     assert ask(gateway, cast.member, Precedence="bulk") == automatic
     with gateway.smtp(cast.teacher) as client:

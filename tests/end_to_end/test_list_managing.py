@@ -120,10 +120,10 @@ def test_a_manager_closes_and_opens_the_list(gateway: Gateway, cast: Cast, walk:
     assert order(gateway, cast.manager, walk, f"add {neighbours(gateway)[0]}")[0] == 250
     assert order(gateway, cast.manager, walk, "fermer") == (
         250,
-        f"2.0.0 La liste {walk} est fermee : elle ne prend plus de messages.",
+        f"2.0.0 La liste {walk} est fermee : elle n'accepte plus de messages.",
     )
     assert rcpt(gateway, cast.teacher, walk)[1].startswith("5.7.1 Cette liste est fermee")
-    assert order(gateway, cast.manager, walk, "close") == (550, "5.7.1 La liste l'est deja.")
+    assert order(gateway, cast.manager, walk, "close") == (550, "5.7.1 La liste est deja dans cet etat.")
     assert order(gateway, cast.manager, walk, "Reopen")[0] == 250
     assert rcpt(gateway, cast.teacher, walk)[0] == 250
 

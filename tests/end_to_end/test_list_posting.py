@@ -114,7 +114,10 @@ def test_a_message_larger_than_the_list_takes_is_refused_before_it_is_sent_and_a
     gateway.command("list", "settings", "set", THEATRE, "posting=policy", "size_limit=20K")
     assert rcpt(gateway, cast.teacher, size=20 * 1024)[0] == 250
     code, text = rcpt(gateway, cast.teacher, size=20 * 1024 + 1)
-    assert (code, text) == (552, f"5.3.4 Les messages a {THEATRE} peuvent avoir 20 Ko, pieces jointes comprises.")
+    assert (code, text) == (
+        552,
+        f"5.3.4 Les messages a {THEATRE} peuvent faire 20 Ko au plus, pieces jointes comprises.",
+    )
     large = compose(cast.teacher, THEATRE, "Costumes", "x" * 70 + "\n" + ("y" * 70 + "\n") * 400)
     with gateway.smtp(cast.teacher) as client:
         client.ehlo()
@@ -131,7 +134,7 @@ def test_a_closed_list_says_that_it_is_closed(gateway: Gateway, cast: Cast) -> N
     gateway.command("list", "members", "add", address, cast.member.address)
     assert rcpt(gateway, cast.teacher, address)[0] == 250
     gateway.command("list", "close", address)
-    closed = (550, "5.7.1 Cette liste est fermee : elle ne prend plus de messages.")
+    closed = (550, "5.7.1 Cette liste est fermee : elle n'accepte plus de messages.")
     assert rcpt(gateway, cast.teacher, address) == closed
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         gateway.send(cast.teacher, [address], compose(cast.teacher, address, "Trop tard"))

@@ -371,7 +371,7 @@ def test_the_report_of_a_list_that_waits_tells_staff_how_many_got_it(school: Sch
     *_, last = [
         one for one in school.letters(TEACHER, "Accusé patient") if one.get_content_type() == "multipart/report"
     ]
-    assert re.search(rf"{PARENTS} : remis dans \d+ boîtes", text_of(last))
+    assert re.search(rf"{PARENTS} : remis \(boîtes : \d+\)", text_of(last))
 
 
 def test_a_held_message_survives_a_kill(tmp_path: Path, templates: Templates) -> None:
@@ -422,7 +422,7 @@ def patient(school: School) -> Iterator[None]:
 @pytest.mark.usefixtures("patient")
 def test_a_list_that_waits_sends_by_itself(school: School) -> None:
     answer = school.write(TEACHER, PARENTS, "Dans cinq minutes")
-    assert answer == "2.1.5 Message accepte ; il partira dans 5 minutes."
+    assert answer == "2.1.5 Message accepte ; il partira dans 5 min."
     assert school.has(READER, "Dans cinq minutes") == 0
     assert "Votre message à cette liste partira" in text_of(school.notice(TEACHER, "Dans cinq minutes"))
     wait_until_decided(school, "Dans cinq minutes")

@@ -62,7 +62,7 @@ def test_a_teacher_reads_how_many_a_list_reached_and_who_has_no_account(gateway:
     assert (report["Return-Path"], report["Auto-Submitted"]) == ("<>", "auto-replied")
     words, status, header = report.iter_parts()
     text = words.get_content()
-    assert f"{PARENTS} : remis dans {len(members) - 1} boîtes" in text
+    assert f"{PARENTS} : remis (boîtes : {len(members) - 1})" in text
     assert "Sans compte, donc sans le message (1)" in text
     of_message, of_list, of_colleague = cast("list[EmailMessage]", status.get_payload())
     assert of_message["Original-Envelope-Id"] == "QQ+314159"

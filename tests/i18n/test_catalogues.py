@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import io
+import re
 import string
 from pathlib import Path
 
+import pytest
 from babel.messages import extract, pofile
 
 import mailgate
-from mailgate.i18n import ascii_only, translator
+from mailgate.i18n import ascii_only, long_date, translator
 from tests.i18n.protocol_texts import texts
 
 SOURCE = Path(mailgate.__file__).parent
@@ -55,7 +58,21 @@ def test_french_and_english() -> None:
     assert translator("en")(text) == text
 
 
+@pytest.mark.parametrize("domain", ["imap", "mailgate"])
+def test_each_text_is_translated_once(domain: str) -> None:
+    po = (SOURCE / f"locale/fr/LC_MESSAGES/{domain}.po").read_text(encoding="utf-8")
+    said = re.findall(r"^msgid (.*?)^msgstr", po, re.DOTALL | re.MULTILINE)
+    assert len(said) == len(set(said))
+
+
+def test_days_are_written_as_people_do() -> None:
+    first, later = datetime.date(2026, 1, 1), datetime.date(2026, 8, 11)
+    assert [long_date(day, "fr") for day in (first, later)] == ["1er janvier 2026", "11 août 2026"]
+    assert [long_date(day, "en") for day in (first, later)] == ["1 January 2026", "11 August 2026"]
+
+
 def test_replies_lose_accents_not_words() -> None:
     assert ascii_only("Cette boîte est fermée : l’élève est à l’œuvre.") == (
         "Cette boite est fermee : l'eleve est a l'oeuvre."
     )
+    assert ascii_only("Le champ « De », ou “From”") == 'Le champ "De", ou "From"'
