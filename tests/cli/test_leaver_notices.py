@@ -116,7 +116,7 @@ def counted(connection: Connection, statement: Select[tuple[int]]) -> int:
 
 
 def end_of_grace(connection: Connection, account: int) -> int:
-    return connection.execute(select(leaver.c.reads_until).where(leaver.c.account_id == account)).scalar_one()
+    return int(connection.execute(select(leaver.c.reads_until).where(leaver.c.account_id == account)).scalar_one())
 
 
 def total(command: Command) -> int:

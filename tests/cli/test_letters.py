@@ -96,7 +96,7 @@ def test_what_a_killed_run_has_left_is_deleted_by_the_next(academy: Command, tmp
 def test_a_letter_names_the_other_schools_of_somebody(academy: Command, tmp_path: Path) -> None:
     with_pages(academy).good("letters", SCHOOL, "--out", tmp_path / "letters", "--format", "html")
     said = "".join(one.read_text() for one in (tmp_path / "letters").iterdir())
-    letters = [one for one in said.split("<section>") if "Vous êtes aussi de" in one]
+    letters = [one for one in said.split("<section>") if "Vous dépendez aussi de" in one]
     assert letters
     assert all("Une lettre suffit" in one for one in letters)
     assert len(letters) < said.count("<section>") / 2, "most people are of one school"

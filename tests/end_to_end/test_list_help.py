@@ -71,7 +71,7 @@ def test_a_member_reads_who_writes_how_to_leave_and_whom_to_ask(gateway: Gateway
     assert "Vous pouvez écrire à cette liste. Seuls les membres de cette liste peuvent lui écrire." in text
     assert f"envoyez un message à leave+{CLUB}." in text
     assert "1024 Ko" in text
-    assert "5 minutes" in text
+    assert "5 min" in text
     assert cast.manager.address not in text  # a pupil may not write to this teacher
     assert parent(gateway).address not in told.as_string()
 

@@ -97,7 +97,7 @@ def test_an_answer_to_the_notice_decides_by_its_first_line(school: School) -> No
     assert to.partition("@")[0].endswith("-reply")
     assert len(to.partition("@")[0]) <= 64
     for text in ("Je suis absente jusqu’à lundi.\n", "> approuver\n", "Oui, mais quand ?\n"):
-        with pytest.raises(Refused, match="Rien n'est decide"):
+        with pytest.raises(Refused, match="Rien n'a ete decide"):
             school.write(DIRECTION[0], to, subject, text)
     with pytest.raises(Refused, match="automatique"):
         school.write(DIRECTION[0], to, subject, "Oui\n", Auto_Submitted="auto-replied")

@@ -59,7 +59,7 @@ async def test_a_message_from_outside_ends_it_once_and_its_owner_is_told(site: S
     assert (await wire.data(note("stop") + b".\r\n")).startswith("250 2.0.0 Nothing more is sent")
     assert (await site.batch(lambda connection: chosen(connection, PARENT.address))).to is None
     assert await site.batch(lambda connection: connection.scalar(select(outside_failure.c.person_id))) is None
-    assert (await site.rcpt(stop))[0].startswith("550 5.1.1 Plus rien"), "it has ended"
+    assert (await site.rcpt(stop))[0].startswith("550 5.1.1 Aucun envoi"), "it has ended"
     [told] = [one for one in map(partial(message_from_bytes, policy=default), await site.inbox(PARENT.address))
               if one["Subject"] == ENDED]  # fmt: skip
     assert isinstance(told, EmailMessage)
