@@ -52,7 +52,9 @@ class Load:
     serving: Serving
     accepted: set[str] = field(default_factory=set)
     doubtful: set[str] = field(default_factory=set)
-    """What was under way when a connection broke."""
+    """What was under way when a connection broke, or went to some of its recipients alone."""
+    refused: dict[str, object] = field(default_factory=dict)
+    """The answers of recipients who were refused, by message."""
     _over: threading.Event = field(default_factory=threading.Event)
     _news: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -84,7 +86,10 @@ class Load:
             subject = next(subjects)
             self.doubtful.add(subject)
             recipients = [to, *([] if sender == FRIEND else [outside(subject)])]
-            client.sendmail(sender, recipients, f"From: <{sender}>\r\nSubject: {subject}\r\n\r\nBonjour\r\n")
+            content = f"From: <{sender}>\r\nSubject: {subject}\r\n\r\nBonjour\r\n"
+            if refused := client.sendmail(sender, recipients, content):
+                self.refused[subject] = refused
+                continue
             self.accepted.add(subject)
             self._news.release()
 
@@ -189,6 +194,7 @@ async def test_every_250_is_delivered_once_or_returned(start: Start, store: str)
         f"seed {seed}, {', '.join(turns)}: {len(load.accepted)} accepted, {len(load.doubtful)} doubtful, "
         f"{len(there)} there, {len(left)} outside ({twice} twice, {row[0]} doubts), {len(returned)} returned\n"
     )  # fmt: skip
+    assert not load.refused, "a healthy gateway refuses nobody"
     assert set(there.values()) == {1}, "nothing is here twice"
     assert load.accepted <= there.keys() <= load.accepted | load.doubtful
     sent = {subject for subject in there if subject.startswith("S")}
@@ -209,8 +215,11 @@ async def _until_all_left(database: Database) -> None:
 def inbox(serving: Serving, address: str) -> list[bytes]:
     """Whole messages."""
     with serving.imap(address) as client:
-        client.select("INBOX", readonly=True)
-        return [part[1] for part in client.fetch("1:*", "(BODY.PEEK[])")[1] if isinstance(part, tuple)]
+        _, (exist,) = client.select("INBOX", readonly=True)
+        status, data = client.fetch("1:*", "(BODY.PEEK[])")
+        whole = [part[1] for part in data if isinstance(part, tuple)]
+        assert (status, len(whole)) == ("OK", int(exist or b"0"))
+        return whole
 
 
 def _subjects(messages: list[bytes]) -> list[str]:

@@ -23,6 +23,7 @@ defaults
     timeout connect 5s
     timeout client 30s
     timeout server 30s
+    timeout check 20s
 """
 _ROUTE: Final = """\
 listen {name}
