@@ -1,7 +1,8 @@
 """SQLite: one writer thread that groups units of work into commits, and readers that never wait for it.
 
-Short reads run in the event loop itself, since handing one over to a thread costs ten times the read. SQLite's progress
-handler stops a read that outlives its allowance; it then starts afresh in a thread. So do short writes, when the writer
+Short reads run in the event loop itself, since handing one over to a thread costs ten times the read, on the writer's
+connection while that is free: any other drops its pages after each commit. SQLite's progress handler stops a read that
+outlives its allowance; it then starts afresh in a thread. So do short writes, when the writer
 has nothing to do; the disk is waited for in another thread.
 """
 
@@ -130,12 +131,16 @@ class SqliteDatabase:
 
     def _read_inline(self, work: Work[T], deadline: float) -> T:
         self._late = False
+        lent = self._writer.lend(self._is_late)
         try:
-            result = self._snapshot(self._inline, work, deadline)
+            result = self._snapshot(self._inline if lent is None else lent, work, deadline)
         except Exception:
             if self._late:
                 raise _TooLong from None
             raise
+        finally:
+            if lent is not None:
+                self._writer.take_back()
         if self._late:  # the unit took the interruption for an answer
             raise _TooLong
         return result

@@ -33,6 +33,7 @@ _ALLOWANCE = 0.002  # seconds that a write may take from the event loop
 _STEPS = 1000  # instructions of SQLite's machine between two looks at the clock
 _CHECKPOINT = "PRAGMA wal_autocheckpoint = {:d}"
 _BUSY = "PRAGMA busy_timeout = {:d}"
+_READ_ONLY = "PRAGMA query_only = {}"
 _NOT_NOW = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT})
 
 
@@ -88,6 +89,7 @@ class Writer:
         self._unsettled = 0
         """Units handed to the thread that are not committed: none may overtake them."""
         self._in_thread = True
+        self._lent = False
         self._patience = (0, 0)
         self._deadline = math.inf
         self._version = 0
@@ -112,6 +114,24 @@ class Writer:
         else:
             self._queue.put(job)
         return await job.future
+
+    def lend(self, is_late: Callable[[], bool]) -> Connection | None:
+        """The connection for a read in the event loop, as long as that takes and until `take_back`; None while it is
+        used. What it has just written it need not read again, as every other connection must after a commit.
+
+        `is_late` says whether to interrupt.
+        """
+        if self._in_thread or not self._using.acquire(blocking=False):
+            return None
+        if not self._lent:
+            self._lent = True
+            self._connection.execute(_READ_ONLY.format("ON"))
+            self._connection.set_progress_handler(is_late, _STEPS)
+        return self._connection
+
+    def take_back(self) -> None:
+        """A read has ended."""
+        self._using.release()
 
     async def close(self) -> None:
         """Run what is queued, then close the connection."""
@@ -257,6 +277,7 @@ class Writer:
 
     def _prepare(self) -> None:
         """For the thread, which may wait."""
+        self._end_loan()
         if not self._in_thread:
             busy, pages = self._patience
             self._connection.execute(_BUSY.format(busy))
@@ -266,11 +287,18 @@ class Writer:
 
     def _prepare_here(self) -> None:
         """For the event loop, which must not wait: neither for other processes nor for a checkpoint."""
+        self._end_loan()
         if self._in_thread:
             self._connection.execute(_BUSY.format(0))
             self._connection.execute(_CHECKPOINT.format(0))
             self._connection.set_progress_handler(self._is_late, _STEPS)
             self._in_thread = False
+
+    def _end_loan(self) -> None:
+        if self._lent:
+            self._connection.execute(_READ_ONLY.format("OFF"))
+            self._connection.set_progress_handler(self._is_late, _STEPS)
+            self._lent = False
 
     def _read_version(self) -> int:
         version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
