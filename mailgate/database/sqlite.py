@@ -36,6 +36,8 @@ _STEPS = 1000  # instructions of SQLite's machine between two looks at the clock
 _PATIENCE = 8, 256  # times that a slow unit goes to a thread before the event loop tries it again: first, and at most
 
 
+_TRIED_TO_WRITE = "a unit of work given to read() tried to write"
+
 _FAST = 0, 0  # what is known of a unit that is not slow
 
 
@@ -132,8 +134,10 @@ class SqliteDatabase:
     def _read_inline(self, work: Work[T], deadline: float) -> T:
         self._late = False
         lent = self._writer.lend(self._is_late)
+        connection = self._inline if lent is None else lent
+        changes = connection.total_changes
         try:
-            result = self._snapshot(self._inline if lent is None else lent, work, deadline)
+            result = self._snapshot(connection, work, deadline)
         except Exception:
             if self._late:
                 raise _TooLong from None
@@ -141,6 +145,8 @@ class SqliteDatabase:
         finally:
             if lent is not None:
                 self._writer.take_back()
+        if connection.total_changes != changes:  # query_only would have the writer's statements compiled anew
+            raise RuntimeError(_TRIED_TO_WRITE)
         if self._late:  # the unit took the interruption for an answer
             raise _TooLong
         return result
@@ -177,5 +183,5 @@ class SqliteDatabase:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
-                raise RuntimeError("a unit of work given to read() tried to write") from error
+                raise RuntimeError(_TRIED_TO_WRITE) from error
             raise translated(error, self._path) from error

@@ -33,7 +33,6 @@ _ALLOWANCE = 0.002  # seconds that a write may take from the event loop
 _STEPS = 1000  # instructions of SQLite's machine between two looks at the clock
 _CHECKPOINT = "PRAGMA wal_autocheckpoint = {:d}"
 _BUSY = "PRAGMA busy_timeout = {:d}"
-_READ_ONLY = "PRAGMA query_only = {}"
 _NOT_NOW = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT})
 
 
@@ -125,7 +124,6 @@ class Writer:
             return None
         if not self._lent:
             self._lent = True
-            self._connection.execute(_READ_ONLY.format("ON"))
             self._connection.set_progress_handler(is_late, _STEPS)
         return self._connection
 
@@ -296,7 +294,6 @@ class Writer:
 
     def _end_loan(self) -> None:
         if self._lent:
-            self._connection.execute(_READ_ONLY.format("OFF"))
             self._connection.set_progress_handler(self._is_late, _STEPS)
             self._lent = False
 
