@@ -138,6 +138,8 @@ class SqliteDatabase:
         changes = connection.total_changes
         try:
             result = self._snapshot(connection, work, deadline)
+            # query_only would have the writer's statements compiled anew; once given back, others change rows on it
+            wrote = connection.total_changes != changes
         except Exception:
             if self._late:
                 raise _TooLong from None
@@ -145,7 +147,7 @@ class SqliteDatabase:
         finally:
             if lent is not None:
                 self._writer.take_back()
-        if connection.total_changes != changes:  # query_only would have the writer's statements compiled anew
+        if wrote:
             raise RuntimeError(_TRIED_TO_WRITE)
         if self._late:  # the unit took the interruption for an answer
             raise _TooLong

@@ -120,7 +120,10 @@ class Writer:
 
         `is_late` says whether to interrupt.
         """
-        if self._in_thread or not self._using.acquire(blocking=False):
+        if not self._using.acquire(blocking=False):
+            return None
+        if self._in_thread:
+            self._using.release()
             return None
         if not self._lent:
             self._lent = True

@@ -40,7 +40,9 @@ class Serving:
     workers: int = 1
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
-    """Its log so far."""
+    """Its log since it was started last."""
+    faults: list[Record] = field(default_factory=list)
+    """What it logged with a traceback, whenever it was started."""
     noise: list[str] = field(default_factory=list)
     """Lines on standard error that are no log record."""
     passwords: dict[str, str] = field(default_factory=dict)
@@ -100,7 +102,8 @@ class Serving:
             for line in lines:
                 with self._news:
                     try:
-                        self.records.append(json.loads(line))
+                        self.records.append(record := json.loads(line))
+                        self.faults += [record] if "exception" in record else []
                     except ValueError:
                         self.noise.append(line)
                     self._news.notify_all()
