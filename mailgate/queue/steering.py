@@ -173,7 +173,7 @@ def _let_go(connection: Connection, ids: Sequence[int], now: int) -> None:
 
 
 def _wake(connection: Connection, domains: Sequence[str], *, speak_again: bool) -> None:
-    """Have gateways look: on PostgreSQL at once, on SQLite the next time they do by themselves.
+    """Have gateways look: on PostgreSQL at once, on SQLite when its writer sees that another process has committed.
 
     `speak_again`: servers that are left alone are tried, too; in a smarthost's case, the smarthost.
     """

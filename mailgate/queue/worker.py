@@ -36,8 +36,10 @@ LOOK: Final = 30.0
 """Seconds after which a worker looks by itself: for what was put off by others, and notifications that were lost."""
 _LEAST: Final = 0.05
 """Seconds between two looks."""
-_AT_ONCE: Final = 500
+_MOST: Final = 500
 """Domains of one look."""
+_MORE: Final = 2.0
+"""Seconds until the next one where something is due for all of these, and perhaps for more."""
 _FRESH: Final = 1.0
 """Seconds after which what was taken up and nobody has begun with is given back: a stop, or what is more urgent, may
 have come since.
@@ -191,17 +193,17 @@ class Worker:
 
     async def _look_around(self) -> float:
         """Have all domains looked at for which something is due; give the seconds until something will be."""
-        found = await self._database.read(partial(entries.schedule, most=_AT_ONCE))
+        found = await self._database.read(partial(entries.schedule, most=_MOST))
         route, now = self._sending.route, self._sending.clock()
         lanes = {route.lane(domain) for domain, _ in found}
         silent = await self._database.read(partial(entries.silent, lanes=lanes, now=int(now)))
-        pause = LOOK
-        for domain, at in found:
-            left = (at if at == AT_ONCE else max(at, silent.get(route.lane(domain), 0))) - now
-            if left <= 0:
-                self._want(domain)
-            else:
-                pause = min(pause, left)
+        left = {
+            domain: (at if at == AT_ONCE else max(at, silent.get(route.lane(domain), 0))) - now for domain, at in found
+        }
+        due = [domain for domain, seconds in left.items() if seconds <= 0]
+        for domain in due:
+            self._want(domain)
+        pause = _MORE if len(due) == _MOST else min([LOOK, *(seconds for seconds in left.values() if seconds > 0)])
         for lane in self._lanes.values():  # what a runner left that failed
             self._add_runner(lane)
         return max(pause, _LEAST)
@@ -218,9 +220,13 @@ class Worker:
                     sent += 1
                     if again:
                         lane.domains[ready.domain] = None
-                    if connection is not None and sent % self._limits.messages == 0:
+                    if sent % self._limits.messages:
+                        continue
+                    if connection is not None:
                         await connection.close()
                         connection = None
+                    if self._in_line:  # other destinations have their turn
+                        break
             except DatabaseUnavailable as error:
                 log.warning("sending waits for the database", reason=str(error))
                 return

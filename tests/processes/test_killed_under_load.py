@@ -39,7 +39,7 @@ _r = queued_recipient.c
 _LEFT = Statement(select(func.count()).where(_r.state == IS_WAITING))
 _DOUBTS = Statement(select(func.sum(_r.doubts)))
 _RUN_OUT = Statement(
-    update(queued_recipient).where(_r.lease_owner.like(bindparam("owner", type_=Text))).values(due_at=0)
+    update(queued_recipient).where(_r.lease_owner.like(bindparam("owner", type_=Text))).values(due_at=1)
 )
 _SUBJECT = re.compile(rb"^Subject: ([SM]\d+-\d+)\r$", re.MULTILINE)
 _RETURNED = re.compile(rb"^Final-Recipient: rfc822; gone\.(\S+?)@", re.MULTILINE)

@@ -176,7 +176,7 @@ async def attempted(desk: Desk, *to: str) -> None:
 
 async def test_what_is_asked_for_passes_a_silence_that_begins_meanwhile(desk: Desk, slow: Slow, queue_url: str) -> None:
     async with Sink(slow) as sink:
-        worker = await desk.worker(desk.smarthost(sink.port), per_lane=1)
+        await desk.worker(desk.smarthost(sink.port), per_lane=1)
         await desk.put("first@example.net")
         await slow.attempt()
         await desk.put("asked@example.net", not_before=NOW + 3_600)
@@ -184,7 +184,6 @@ async def test_what_is_asked_for_passes_a_silence_that_begins_meanwhile(desk: De
         assert await act(queue_url, "retry", await message_to(desk, "asked@example.net")) == Acted(1, 0)
         slow.answers.put_nowait(DOWN)
         await attempted(desk, "first@example.net")
-        worker.look()
         await slow.attempt()
         slow.answers.put_nowait(DOWN)
         await attempted(desk, "first@example.net", "asked@example.net")
