@@ -32,7 +32,7 @@ from directory.model import (
 )
 from directory.readers.aaf_records import CONVERTERS, KEYS, Attributes
 
-VERSION: Final = 2
+VERSION: Final = 3
 """To be raised when the same files would be held otherwise, so that files that were read already are read again."""
 
 

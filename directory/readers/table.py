@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Final
+from unicodedata import normalize
 
 from directory.model import DirectoryError
 from directory.names import CONTROL, folded
@@ -114,7 +115,8 @@ def _refused(row: Row) -> bool:
 
 
 def read_table(stream: IO[bytes], file: str, problems: Problems, *, raw: bool = False) -> Table:
-    """The file cut into cells, which are stripped. What is wrong with it as a whole goes to `problems`.
+    """The file cut into cells, which are stripped, their letters composed (NFC): a class is one however its accents are
+    written. What is wrong with the file as a whole goes to `problems`.
 
     A `raw` file is cut at each `;`, as programs write that know no quotation marks.
     """
@@ -132,7 +134,7 @@ def read_table(stream: IO[bytes], file: str, problems: Problems, *, raw: bool = 
     number = 1
     try:
         for cells in reader:
-            stripped = [cell.strip(" \t\u00a0") for cell in cells]
+            stripped = [normalize("NFC", cell).strip(" \t\u00a0") for cell in cells]
             if len(cells) > COLUMNS_LIMIT:
                 problems.add(file, number, "", f"more than {COLUMNS_LIMIT} cells")
                 break

@@ -8,6 +8,7 @@ import io
 import re
 from pathlib import Path
 from typing import Any, Final
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from directory import keys
 from directory.model import (
+    ClassRecord,
     DirectoryError,
     Function,
     Link,
@@ -145,6 +147,12 @@ def test_encodings_and_ends_of_lines(tmp_path: Path, encoding: str, end: str) ->
     assert pupil.given == "Zoé"
 
 
+def test_a_class_is_one_however_its_accents_are_written(tmp_path: Path) -> None:
+    two = f"{PUPILS}0131001T;2;Roy;Léo;;6ème\n0131001T;3;Roy;Zoé;;{normalize('NFD', '6ème')}\n"
+    classes = [one.name for one in read_csv(folder(tmp_path, two)) if isinstance(one, ClassRecord)]
+    assert classes == ["6A", "6ème"]
+
+
 def test_english_columns_commas_and_quotation_marks(tmp_path: Path) -> None:
     pupils = (
         'school,NUMBER,Surname,"Given Name","Date of Birth",class\n0131001t,1,"Martin, dit le Grand",Zoé,,"6 ""A"""\n'
@@ -261,7 +269,7 @@ def test_cells_come_back_as_they_were_written(rows: list[list[str]], delimiter: 
     problems = Problems()
     table = read_table(io.BytesIO(written.getvalue().encode()), "x.csv", problems)
     assert problems.count == 0
-    stripped = [[cell.strip(" \t\u00a0") for cell in row] for row in rows]
+    stripped = [[normalize("NFC", cell).strip(" \t\u00a0") for cell in row] for row in rows]
     assert [list(cells) for _, cells in table.lines[1:]] == [row for row in stripped if any(row)]
 
 
