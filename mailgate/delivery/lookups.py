@@ -31,6 +31,8 @@ from mailgate.policy.writing import decided, inward_decided
 from mailgate.queue.wishes import outside_wish
 from mailgate.retention.schema import leaver
 from mailgate.store.mailboxes import room
+from mailgate.store.provisioning import SIGNS_IN
+from mailgate.store.schema import account
 
 _Look: TypeAlias = Select[Any] | CompoundSelect[Any]
 
@@ -55,6 +57,8 @@ class Writer(NamedTuple):
     room: Room
     reads_until: int | None = None
     """Until when somebody who has left may read; who has left sends nothing."""
+    is_open: bool = True
+    """Whether one may sign in to the account still."""
 
 
 class Reader(NamedTuple):
@@ -111,19 +115,22 @@ _profile = select(_found.c.profile).scalar_subquery()
 _wants = exists().where(outside_wish.c.person_id == _found.c.account_id, outside_wish.c.address != "")
 _person = select(_found, case((_wants, 1), else_=0).label("wants"))
 _leaving = select(leaver.c.reads_until).where(leaver.c.account_id == bindparam("account_id", type_=BigInteger))
-_WRITER: Final = _United(SENDERS, STANDING, room(bindparam("account_id", type_=BigInteger)), _leaving)
+_account = room(bindparam("account_id", type_=BigInteger)).add_columns(account.c.state)
+_WRITER: Final = _United(SENDERS, STANDING, _account, _leaving)
 _TO_PERSON: Final = _United(_person, room(_number), HOLDING_TO_PERSON, common_facts(_number, to=_profile))
 _INWARD: Final = _United(_person, room(_number), holding_inward(_number), inward_facts(_number, _profile))
 
 
 async def writer(tx: Tx, account_id: int) -> Writer:
     """Look somebody up who sends. Raises LookupError when there is no such person."""
-    addresses, standing, [allowed], left = await _WRITER.all(tx, account_id=account_id, sender=account_id)
+    addresses, standing, accounts, left = await _WRITER.all(tx, account_id=account_id, sender=account_id)
+    limit, used, state = accounts[0] if accounts else (0, 0, "")  # purged
     return Writer(
         senders_from(addresses, account_id),
         standing_from(standing, account_id),
-        Room(*allowed),
+        Room(limit, used),
         left[0][0] if left else None,
+        state in SIGNS_IN,
     )
 
 

@@ -106,6 +106,8 @@ class Submission(SmtpSignIn):
         account_id = envelope.sender.account_id
         known = await self._brakes.look_up(account_id)
         writer = known.writer
+        if not writer.is_open:
+            raise self._admission.refusal(550, "5.7.1", _("Your account is closed."))
         if writer.reads_until is not None:
             raise self._has_left(writer)
         if envelope.mail_from and recipients.fold(envelope.mail_from) not in writer.addresses:

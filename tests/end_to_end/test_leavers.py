@@ -51,5 +51,9 @@ def test_a_leaver_reads_and_sends_nothing(mortal_gateway: Gateway) -> None:
     mortal_gateway.send(colleague, [employee.address], compose(colleague, employee.address, "Depuis"))
     elsewhere = next(one for one in mortal_gateway.by_profile("teacher") if one.school != employee.school)
     assert rcpt(mortal_gateway, elsewhere, employee.address)[1][:5] == b"5.7.1"
+    with mortal_gateway.smtp(elsewhere) as kept:
+        kept.ehlo()
+        command.good("account", "suspend", elsewhere.address)
+        assert kept.mail(elsewhere.address) == (550, b"5.7.1 Votre compte est ferme.")
     with mortal_gateway.imap(employee) as client:
         assert {"Avant", "Depuis"} <= {*subjects(client)}
