@@ -39,7 +39,16 @@ _unended: Final = and_(_r.state == DELETED, _r.done_at == 0)
 """Deleted while it was being sent: it may still arrive."""
 _of_dispatch: Final = _m.dispatch_id == bindparam("dispatch", type_=Text)
 _OUTSIDE: Final = Statement(
-    select(_r.address, case((_unended, WAITING), else_=_r.state), _r.code, _r.status, _r.answer, _r.done_at, _r.due_at)
+    select(
+        _r.address,
+        case((_unended, WAITING), else_=_r.state),
+        _r.code,
+        _r.status,
+        _r.answer,
+        _r.done_at,
+        _r.due_at,
+        _r.created_at,
+    )
     .join_from(queued_message, queued_recipient, _r.queue_id == _m.queue_id)
     .where(_of_dispatch, _m.verp == 0)
     .order_by(_r.queue_id, _r.number)
@@ -65,7 +74,7 @@ class OutsideState:
     state: State
     answer: str
     at: int
-    """When that was, or when it is tried next (`schema.AT_ONCE`: now): seconds since the epoch."""
+    """When that was, or from when on it is tried again: seconds since the epoch."""
 
 
 async def outside_of(tx: Tx, dispatch_id: str) -> list[OutsideState]:
@@ -74,8 +83,8 @@ async def outside_of(tx: Tx, dispatch_id: str) -> list[OutsideState]:
     Those where its recipients wish to have a copy are nobody's to know.
     """
     return [
-        OutsideState(to, State(state), f"{code} {status} {answer}" if code else answer, done_at or due_at)
-        for to, state, code, status, answer, done_at, due_at in await tx.all(_OUTSIDE, dispatch=dispatch_id)
+        OutsideState(to, State(state), f"{code} {status} {answer}" if code else answer, done_at or max(due_at, since))
+        for to, state, code, status, answer, done_at, due_at, since in await tx.all(_OUTSIDE, dispatch=dispatch_id)
     ]
 
 

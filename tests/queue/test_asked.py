@@ -161,6 +161,14 @@ async def test_what_is_taken_back_while_it_is_sent_is_not_tried_again(desk: Desk
         assert await collect(desk.database, now=2 * NOW) == 1
 
 
+async def test_what_is_tried_at_once_has_waited_since_it_was_put_in(desk: Desk, queue_url: str) -> None:
+    desk.now = NOW
+    await desk.put("parent@example.net", dispatch_id="abc", not_before=NOW + 3_600)
+    assert await act(queue_url, "retry") == Acted(1, 0)
+    [found] = await desk.database.read(partial(withdrawing.outside_of, dispatch_id="abc"))
+    assert (found.state, found.at) == (State.WAITING, NOW)
+
+
 async def message_to(desk: Desk, to: str) -> Filter:
     """What an operator names who wants one message."""
     [queue_id] = [number for number, address in await desk.rows("queue_id", "address") if address == to]
