@@ -130,7 +130,7 @@ def _addresses(header: Header, title: str) -> list[str]:
     if len(values) > 1:
         raise SmtpError(554, "5.6.0", f"The message has more than one {title} field")
     try:
-        return parse_addresses(b"".join(values).decode("utf-8", "surrogateescape"))
+        return parse_addresses(values[0].decode("utf-8", "surrogateescape")) if values else []
     except ValueError:
         raise SmtpError(554, "5.6.0", f"The {title} field of the message is malformed") from None
 

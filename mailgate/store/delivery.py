@@ -132,7 +132,7 @@ async def _enter(
 ) -> list[Numbered]:
     """Count and enter the copies."""
     content = parcel.content
-    if parcel.sent_copy_for is not None and await sent_copies.is_filed(tx, parcel.sent_copy_for, content, own):
+    if parcel.sent_copy_for is not None and await sent_copies.is_filed(tx, parcel.sent_copy_for, parcel, own):
         places = places[:-1]
     if not places:
         return []

@@ -40,7 +40,7 @@ async def deliver(
 ) -> list[list[Numbered]] | None:
     """Deliver what `fits`, unless `gate` says otherwise; None when nothing was written."""
     content, places = parcel.content, places_of(parcel, {})
-    asked = _NO_COPY if parcel.sent_copy_for is None else own.asked(parcel.sent_copy_for, content)
+    asked = _NO_COPY if parcel.sent_copy_for is None else own.asked(parcel.sent_copy_for, parcel)
     if asked is None:
         return None
     counted = await tx.all(

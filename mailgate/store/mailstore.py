@@ -19,7 +19,7 @@ from mailgate.store.feed import Watchers
 from mailgate.store.parcels import Gate, Numbered, Parcel, PreparedParcel
 from mailgate.store.rendered_cache import RenderedCache
 from mailgate.store.search.finder import Finder
-from mailgate.store.sent_copies import OwnCopies
+from mailgate.store.sent_copies import OwnCopies, name_of
 
 APPEND_LIMIT: Final = 50 * 1024 * 1024
 """Octets of one appended message, unless the configuration says otherwise."""
@@ -110,18 +110,7 @@ class MailStore:
             AccountNotFound: one of the accounts does not exist; nobody got a message.
         """
         with ExitStack() as stack:
-            prepared = [
-                PreparedParcel(
-                    await prepare(parcel.content, stack, rendered=len(parcel.account_ids) > _FEW),
-                    parcel.account_ids,
-                    parcel.sent_copy_for,
-                    parcel.list_id,
-                    parcel.archive_id,
-                    parcel.stored,
-                    parcel.junk,
-                )
-                for parcel in parcels
-            ]
+            prepared = [await _prepared(parcel, stack) for parcel in parcels]
 
             async def work(tx: Tx) -> list[list[Numbered]]:
                 if first is not None:
@@ -179,3 +168,17 @@ class MailStore:
         await maintenance.trim_tombstones(self._database)
         await dispatches.forget_old(self._database, self._sent_history)
         await collector.collect(self._database)
+
+
+async def _prepared(parcel: Parcel, stack: ExitStack) -> PreparedParcel:
+    content = await prepare(parcel.content, stack, rendered=len(parcel.account_ids) > _FEW)
+    return PreparedParcel(
+        content,
+        parcel.account_ids,
+        parcel.sent_copy_for,
+        parcel.list_id,
+        parcel.archive_id,
+        parcel.stored,
+        parcel.junk,
+        b"" if parcel.sent_copy_for is None else name_of(content),
+    )

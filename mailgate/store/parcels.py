@@ -47,6 +47,8 @@ class PreparedParcel:
     stored: Stored | None = None
     junk: bool = False
     """As `Parcel` has these four."""
+    sent_name: bytes = b""
+    """The Message-ID, where a copy goes to a Sent mailbox."""
 
     @property
     def reached(self) -> frozenset[int]:

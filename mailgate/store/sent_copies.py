@@ -60,7 +60,7 @@ MAY_BE_FILED: Final = (
         ),
     )
 )
-"""What came into a Sent mailbox of late whose texts hold `ending_of` a content, or are still to be rendered."""
+"""What came into a Sent mailbox of late whose ENVELOPE has this ending, or is still to be rendered."""
 _MAY_BE_FILED: Final = Statement(MAY_BE_FILED.limit(1))
 
 
@@ -75,48 +75,42 @@ class OwnCopies:
         for parcel, each in zip(parcels, copies, strict=True):
             for one in each:
                 if (one.account_id, one.mailbox_id) == (parcel.sent_copy_for, SENT_ID):
-                    self._add(one.account_id, one.uid, parcel.content)
+                    self._add(one.account_id, one.uid, parcel)
 
-    def _add(self, account_id: int, uid: int, content: Prepared) -> None:
+    def _add(self, account_id: int, uid: int, parcel: PreparedParcel) -> None:
         recent = self._by_account.setdefault(account_id, {})
         self._by_account.move_to_end(account_id)
-        recent[uid] = content.stored_at, ending_of(content)
-        while len(recent) > _MOST or recent[next(iter(recent))][0] < content.stored_at - WITHIN:
+        stored_at = parcel.content.stored_at
+        recent[uid] = stored_at, parcel.sent_name
+        while len(recent) > _MOST or recent[next(iter(recent))][0] < stored_at - WITHIN:
             del recent[next(iter(recent))]
         while len(self._by_account) > _ACCOUNTS:
             self._by_account.popitem(last=False)
 
-    def asked(self, account_id: int, content: Prepared) -> dict[str, object] | None:
+    def asked(self, account_id: int, parcel: PreparedParcel) -> dict[str, object] | None:
         """The parameters of `MAY_BE_FILED`; None if the gateway itself has put one of this name there."""
         # Asked in the writer's thread, too, while the event loop notes others: a list is made at one stroke.
-        ending, known = ending_of(content), list(self._by_account.get(account_id, {}).items())
-        if ending and any(name == ending for _, (_, name) in known):
+        name, known = parcel.sent_name, list(self._by_account.get(account_id, {}).items())
+        if name and name in [its_name for _, (_, its_name) in known]:
             return None
-        kept_for = account_id if ending else _NOBODY
         return {
-            "kept_for": kept_for,
-            "since": content.stored_at - WITHIN,
-            "ending": ending,
+            "kept_for": account_id if name else _NOBODY,
+            "since": parcel.content.stored_at - WITHIN,
+            "ending": b' "%s")' % name if name else b"",
             "known": [uid for uid, _ in known],
         }
 
 
-async def is_filed(tx: Tx, account_id: int, content: Prepared, own: OwnCopies) -> bool:
+async def is_filed(tx: Tx, account_id: int, parcel: PreparedParcel, own: OwnCopies) -> bool:
     """Whether the program was quicker. The mailbox is locked, so that either this or `give_way` sees the other."""
-    asked = own.asked(account_id, content)
+    asked = own.asked(account_id, parcel)
     if asked is not None and await tx.one(_MAY_BE_FILED, **asked) is None:
         return False
-    return bool(await _same(tx, account_id, _name_of(content), content.stored_at))
+    return bool(await _same(tx, account_id, parcel.sent_name, parcel.content.stored_at))
 
 
-def ending_of(content: Prepared) -> bytes:
-    """How the ENVELOPE of every message ends that has the Message-ID of this one; empty where that is none."""
-    name = _name_of(content)
-    return b' "%s")' % name if name else b""
-
-
-def _name_of(content: Prepared) -> bytes:
-    """The Message-ID of a content, as its ENVELOPE has it or will have it."""
+def name_of(content: Prepared) -> bytes:
+    """The Message-ID of a content, as its ENVELOPE has it or will have it; empty where that is no plain identifier."""
     return _message_id(content.texts["envelope"] or render_message_id(content.buffer))
 
 
@@ -132,7 +126,7 @@ async def give_way(
     pending = await flag_log.pending(tx, mailbox)
     gone = []
     for content in filed:
-        name = _name_of(content)
+        name = name_of(content)
         same = [one for one in await _same(tx, account_id, name, now) if one[0] not in uids]
         kept = await _kept_by_the_gateway(tx, account_id, name) if same else frozenset()
         gone += [uid for uid, flags, key in same if key in kept and pending.get(uid, (flags,))[0] == SEEN]
