@@ -42,8 +42,12 @@ def recent(window: Window, now: int) -> dict[int, Sent]:
 
 def used(window: Window, now: int) -> Sent:
     """What counts at this moment."""
-    counted = recent(window, now).values()
-    return Sent(sum(sent.messages for sent in counted), sum(sent.recipients for sent in counted))
+    messages = recipients = 0
+    for minute, sent in window.items():
+        if now < _forgotten_at(minute):
+            messages += sent.messages
+            recipients += sent.recipients
+    return Sent(messages, recipients)
 
 
 def with_message(window: Window, now: int, recipients: int) -> dict[int, Sent]:
@@ -58,14 +62,16 @@ def opens_at(window: Window, hourly: Hourly, now: int, *, messages: int = 1, rec
 
     A clock that was set back leaves minutes of the future: they count until they have passed.
     """
-    counted = recent(window, now)
-    moments = [now, *sorted(map(_forgotten_at, counted))]
-    return next((at for at in moments if _fits(used(counted, at), hourly, messages, recipients)), None)
+    if _fits(used(window, now), hourly, messages, recipients):
+        return now
+    moments = sorted(map(_forgotten_at, recent(window, now)))
+    return next((at for at in moments if _fits(used(window, at), hourly, messages, recipients)), None)
 
 
 def _fits(sent: Sent, hourly: Hourly, messages: int, recipients: int) -> bool:
-    wanted = Sent(sent.messages + messages, sent.recipients + recipients)
-    return all(most is None or count <= most for count, most in zip(wanted, hourly, strict=True))
+    return (hourly.messages is None or sent.messages + messages <= hourly.messages) and (
+        hourly.recipients is None or sent.recipients + recipients <= hourly.recipients
+    )
 
 
 def _forgotten_at(minute: int) -> int:
