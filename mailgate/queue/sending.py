@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -37,6 +38,10 @@ class LeaseLost(Exception):
     """Others have taken the entries up meanwhile: their report is the one that counts."""
 
 
+class NoRoom(Exception):
+    """Servers to which there are connections already take no further one: nothing was said of a message."""
+
+
 @dataclass(slots=True)
 class Sending:
     """Hands messages over by a route and settles them for `owner`."""
@@ -51,6 +56,10 @@ class Sending:
     owner: str
     clock: Callable[[], float] = time.time
     settler: Settler = field(init=False)
+    _open: WeakKeyDictionary[Connection, str] = field(default_factory=WeakKeyDictionary)
+    """The connections of each lane."""
+    _trying: dict[asyncio.Future[None], str] = field(default_factory=dict)
+    """Those that are being made."""
 
     def __post_init__(self) -> None:
         self.settler = Settler(self.database, self.owner)
@@ -61,7 +70,7 @@ class Sending:
         """Send what was claimed over `connection`, or one made now, and settle it.
 
         Give the connection if it lasts, and whether more may be sent to the domain at once: a part of it again, or what
-        waited for servers that answer by now.
+        waited for servers that answer by now. Raises NoRoom, with nothing changed.
         """
         answers, connection = await self._answers(claim, domain, connection, go_ahead)
         now = int(self.clock())
@@ -84,7 +93,7 @@ class Sending:
         while True:
             fresh = connection is None
             try:
-                connection = connection or await self.route.connect(domain, demand)
+                connection = connection or await self._connected(domain, demand)
             except SendingError as error:
                 return [error.answer] * len(to), None
             try:
@@ -98,6 +107,39 @@ class Sending:
             if fresh or any(one.positive or one.permanent or one.doubtful for one in answers):
                 return answers, None
             connection = None  # one that was kept open was closed by the other side: that says nothing of the message
+
+    async def _connected(self, domain: str, demand: TlsDemand) -> Connection:
+        """Raises SendingError, NoRoom: which of them it is, is known once others of the lane have come through."""
+        lane = self.route.lane(domain)
+        trying = asyncio.get_running_loop().create_future()
+        self._trying[trying] = lane
+        try:
+            connection = await self.route.connect(domain, demand)
+        except SendingError as error:
+            self._came_through(trying)
+            of_number = error.answer.of_host and error.answer.temporary and error.failure is None
+            if of_number and demand is TlsDemand.POLICY and await self._has_others(lane):
+                raise NoRoom from error
+            raise
+        else:
+            self._open[connection] = lane
+            return connection
+        finally:
+            self._came_through(trying)
+
+    def _came_through(self, trying: asyncio.Future[None]) -> None:
+        self._trying.pop(trying, None)
+        if not trying.done():
+            trying.set_result(None)
+
+    async def _has_others(self, lane: str) -> bool:
+        """Whether there is a connection in a lane, once it is known."""
+        while not any(one.usable for one, at in self._open.items() if at == lane):
+            trying = [one for one, at in self._trying.items() if at == lane]
+            if not trying:
+                return False
+            await asyncio.wait(trying, return_when=asyncio.FIRST_COMPLETED)
+        return True
 
     async def _settle(
         self, claim: Claim, domain: str, answers: list[Answer], results: list[Result], now: int

@@ -27,7 +27,7 @@ from mailgate.queue import claim as entries
 from mailgate.queue.claim import MOST, Claim
 from mailgate.queue.enqueue import domains_in
 from mailgate.queue.schema import AT_ONCE
-from mailgate.queue.sending import Sending
+from mailgate.queue.sending import NoRoom, Sending
 from smtp.client.connection import Connection
 
 log = structlog.stdlib.get_logger("mailgate.queue")
@@ -73,6 +73,8 @@ class _Ready:
 class _Lane:
     """Domains that wait to be looked at, in order, and what was found there and waits for a runner."""
 
+    width: int
+    """Runners at a time: fewer than there may be where the servers took no further connection."""
     most: int
     """To be taken up at a time: as many as can begin at once, and more as long as they leave quickly."""
     domains: dict[str, None] = field(default_factory=dict)
@@ -164,14 +166,16 @@ class Worker:
 
     def _want(self, domain: str) -> None:
         """Have somebody look at a domain."""
-        lane = self._lanes.setdefault(self._sending.route.lane(domain), _Lane(self._limits.per_lane))
+        lane = self._lanes.setdefault(
+            self._sending.route.lane(domain), _Lane(self._limits.per_lane, self._limits.per_lane)
+        )
         lane.domains[domain] = None
         self._add_runner(lane)
 
     def _add_runner(self, lane: _Lane) -> None:
         if self._stopping or not (lane.ready or lane.domains):
             return
-        if not lane.wake() and lane.runners < self._limits.per_lane:
+        if not lane.wake() and lane.runners < lane.width:
             lane.runners += 1
             task = asyncio.create_task(self._run(lane), name="queue-runner")
             self._runners.add(task)
@@ -205,39 +209,55 @@ class Worker:
             self._want(domain)
         pause = _MORE if len(due) == _MOST else min([LOOK, *(seconds for seconds in left.values() if seconds > 0)])
         for lane in self._lanes.values():  # what a runner left that failed
+            lane.width = self._limits.per_lane
             self._add_runner(lane)
         return max(pause, _LEAST)
 
     async def _run(self, lane: _Lane) -> None:
-        connection: Connection | None = None
-        sent = 0
         async with self._slot():
             try:
-                while (ready := await self._next(lane)) is not None or await self._linger(lane, connection):
-                    if ready is None:
-                        continue
-                    connection, again = await self._hand_over(ready, connection)
-                    sent += 1
-                    if again:
-                        lane.domains[ready.domain] = None
-                    if sent % self._limits.messages:
-                        continue
-                    if connection is not None:
-                        await connection.close()
-                        connection = None
-                    if self._in_line:  # other destinations have their turn
-                        break
+                await self._serve(lane)
             except DatabaseUnavailable as error:
                 log.warning("sending waits for the database", reason=str(error))
                 return
             except Exception:
                 log.exception("sending failed")
                 return
-            finally:
-                lane.runners -= 1
+        self._add_runner(lane)  # behind those in line
+
+    async def _serve(self, lane: _Lane) -> None:
+        """Hand over what there is, and what comes while a connection lasts; until others have their turn."""
+        connection: Connection | None = None
+        sent = 0
+        try:
+            while (ready := await self._next(lane)) is not None or await self._linger(lane, connection):
+                if ready is None:
+                    continue
+                try:
+                    connection, again = await self._hand_over(ready, connection)
+                except NoRoom:
+                    self._leave_to_others(lane, ready)
+                    return
+                sent += 1
+                if again:
+                    lane.domains[ready.domain] = None
+                if sent % self._limits.messages:
+                    continue
                 if connection is not None:
                     await connection.close()
-        self._add_runner(lane)  # behind those in line
+                    connection = None
+                if self._in_line:
+                    return
+        finally:
+            lane.runners -= 1
+            if connection is not None:
+                await connection.close()
+
+    def _leave_to_others(self, lane: _Lane, ready: _Ready) -> None:
+        """What a runner has begun with in vain; there are to be no more of them than there are connections, for now."""
+        lane.ready.appendleft(ready)
+        self._held.update(ready.claim.keys)
+        lane.width = max(1, lane.runners - 1)
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
@@ -323,6 +343,8 @@ class Worker:
 
         try:
             return await self._sending.hand_over(ready.claim, ready.domain, connection, go_ahead)
+        except NoRoom:
+            raise
         except Exception:
             until = int(self._sending.clock()) + self._limits.lease
             put_off = partial(entries.put_off, keys=ready.claim.keys, owner=self._owner, until=until)

@@ -131,8 +131,9 @@ class Connection:
 
     async def close(self) -> None:
         """Take leave."""
+        usable, self.usable = self.usable, False
         try:
-            if self.usable:
+            if usable:
                 with suppress(*Failure):
                     self._wire.command(b"QUIT")
                     await self._wire.reply(_LEAVE)

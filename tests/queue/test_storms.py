@@ -75,3 +75,28 @@ async def test_a_connection_that_was_closed_meanwhile_is_made_anew(desk: Desk) -
         await desk.worker(desk.smarthost(sink.port), per_lane=1)
         await desk.until("state", "attempts", "doubts", is_=[("sent", 1, 0)] * 4)
         assert len(sink.taken) == sink.connections == 4
+
+
+async def test_servers_that_take_no_further_connection_are_sent_to_over_those_there_are(desk: Desk) -> None:
+    """No message is put off for it, and nobody is left alone."""
+    begun, most = 0, 2
+    refused = asyncio.Event()
+
+    async def script(verb: str, _: str) -> str | None:
+        nonlocal begun
+        if verb == "CONNECT":
+            begun += 1
+            if begun > most:
+                refused.set()
+                return "421 4.7.0 too many connections"
+        if verb == ".":
+            await refused.wait()
+        return None
+
+    async with Sink(script) as sink:
+        for number in range(MESSAGES):
+            await desk.put(f"p{number}@example.net")
+        await desk.worker(desk.smarthost(sink.port), per_lane=4)
+        await sink.wait(MESSAGES, timeout=20)
+        await desk.until("state", "attempts", "doubts", is_=[("sent", 1, 0)] * MESSAGES)
+        assert sink.connections <= 8
