@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -10,6 +11,7 @@ import asyncpg
 
 CLOSE_SECONDS: Final = 10.0
 """How long a pool takes to close at most: a server that fell silent holds nobody up."""
+_CLOSED: Final = "the database is closed"
 
 
 class Pool:
@@ -26,6 +28,7 @@ class Pool:
         self._idle: list[asyncpg.Connection] = []
         self._lent: set[asyncpg.Connection] = set()
         self._closed = False
+        self._ended = False
 
     async def take(self) -> asyncpg.Connection:
         """Lend a connection, until `give_back`.
@@ -35,7 +38,7 @@ class Pool:
             Exception: whatever `connect` raises.
         """
         if self._closed:
-            raise RuntimeError("the database is closed")
+            raise RuntimeError(_CLOSED)
         if self._places.locked():
             async with asyncio.timeout(self._patience):
                 await self._places.acquire()
@@ -46,6 +49,9 @@ class Pool:
         except BaseException:
             self._places.release()
             raise
+        if self._ended:
+            connection.terminate()
+            raise RuntimeError(_CLOSED)
         self._lent.add(connection)
         return connection
 
@@ -61,20 +67,26 @@ class Pool:
             self._idle.pop().terminate()
 
     async def close(self) -> None:
-        """Wait for the connections in use to come back and close all; after `CLOSE_SECONDS`, cut off what is left."""
+        """Wait for the connections in use to come back and close all; after `CLOSE_SECONDS`, or when nobody waits for
+        it any more, cut off what is left.
+        """
         if self._closed:
             return
         self._closed = True
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                for _ in range(self._size):
-                    await self._places.acquire()
-                await asyncio.gather(*(connection.close() for connection in self._idle))
-        except TimeoutError:
+            with contextlib.suppress(TimeoutError):
+                await self._close()
+        finally:
+            self._ended = True
             for connection in self._lent:
                 connection.terminate()
-        finally:
             self.expire()
+
+    async def _close(self) -> None:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            for _ in range(self._size):
+                await self._places.acquire()
+            await asyncio.gather(*(connection.close() for connection in self._idle))
 
     def _take_idle(self) -> asyncpg.Connection | None:
         while self._idle:

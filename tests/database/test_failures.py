@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from mailgate.database import Database, DatabaseUnavailable, Statement, Tx, open_database, postgresql_pool
+from mailgate.database.postgresql_pool import Pool
 from tests.database.tables import ADD, BUMP, COUNT, COUNTERS, NEW_COUNTER, WAIT, add, ids
 
 _SLEEP = Statement(text("SELECT pg_sleep(60)"))
@@ -201,3 +202,41 @@ async def test_closing_does_not_wait_for_a_silent_server(
                     await asked
     finally:
         os.kill(pid[0], signal.SIGCONT)
+
+
+async def test_a_pool_that_was_cut_off_leaves_no_connection(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one that was lent nor one that was being made."""
+    monkeypatch.setattr(postgresql_pool, "CLOSE_SECONDS", 0.1)
+    made: list[asyncpg.Connection] = []
+    go_on = asyncio.Event()
+
+    async def connect() -> asyncpg.Connection:
+        if made:
+            await go_on.wait()
+        made.append(await asyncpg.connect(postgresql_url))
+        return made[-1]
+
+    pool = Pool(connect, size=2, patience=WAIT)
+    lent = await pool.take()
+    taking = asyncio.ensure_future(pool.take())
+    await asyncio.sleep(0)
+    await pool.close()
+    go_on.set()
+    with pytest.raises(RuntimeError, match="closed"):
+        await taking
+    pool.give_back(lent)
+    assert [one.is_closed() for one in made] == [True, True]
+
+
+async def test_a_pool_whose_end_nobody_waits_for_leaves_no_connection(postgresql_url: str) -> None:
+    pool = Pool(partial(asyncpg.connect, postgresql_url), size=1, patience=WAIT)
+    lent = await pool.take()
+    closing = asyncio.ensure_future(pool.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    pool.give_back(lent)
+    assert lent.is_closed()
