@@ -59,8 +59,13 @@ class Postfix:
         (directory / "master.cf").write_text(listeners + _MASTER)
 
     def configure(self, main: str) -> None:
-        """Write main.cf; `reload` has a running one read it."""
-        (self.directory / "main.cf").write_text(_MAIN.format(directory=self.directory) + main)
+        """Write main.cf, each parameter as `main` says last; `reload` has a running one read it.
+
+        Postfix warns of what is there twice. When a reload begins another postlogd, that waits for itself to log it.
+        """
+        lines = [line for line in (_MAIN.format(directory=self.directory) + main).splitlines() if line]
+        last = {line.partition("=")[0].strip(): line for line in lines}
+        (self.directory / "main.cf").write_text("\n".join([*last.values(), ""]))
 
     @contextmanager
     def running(self) -> Iterator[None]:
