@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from tests.support.templates import Fill, Templates
 
 pytest_plugins = ["tests.support.stacks"]
 use_memory()
+# A shell has what runs in its background ignore Ctrl+C, and so would all programs that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says how busy the machine is; what must be fast is measured elsewhere, what hangs is ended.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
