@@ -41,7 +41,7 @@ async def test_units_that_deadlock_both_succeed(postgresql: Database) -> None:
             postgresql.write(partial(bump, order=("right", "left"))),
         )
 
-    assert attempts == 3
+    assert attempts in {3, 4}  # who both wait for a second may both be ended
     rows = await postgresql.read(lambda tx: tx.all(COUNTERS))
     assert [row[0] for row in rows] == [2, 2]
 
