@@ -51,6 +51,10 @@ class Header:
         """Those of all fields of this name, which is in small letters."""
         return [one.value for one in self.fields if one.name == name]
 
+    def without(self, name: bytes) -> Header:
+        """The same without the fields of this name, which is in small letters."""
+        return Header(tuple([one for one in self.fields if one.name != name]))
+
     @property
     def message_id(self) -> str:
         """What others call the message by (RFC 5322 section 3.6.4): with its angle brackets, of the first Message-ID

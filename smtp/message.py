@@ -44,6 +44,10 @@ class Prepared:
         """Where in the content the body begins."""
         return self.origin.size
 
+    def size(self, content: IO[bytes]) -> int:
+        """Octets of the whole message; `content` is left at its end."""
+        return self.header.size + content.seek(0, os.SEEK_END) - self.body_offset
+
     def blocks(self, content: IO[bytes], size: int = BLOCK) -> Iterator[bytes]:
         """The whole message in pieces of about `size` octets."""
         yield self.header.octets

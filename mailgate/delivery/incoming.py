@@ -255,7 +255,7 @@ class Incoming:
         log.info(
             "received", id=identity, peer=envelope.peer.host, recipients=len(envelope.recipients), mailboxes=reached,
             held=len(to.held), junk=len(copies.junk),
-            octets=message.header.size + content.seek(0, os.SEEK_END) - message.body_offset,
+            octets=message.size(content),
         )  # fmt: skip
         return f"Accepted as {identity}" if to.held else f"Delivered as {identity}"
 

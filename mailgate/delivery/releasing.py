@@ -25,7 +25,6 @@ from mailgate.store import MailStore, Parcel
 from mailgate.store.provisioning import SIGNS_IN
 from mailgate.store.schema import account
 from smtp.handler import Envelope, Recipient, SmtpError
-from smtp.header import Header
 from smtp.message import Prepared
 
 log = structlog.stdlib.get_logger("mailgate.delivery")
@@ -163,7 +162,7 @@ class Releasing:
         lines = [translate(_("Your message could not be delivered to:")), ""]
         for to, error in told:
             lines += [to.address, f"  {error.text}"]
-        header = Header(tuple(one for one in message.header.fields if one.name != b"return-path"))
+        header = message.header.without(b"return-path")
         reported = Reported(
             header.octets, message.message_id, envelope.envelope_id, held.created_at, future=envelope.release_request
         )

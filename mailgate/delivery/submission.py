@@ -307,7 +307,7 @@ class Submission(SmtpSignIn):
                 parcels = await self._notices.joined(parcels, dispatch, dispatch.at, require_tls=envelope.require_tls)
             parcels = [*parcels, *settling.parcels]
             await self._store.deliver_all(parcels, first=in_turn(settling.first, first), dispatch=dispatch, gate=gate)
-        octets = prepared.header.size + content.seek(0, os.SEEK_END) - prepared.body_offset
+        octets = prepared.size(content)
         sender = envelope.sender.account_id
         self._brakes.sent(envelope, octets * ((author == sender) + (sender in to.people)))
         log.info(

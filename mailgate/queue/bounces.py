@@ -102,7 +102,7 @@ async def _reported(tx: Tx, entry: Entry, *, whole: bool) -> Reported:
         header = await read_header(tx, entry.content_id)
     except MessageGone:
         header = b""
-    kept = Header(tuple(one for one in read_fields(header) if one.name != b"return-path"))
+    kept = Header(read_fields(header)).without(b"return-path")
     content = None
     if whole and entry.ret == "FULL" and entry.size <= WHOLE:
         chunks = await read_chunks(tx, [entry.content_id])

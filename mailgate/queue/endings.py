@@ -43,7 +43,7 @@ def with_words(header: bytes, text: str, *, eightbit: bool) -> tuple[bytes, byte
 
     `eightbit` says whether the body has octets that are not ASCII.
     """
-    found = list(read_fields(header))
+    found = read_fields(header)
     first = {name: value for name, value, _ in reversed(found)}
     kind = parse_content_type(first.get(b"content-type", b"text/plain")) or parse_content_type(b"text/plain")
     encoding = first.get(b"content-transfer-encoding", b"").strip().lower()

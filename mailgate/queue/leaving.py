@@ -57,7 +57,7 @@ class Outward:
         From stays where it is of this installation; otherwise no server outside could tell such a message from a forged
         one (RFC 7489), and it says ``Name via List``, with the author in Reply-To.
         """
-        kept = [(name, value, line) for name, value, line in read_fields(header)]
+        kept = read_fields(header)
         rest = header[sum(len(line) for _, _, line in kept) :]
         author = next((value for name, value, _ in kept if name == b"from"), b"")
         ours = self._holds_all(author)
